@@ -1,0 +1,73 @@
+// Package audit is the trail: one entry for each change, written in the change's
+// own transaction, that nobody can alter afterwards.
+package audit
+
+import (
+	"time"
+
+	"github.com/bulkheadhq/bulkhead/core/authz"
+	"github.com/bulkheadhq/bulkhead/core/id"
+)
+
+// Action is what was done, from the closed set below.
+type Action struct{ name string }
+
+// String returns the action's name.
+func (a Action) String() string { return a.name }
+
+// The actions.
+var (
+	OrganizationCreated            = Action{"organization.created"}
+	OrganizationActivated          = Action{"organization.activated"}
+	OrganizationProvisioningFailed = Action{"organization.provisioning_failed"}
+	UserCreated                    = Action{"user.created"}
+	APIKeyCreated                  = Action{"apikey.created"}
+	APIKeyRevoked                  = Action{"apikey.revoked"}
+	// WorkflowStartRequested stands before the start itself: a start that nobody
+	// can account for must not happen, while one that Temporal then refuses may
+	// well be on record.
+	WorkflowStartRequested = Action{"workflow.start_requested"}
+)
+
+// Outcome is how it ended.
+type Outcome struct{ name string }
+
+// String returns the outcome's name.
+func (o Outcome) String() string { return o.name }
+
+// The outcomes.
+var (
+	Succeeded = Outcome{"succeeded"}
+	Refused   = Outcome{"refused"}
+	Errored   = Outcome{"failed"}
+)
+
+// Change is one field before and after. Secrets never stand here.
+type Change struct {
+	Before any `json:"before,omitempty"`
+	After  any `json:"after,omitempty"`
+}
+
+// Entry is one line of an organization's trail.
+type Entry struct {
+	ID           id.Event
+	OrgID        id.Org // whose trail it stands in: the organization acted upon
+	At           time.Time
+	Actor        authz.Actor
+	Action       Action
+	ResourceType string
+	ResourceID   string
+	Outcome      Outcome
+	Changes      map[string]Change
+}
+
+// Succeeds returns the entry of a change that happened.
+func Succeeds(org id.Org, now time.Time, by authz.Actor, a Action, resourceType, resourceID string, changes map[string]Change) Entry {
+	return Entry{
+		ID: id.New[id.EventKind](), OrgID: org, At: now, Actor: by, Action: a,
+		ResourceType: resourceType, ResourceID: resourceID, Outcome: Succeeded, Changes: changes,
+	}
+}
+
+// Created is the change of a field that did not exist before.
+func Created(v any) Change { return Change{After: v} }

@@ -1,0 +1,187 @@
+// Package authz says who is asking and what they may do: permissions, the roles
+// made of them, and the Actor that every use case takes as its first argument.
+//
+// It is part of the core's shared vocabulary, like id and fault: a user has a
+// Role and an API key has scopes, which are a Set (docs/adr/0005).
+package authz
+
+import (
+	"net/netip"
+
+	"github.com/bulkheadhq/bulkhead/core/fault"
+	"github.com/bulkheadhq/bulkhead/core/id"
+)
+
+// ActorKind says what sort of actor is asking.
+type ActorKind uint8
+
+// The kinds of actor. Nobody is the zero value and may do nothing.
+const (
+	Nobody ActorKind = iota
+	UserActor
+	OrganizationActor // a key that belongs to the organization itself
+	SystemActor       // a named part of Bulkhead
+)
+
+// String returns the kind's name as it stands in audit events and answers.
+func (k ActorKind) String() string {
+	return [...]string{"nobody", "user", "organization", "system"}[k]
+}
+
+// Origin is where a request came from, for the audit trail.
+type Origin struct {
+	RequestID string
+	IP        netip.Addr
+}
+
+// Actor is who is asking. It is an immutable value; the zero Actor may do
+// nothing at all.
+type Actor struct {
+	kind        ActorKind
+	org         id.Org
+	orgSlug     string
+	user        id.User
+	key         id.APIKey
+	system      string
+	role        Role
+	permissions Set
+	origin      Origin
+}
+
+// KeyHolder is what authentication knows of the owner of an API key.
+type KeyHolder struct {
+	Org     id.Org
+	OrgSlug string
+	User    id.User // zero: the key belongs to the organization
+	Key     id.APIKey
+	Role    Role // the owner's role now
+	Scopes  Set  // zero: all that the role allows
+}
+
+// NewKeyActor returns the actor behind an API key: its power is the key's
+// scopes within its owner's role.
+func NewKeyActor(h KeyHolder) Actor {
+	a := Actor{kind: UserActor, org: h.Org, orgSlug: h.OrgSlug, user: h.User, key: h.Key, role: h.Role}
+	if h.User.IsZero() {
+		a.kind = OrganizationActor
+	}
+	a.permissions = Effective(h.Role, h.Scopes)
+	return a
+}
+
+// Effective returns the power of a key with the given scopes whose owner has
+// the given role. No scopes means all that the role allows.
+func Effective(r Role, scopes Set) Set {
+	if scopes == 0 {
+		return r.Permissions()
+	}
+	return r.Permissions().And(scopes)
+}
+
+// newSystemActor makes a named part of Bulkhead with the least it needs.
+func newSystemActor(name string, s Set) Actor {
+	return Actor{kind: SystemActor, org: id.SystemOrg, system: name, permissions: s}
+}
+
+// The system actors. They exist so that work without a caller is attributed in
+// the audit trail and has no more power than its task.
+var (
+	Bootstrap   = newSystemActor("bootstrap", SetOf(OrganizationsCreate, UsersCreate, APIKeysCreate))
+	Provisioner = newSystemActor("provisioner", SetOf(OrganizationsRead, OperationsRead))
+)
+
+// From returns the actor with the origin of its request.
+func (a Actor) From(o Origin) Actor {
+	a.origin = o
+	return a
+}
+
+// Kind returns what sort of actor this is.
+func (a Actor) Kind() ActorKind { return a.kind }
+
+// Org returns the organization the actor belongs to.
+func (a Actor) Org() id.Org { return a.org }
+
+// OrgSlug returns the slug of the actor's organization.
+func (a Actor) OrgSlug() string { return a.orgSlug }
+
+// User returns the user, or the zero id for the other kinds.
+func (a Actor) User() id.User { return a.user }
+
+// Key returns the API key that was used, or the zero id for system actors.
+func (a Actor) Key() id.APIKey { return a.key }
+
+// Name returns the name of a system actor.
+func (a Actor) Name() string { return a.system }
+
+// Role returns the owner's role.
+func (a Actor) Role() Role { return a.role }
+
+// Permissions returns what the actor may do.
+func (a Actor) Permissions() Set { return a.permissions }
+
+// Origin returns where the request came from.
+func (a Actor) Origin() Origin { return a.origin }
+
+// Subject names the actor outside Bulkhead, for instance in a token: the API
+// key's id, or "system:" and a name. It is "" for nobody.
+func (a Actor) Subject() string {
+	switch a.kind {
+	case UserActor, OrganizationActor:
+		return a.key.String()
+	case SystemActor:
+		return "system:" + a.system
+	case Nobody:
+	}
+	return ""
+}
+
+// IsPlatform tells whether the actor acts beyond its own organization: an
+// operator, or a part of Bulkhead.
+func (a Actor) IsPlatform() bool {
+	return a.kind == SystemActor || (a.kind != Nobody && a.org == id.SystemOrg && a.role == Operator)
+}
+
+// Require fails unless the actor may do p in the given organization. What it
+// fails with gives nothing away: fault.ErrNotFound for a foreign organization,
+// as for one that does not exist; fault.ErrForbidden in its own;
+// fault.ErrUnauthenticated for nobody.
+func (a Actor) Require(p Permission, org id.Org) error {
+	switch {
+	case a.kind == Nobody:
+		return fault.ErrUnauthenticated
+	case org.IsZero() || (org != a.org && !a.IsPlatform()):
+		return fault.ErrNotFound
+	case !a.permissions.Has(p):
+		return fault.ErrForbidden
+	}
+	return nil
+}
+
+// RequirePlatform fails unless the actor may do p on the platform as a whole.
+// It fails with fault.ErrForbidden or fault.ErrUnauthenticated.
+func (a Actor) RequirePlatform(p Permission) error {
+	switch {
+	case a.kind == Nobody:
+		return fault.ErrUnauthenticated
+	case !a.IsPlatform() || !a.permissions.Has(p):
+		return fault.ErrForbidden
+	}
+	return nil
+}
+
+// ErrPowerExceeded is returned for an attempt to give more than one has.
+var ErrPowerExceeded = fault.Define(fault.Forbidden, "auth.power_exceeded",
+	"Nobody can give a role, or a key, more power than they have themselves.")
+
+// RequirePower fails with ErrPowerExceeded unless the actor has every
+// permission in s, so that nobody grants what they do not have.
+func (a Actor) RequirePower(s Set) error {
+	if a.kind == SystemActor {
+		return nil // only Bootstrap grants anything, and only the first operator
+	}
+	if !s.Within(a.permissions) {
+		return ErrPowerExceeded
+	}
+	return nil
+}

@@ -1,0 +1,152 @@
+package authz
+
+import (
+	"errors"
+	"fmt"
+	"math/bits"
+	"strings"
+)
+
+// Permission is one thing that may be done, written resource:action. The zero
+// value permits nothing and is no permission.
+type Permission uint8
+
+// The permissions. Their order is internal (a Set is a bit each); their names
+// are the contract.
+const (
+	_ Permission = iota
+	OrganizationsCreate
+	OrganizationsList
+	OrganizationsRead
+	UsersCreate
+	UsersRead
+	APIKeysCreate
+	APIKeysRead
+	APIKeysRevoke
+	TokensRead
+	TokensWrite
+	WorkflowsStart
+	WorkflowsRead
+	OperationsRead
+	AssignmentsRead
+	permissionEnd
+)
+
+// catalogue is the one table of permissions: name, meaning, and whether it
+// reaches beyond an organization and so belongs to operators alone.
+var catalogue = [permissionEnd]struct {
+	name, meaning string
+	platform      bool
+}{
+	OrganizationsCreate: {"organizations:create", "create organizations", true},
+	OrganizationsList:   {"organizations:list", "list all organizations", true},
+	OrganizationsRead:   {"organizations:read", "see the organization and its state", false},
+	UsersCreate:         {"users:create", "add users with no more power than one's own", false},
+	UsersRead:           {"users:read", "see users", false},
+	APIKeysCreate:       {"apikeys:create", "create API keys with no more power than one's own", false},
+	APIKeysRead:         {"apikeys:read", "see API keys, never their secrets", false},
+	APIKeysRevoke:       {"apikeys:revoke", "revoke API keys", false},
+	TokensRead:          {"tokens:read", "exchange an API key for a data-plane token that reads", false},
+	TokensWrite:         {"tokens:write", "exchange an API key for a data-plane token that starts and serves workflows", false},
+	WorkflowsStart:      {"workflows:start", "start workflows", false},
+	WorkflowsRead:       {"workflows:read", "see workflows and their results", false},
+	OperationsRead:      {"operations:read", "follow long-running operations", false},
+	AssignmentsRead:     {"assignments:read", "ask which namespaces a worker should serve", false},
+}
+
+// String returns the name, such as "workflows:start".
+func (p Permission) String() string {
+	if p == 0 || p >= permissionEnd {
+		return ""
+	}
+	return catalogue[p].name
+}
+
+// Meaning says in words what the permission allows.
+func (p Permission) Meaning() string {
+	if p == 0 || p >= permissionEnd {
+		return ""
+	}
+	return catalogue[p].meaning
+}
+
+// ParsePermission reads a name.
+func ParsePermission(s string) (Permission, error) {
+	for p := Permission(1); p < permissionEnd; p++ {
+		if catalogue[p].name == s {
+			return p, nil
+		}
+	}
+	return 0, errors.New("unknown permission")
+}
+
+// Set is an immutable set of permissions. The zero value is empty.
+type Set uint64
+
+// SetOf returns the set of the given permissions.
+func SetOf(ps ...Permission) Set {
+	var s Set
+	for _, p := range ps {
+		s |= 1 << p
+	}
+	return s
+}
+
+// all returns the permissions that satisfy keep.
+func all(keep func(platform bool) bool) Set {
+	var s Set
+	for p := Permission(1); p < permissionEnd; p++ {
+		if keep(catalogue[p].platform) {
+			s |= 1 << p
+		}
+	}
+	return s
+}
+
+// Has tells whether p is in the set.
+func (s Set) Has(p Permission) bool { return p != 0 && s&(1<<p) != 0 }
+
+// Within tells whether every permission of s is in outer.
+func (s Set) Within(outer Set) bool { return s&^outer == 0 }
+
+// And returns the permissions that are in both.
+func (s Set) And(o Set) Set { return s & o }
+
+// Len returns the number of permissions.
+func (s Set) Len() int { return bits.OnesCount64(uint64(s)) }
+
+// Names returns the names in the catalogue's order.
+func (s Set) Names() []string {
+	out := make([]string, 0, s.Len())
+	for p := Permission(1); p < permissionEnd; p++ {
+		if s.Has(p) {
+			out = append(out, p.String())
+		}
+	}
+	return out
+}
+
+// ParseSet reads names. Unknown names are an error that lists the known ones,
+// so that a misspelt scope never silently grants less (or more) than meant.
+func ParseSet(names []string) (Set, error) {
+	var s Set
+	for i, n := range names {
+		p, err := ParsePermission(n)
+		if err != nil {
+			known := all(func(bool) bool { return true })
+			return 0, &UnknownPermissionError{Index: i, Known: strings.Join(known.Names(), ", ")}
+		}
+		s |= 1 << p
+	}
+	return s, nil
+}
+
+// UnknownPermissionError names the position of a name that is no permission.
+type UnknownPermissionError struct {
+	Index int
+	Known string
+}
+
+func (e *UnknownPermissionError) Error() string {
+	return fmt.Sprintf("scope %d is not one of: %s", e.Index, e.Known)
+}
