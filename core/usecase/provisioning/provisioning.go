@@ -1,0 +1,146 @@
+// Package provisioning holds the steps that give an organization its namespace.
+// A durable workflow calls them, in order and again after any failure, so each
+// may be repeated at any time.
+package provisioning
+
+import (
+	"context"
+	"time"
+
+	"github.com/bulkheadhq/bulkhead/core/audit"
+	"github.com/bulkheadhq/bulkhead/core/authz"
+	"github.com/bulkheadhq/bulkhead/core/fault"
+	"github.com/bulkheadhq/bulkhead/core/operation"
+	"github.com/bulkheadhq/bulkhead/core/org"
+	"github.com/bulkheadhq/bulkhead/core/outbox"
+	"github.com/bulkheadhq/bulkhead/ports"
+)
+
+// Settings are what every organization's namespace is given.
+type Settings struct {
+	Retention time.Duration // how long closed executions are kept; zero: DefaultRetention
+}
+
+// DefaultRetention is how long closed executions are kept.
+const DefaultRetention = 72 * time.Hour
+
+// Service holds the steps.
+type Service struct {
+	store      ports.Store
+	namespaces ports.Namespaces
+	clock      ports.Clock
+	retention  time.Duration
+}
+
+// New returns the service.
+func New(store ports.Store, namespaces ports.Namespaces, clock ports.Clock, s Settings) *Service {
+	if s.Retention == 0 {
+		s.Retention = DefaultRetention
+	}
+	return &Service{store: store, namespaces: namespaces, clock: clock, retention: s.Retention}
+}
+
+// EnsureNamespace registers the organization's namespace. It fails with
+// ports.ErrNamespaceForeign.
+func (s *Service) EnsureNamespace(ctx context.Context, p outbox.ProvisionPayload, attempt int) error {
+	return s.step(ctx, p, attempt, operation.NamespaceRegistered, func(o org.Snapshot) error {
+		return s.namespaces.Ensure(ctx, ports.Blueprint{
+			Namespace: o.Namespace, Owner: o.ID, Retention: s.retention,
+			Description: "Organization " + o.Slug + ", managed by Bulkhead",
+		})
+	})
+}
+
+// EnsureSearchAttributes adds the search attributes that starts carry.
+func (s *Service) EnsureSearchAttributes(ctx context.Context, p outbox.ProvisionPayload, attempt int) error {
+	return s.step(ctx, p, attempt, operation.SearchAttributesAdded, func(o org.Snapshot) error {
+		return s.namespaces.EnsureSearchAttributes(ctx, o.Namespace)
+	})
+}
+
+// Probe checks that workflows can be started in the namespace.
+func (s *Service) Probe(ctx context.Context, p outbox.ProvisionPayload, attempt int) error {
+	return s.step(ctx, p, attempt, operation.NamespaceUsable, func(o org.Snapshot) error {
+		return s.namespaces.Probe(ctx, o.Namespace)
+	})
+}
+
+// step runs one step's effect for an organization that still needs it, and
+// records on the operation that it was done, or why it was not.
+func (s *Service) step(ctx context.Context, p outbox.ProvisionPayload, attempt int, done operation.Step, effect func(org.Snapshot) error) error {
+	o, err := s.store.Reads(p.Organization).Org(ctx)
+	if err != nil {
+		return err
+	}
+	if o.State() == org.Active {
+		return nil
+	}
+	if o.State() != org.Provisioning {
+		return org.ErrState
+	}
+	failure := effect(o.Snapshot())
+	record := func(op *operation.Operation) error { return op.Complete(done, s.clock.Now()) }
+	if failure != nil {
+		record = func(op *operation.Operation) error {
+			return op.Stumble(attempt, fault.From(failure).Public, s.clock.Now())
+		}
+	}
+	err = s.store.WriteTx(ctx, p.Organization, func(ctx context.Context, tx ports.Tx) error {
+		return tx.Operations.Update(ctx, p.Operation, record)
+	})
+	if failure != nil {
+		return failure // that it could not be recorded matters less
+	}
+	return err
+}
+
+// Activate makes the organization active and ends the operation, in one
+// transaction. Doing so again changes nothing.
+func (s *Service) Activate(ctx context.Context, p outbox.ProvisionPayload, _ int) error {
+	now := s.clock.Now()
+	return s.store.WriteTx(ctx, p.Organization, func(ctx context.Context, tx ports.Tx) error {
+		changed := false
+		err := tx.Orgs.Update(ctx, func(o *org.Org) (err error) {
+			changed, err = o.Activate(now)
+			return err
+		})
+		if err != nil || !changed {
+			return err
+		}
+		if err := tx.Operations.Update(ctx, p.Operation, func(op *operation.Operation) error {
+			return op.Succeed(operation.OrganizationActivated, now)
+		}); err != nil {
+			return err
+		}
+		return tx.Audit.Append(ctx, audit.Succeeds(p.Organization, now, authz.Provisioner, audit.OrganizationActivated,
+			"organization", p.Organization.String(),
+			map[string]audit.Change{"state": {Before: org.Provisioning.String(), After: org.Active.String()}}))
+	})
+}
+
+// Fail records that provisioning met something that repeating does not mend.
+func (s *Service) Fail(ctx context.Context, p outbox.ProvisionPayload, reason string) error {
+	now := s.clock.Now()
+	return s.store.WriteTx(ctx, p.Organization, func(ctx context.Context, tx ports.Tx) error {
+		changed := false
+		err := tx.Orgs.Update(ctx, func(o *org.Org) error {
+			if o.State() != org.Provisioning {
+				return nil // recorded before
+			}
+			changed = true
+			return o.Fail(reason, now)
+		})
+		if err != nil || !changed {
+			return err
+		}
+		if err := tx.Operations.Update(ctx, p.Operation, func(op *operation.Operation) error {
+			return op.Fail(reason, now)
+		}); err != nil {
+			return err
+		}
+		e := audit.Succeeds(p.Organization, now, authz.Provisioner, audit.OrganizationProvisioningFailed,
+			"organization", p.Organization.String(), map[string]audit.Change{"reason": audit.Created(reason)})
+		e.Outcome = audit.Errored
+		return tx.Audit.Append(ctx, e)
+	})
+}

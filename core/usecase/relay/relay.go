@@ -1,0 +1,107 @@
+// Package relay delivers what transactions left in the outbox, at least once.
+package relay
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/bulkheadhq/bulkhead/core/outbox"
+	"github.com/bulkheadhq/bulkhead/ports"
+)
+
+const (
+	batch = 50
+	// lease hides a claimed message from other relays. It bounds how long the
+	// messages of a relay that died have to wait.
+	lease = 5 * time.Second
+	// pause is the longest sleep: wake-ups are only a hint.
+	pause = time.Second
+	// deliverLimit is below the lease, so that two relays do not deliver the same
+	// message at the same time. Were they to, it would be harmless.
+	deliverLimit = 3 * time.Second
+
+	minRetry = 200 * time.Millisecond
+	maxRetry = 30 * time.Second
+)
+
+// Service delivers messages.
+type Service struct {
+	outbox       ports.Outbox
+	orchestrator ports.Orchestrator
+	clock        ports.Clock
+	log          *slog.Logger
+}
+
+// New returns the service.
+func New(o ports.Outbox, orchestrator ports.Orchestrator, clock ports.Clock, log *slog.Logger) *Service {
+	return &Service{outbox: o, orchestrator: orchestrator, clock: clock, log: log}
+}
+
+// Run delivers until ctx ends. Nothing but that ends it.
+func (s *Service) Run(ctx context.Context) {
+	for ctx.Err() == nil {
+		n, err := s.Deliver(ctx)
+		if err != nil && ctx.Err() == nil {
+			s.log.WarnContext(ctx, "outbox not read; trying again", "error", err)
+		}
+		if n == batch {
+			continue // there may be more
+		}
+		if err := s.outbox.Wait(ctx, pause); err != nil && ctx.Err() == nil {
+			s.log.WarnContext(ctx, "outbox wake-ups lost; trying again", "error", err)
+		}
+	}
+}
+
+// Deliver delivers one batch and returns how many messages it claimed.
+func (s *Service) Deliver(ctx context.Context) (int, error) {
+	messages, err := s.outbox.Claim(ctx, s.clock.Now(), batch, lease)
+	if err != nil {
+		return 0, fmt.Errorf("claim messages: %w", err)
+	}
+	for _, m := range messages {
+		s.settle(ctx, m, s.dispatch(ctx, m))
+	}
+	return len(messages), nil
+}
+
+func (s *Service) dispatch(ctx context.Context, m outbox.Message) error {
+	ctx, cancel := context.WithTimeout(ctx, deliverLimit)
+	defer cancel()
+	switch m.Kind {
+	case outbox.ProvisionOrganization:
+		var p outbox.ProvisionPayload
+		if err := json.Unmarshal(m.Payload, &p); err != nil {
+			return fmt.Errorf("decode %s: %w", m.Kind, err)
+		}
+		return s.orchestrator.ProvisionOrganization(ctx, p)
+	default:
+		// A newer release may have left it, and may be the one to deliver it.
+		return errors.New("unknown kind of message")
+	}
+}
+
+// settle removes a delivered message and puts back another one.
+func (s *Service) settle(ctx context.Context, m outbox.Message, failure error) {
+	if failure == nil {
+		if err := s.outbox.Done(ctx, m.ID); err != nil {
+			s.log.WarnContext(ctx, "delivered message not removed; it will be delivered again", "message", m.ID.String(), "error", err)
+		}
+		return
+	}
+	at := s.clock.Now().Add(backoff(m.Attempts))
+	s.log.WarnContext(ctx, "message not delivered", "message", m.ID.String(), "kind", string(m.Kind),
+		"organization", m.OrgID.String(), "attempt", m.Attempts, "retry_at", at, "error", failure)
+	if err := s.outbox.Retry(ctx, m.ID, at, failure.Error()); err != nil {
+		s.log.WarnContext(ctx, "message not put back; its lease will run out", "message", m.ID.String(), "error", err)
+	}
+}
+
+func backoff(attempts int) time.Duration {
+	d := minRetry << min(max(attempts-1, 0), 10)
+	return min(d, maxRetry)
+}

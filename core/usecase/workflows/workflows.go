@@ -1,0 +1,102 @@
+// Package workflows runs an organization's workflows in its own namespace.
+package workflows
+
+import (
+	"context"
+	"time"
+
+	"github.com/bulkheadhq/bulkhead/core/audit"
+	"github.com/bulkheadhq/bulkhead/core/authz"
+	"github.com/bulkheadhq/bulkhead/core/id"
+	"github.com/bulkheadhq/bulkhead/core/org"
+	"github.com/bulkheadhq/bulkhead/core/workflow"
+	"github.com/bulkheadhq/bulkhead/ports"
+)
+
+// Service runs workflows.
+type Service struct {
+	store      ports.Store
+	dispatcher ports.Dispatcher
+	clock      ports.Clock
+}
+
+// New returns the service.
+func New(store ports.Store, dispatcher ports.Dispatcher, clock ports.Clock) *Service {
+	return &Service{store: store, dispatcher: dispatcher, clock: clock}
+}
+
+// Start starts a workflow. Without an id it gets a random one. The request
+// stands in the audit trail before anything is started. It fails with
+// workflow.ErrAlreadyStarted, org.ErrNotActive, org.ErrReserved and, for a
+// broken rule, fault.ErrInvalid.
+func (s *Service) Start(ctx context.Context, by authz.Actor, o id.Org, in workflow.Start) (workflow.Execution, error) {
+	if err := by.Require(authz.WorkflowsStart, o); err != nil {
+		return workflow.Execution{}, err
+	}
+	if in.ID == "" {
+		in.ID = "wf-" + id.New[id.EventKind]().UUID().String()
+	}
+	if err := in.Validate(); err != nil {
+		return workflow.Execution{}, err
+	}
+	namespace, err := s.namespace(ctx, o)
+	if err != nil {
+		return workflow.Execution{}, err
+	}
+	now := s.clock.Now()
+	err = s.store.WriteTx(ctx, o, func(ctx context.Context, tx ports.Tx) error {
+		return tx.Audit.Append(ctx, audit.Succeeds(o, now, by, audit.WorkflowStartRequested, "workflow", in.ID,
+			map[string]audit.Change{"type": audit.Created(in.Type), "task_queue": audit.Created(in.TaskQueue)}))
+	})
+	if err != nil {
+		return workflow.Execution{}, err
+	}
+	return s.dispatcher.Start(ctx, namespace, by, in)
+}
+
+// Describe shows an execution: the run, or the latest when runID is "". It fails
+// with workflow.ErrNotFound.
+func (s *Service) Describe(ctx context.Context, by authz.Actor, o id.Org, workflowID, runID string) (workflow.Execution, error) {
+	namespace, err := s.readable(ctx, by, o, workflowID)
+	if err != nil {
+		return workflow.Execution{}, err
+	}
+	return s.dispatcher.Describe(ctx, namespace, workflowID, runID)
+}
+
+// Result returns how an execution ended, or that it still runs after wait. It
+// fails with workflow.ErrNotFound.
+func (s *Service) Result(ctx context.Context, by authz.Actor, o id.Org, workflowID, runID string, wait time.Duration) (workflow.Result, error) {
+	namespace, err := s.readable(ctx, by, o, workflowID)
+	if err != nil {
+		return workflow.Result{}, err
+	}
+	return s.dispatcher.Result(ctx, namespace, workflowID, runID, wait)
+}
+
+// readable authorizes a read and returns the namespace to read in.
+func (s *Service) readable(ctx context.Context, by authz.Actor, o id.Org, workflowID string) (string, error) {
+	if err := by.Require(authz.WorkflowsRead, o); err != nil {
+		return "", err
+	}
+	if err := workflow.CheckID(workflowID); err != nil {
+		return "", err
+	}
+	return s.namespace(ctx, o)
+}
+
+// namespace is the one place that says where an organization's workflows are.
+// When organizations come to live on several clusters, this grows to say which.
+func (s *Service) namespace(ctx context.Context, o id.Org) (string, error) {
+	if o == id.SystemOrg {
+		return "", org.ErrReserved
+	}
+	row, err := s.store.Reads(o).Org(ctx)
+	if err != nil {
+		return "", err
+	}
+	if err := row.RequireActive(); err != nil {
+		return "", err
+	}
+	return row.Namespace(), nil
+}

@@ -1,0 +1,25 @@
+package ports
+
+import (
+	"time"
+
+	"github.com/bulkheadhq/bulkhead/core/signing"
+)
+
+// Clock tells the time. Use cases ask it once for each call.
+type Clock interface {
+	// Now returns the time in UTC, in whole microseconds, which is what the
+	// database keeps.
+	Now() time.Time
+}
+
+// TokenCrypto does the cryptography of signing keys. It keeps no keys.
+type TokenCrypto interface {
+	// Generate returns a new key in the given state, its private part sealed.
+	Generate(state signing.State, now time.Time) (signing.Key, error)
+	// Sign returns the compact JWT of the claims, signed with the key. It fails
+	// when the key cannot be unsealed.
+	Sign(k signing.Key, c signing.Claims) (string, error)
+	// KeySet returns the JWKS document of the keys' public parts.
+	KeySet(keys []signing.Key) ([]byte, error)
+}

@@ -1,0 +1,168 @@
+// Package ports holds the few interfaces through which the core reaches a
+// technology. Each method's comment is normative: porttest executes it.
+//
+// Every method may fail with fault.ErrUnavailable when the technology is away
+// and with fault.ErrTimeout when it is too slow; comments name the other faults.
+package ports
+
+import (
+	"context"
+	"time"
+
+	"github.com/bulkheadhq/bulkhead/core/apikey"
+	"github.com/bulkheadhq/bulkhead/core/audit"
+	"github.com/bulkheadhq/bulkhead/core/id"
+	"github.com/bulkheadhq/bulkhead/core/operation"
+	"github.com/bulkheadhq/bulkhead/core/org"
+	"github.com/bulkheadhq/bulkhead/core/outbox"
+	"github.com/bulkheadhq/bulkhead/core/page"
+	"github.com/bulkheadhq/bulkhead/core/signing"
+	"github.com/bulkheadhq/bulkhead/core/user"
+)
+
+// Store is the database as the tenants' work sees it. Nothing can be read or
+// written without saying for which organization, and nothing can be written
+// outside a transaction.
+type Store interface {
+	// Reads returns the reads of one organization. What belongs to another is
+	// absent: the same fault.ErrNotFound as for what never existed.
+	Reads(org id.Org) Reads
+
+	// WriteTx runs fn in one transaction whose scope is the organization. All of
+	// fn's writes happen, or none. fn must be repeatable: it may run again after
+	// a serialization failure. It must not call anything remote. An error of fn
+	// is returned unchanged, joined with that of the rollback if there is one;
+	// an error of the commit is returned. A panic rolls back.
+	WriteTx(ctx context.Context, org id.Org, fn func(ctx context.Context, tx Tx) error) error
+}
+
+// Reads are the reads of one organization.
+type Reads interface {
+	// Org returns the organization itself. It fails with fault.ErrNotFound.
+	Org(ctx context.Context) (org.Org, error)
+	// User fails with fault.ErrNotFound. Removed users are found.
+	User(ctx context.Context, u id.User) (user.User, error)
+	// Users lists the users that were not removed, oldest first.
+	Users(ctx context.Context, r page.Request) (page.Page[user.User], error)
+	// APIKey fails with fault.ErrNotFound. Revoked keys are found.
+	APIKey(ctx context.Context, k id.APIKey) (apikey.Key, error)
+	// APIKeys lists all keys, revoked ones too, oldest first.
+	APIKeys(ctx context.Context, r page.Request) (page.Page[apikey.Key], error)
+	// Operation fails with fault.ErrNotFound.
+	Operation(ctx context.Context, o id.Operation) (operation.Operation, error)
+}
+
+// Tx is the writes of one organization, gathered by aggregate. It is valid until
+// the function it was given to returns.
+type Tx struct {
+	Orgs       OrgWriter
+	Users      UserWriter
+	APIKeys    APIKeyWriter
+	Operations OperationWriter
+	Audit      AuditWriter
+	Outbox     OutboxWriter
+}
+
+// OrgWriter writes the organization of the transaction.
+type OrgWriter interface {
+	// Insert fails with org.ErrSlugTaken.
+	Insert(ctx context.Context, o org.Org) error
+	// Update locks the organization's row until the transaction ends, gives the
+	// organization to fn and stores what fn made of it. It fails with
+	// fault.ErrNotFound, and with fn's error.
+	Update(ctx context.Context, fn func(*org.Org) error) error
+}
+
+// UserWriter writes users.
+type UserWriter interface {
+	// Insert fails with user.ErrEmailTaken.
+	Insert(ctx context.Context, u user.User) error
+	// Lock returns the user and locks their row against changes until the
+	// transaction ends. It fails with fault.ErrNotFound.
+	Lock(ctx context.Context, u id.User) (user.User, error)
+}
+
+// APIKeyWriter writes API keys.
+type APIKeyWriter interface {
+	// Insert fails with fault.ErrNotFound when the key's user is not one of the
+	// organization's.
+	Insert(ctx context.Context, k apikey.Key) error
+	// Update locks the key's row, gives the key to fn and stores what fn made of
+	// it. It fails with fault.ErrNotFound, and with fn's error.
+	Update(ctx context.Context, k id.APIKey, fn func(*apikey.Key) error) error
+}
+
+// OperationWriter writes operations.
+type OperationWriter interface {
+	Insert(ctx context.Context, o operation.Operation) error
+	// Update locks the operation's row, gives the operation to fn and stores
+	// what fn made of it. It fails with fault.ErrNotFound, and with fn's error.
+	Update(ctx context.Context, o id.Operation, fn func(*operation.Operation) error) error
+}
+
+// AuditWriter appends to the organization's trail; nothing else is possible.
+type AuditWriter interface {
+	Append(ctx context.Context, e audit.Entry) error
+}
+
+// OutboxWriter leaves messages for the relay. They become visible, and the relay
+// is woken, when the transaction commits.
+type OutboxWriter interface {
+	Append(ctx context.Context, m outbox.Message) error
+}
+
+// Platform is the database as operators and Bulkhead's own parts see it: the
+// reads across organizations. Their callers authorize for the platform.
+type Platform interface {
+	// Org returns any organization. It fails with fault.ErrNotFound.
+	Org(ctx context.Context, o id.Org) (org.Org, error)
+	// OrgBySlug fails with fault.ErrNotFound.
+	OrgBySlug(ctx context.Context, slug string) (org.Org, error)
+	// Orgs lists all organizations, oldest first.
+	Orgs(ctx context.Context, r page.Request) (page.Page[org.Org], error)
+	// ActiveOrgs returns every active organization but the system's, oldest first.
+	ActiveOrgs(ctx context.Context) ([]org.Org, error)
+	// Operation returns any organization's operation. It fails with fault.ErrNotFound.
+	Operation(ctx context.Context, o id.Operation) (operation.Operation, error)
+}
+
+// Credentials finds the owner of a presented key before any organization is
+// known. It can read nothing but what that takes.
+type Credentials interface {
+	// Find returns the credential stored under one of the hashes, whatever its
+	// state. It fails with fault.ErrNotFound.
+	Find(ctx context.Context, candidates []apikey.Versioned) (apikey.Credential, error)
+}
+
+// Outbox is the relay's side of the outbox.
+type Outbox interface {
+	// Claim returns up to limit messages that are due, oldest first, and hides
+	// them from other claims for the length of the lease. Each claim counts as
+	// an attempt. Two concurrent claims never return the same message.
+	Claim(ctx context.Context, now time.Time, limit int, lease time.Duration) ([]outbox.Message, error)
+	// Done removes a delivered message. Removing it twice is harmless.
+	Done(ctx context.Context, m id.Message) error
+	// Retry makes a message due again at the given time, with the reason for the log.
+	Retry(ctx context.Context, m id.Message, at time.Time, reason string) error
+	// Wait returns when a message may have been left since the last call, after
+	// limit at the latest, or with ctx's error.
+	Wait(ctx context.Context, limit time.Duration) error
+}
+
+// SigningKeys is where the signing keys are kept, sealed.
+type SigningKeys interface {
+	// List returns all keys that are not retired.
+	List(ctx context.Context) ([]signing.Key, error)
+	// Change runs fn on all keys that are not retired and stores the keys that
+	// it returns, new or changed, in one transaction. No two calls run at the
+	// same time anywhere in the deployment.
+	Change(ctx context.Context, fn func([]signing.Key) ([]signing.Key, error)) error
+}
+
+// Pinger tells whether something we depend on answers.
+type Pinger interface {
+	// Name is the dependency's name, such as "postgres".
+	Name() string
+	// Ping fails when the dependency does not answer.
+	Ping(ctx context.Context) error
+}

@@ -1,0 +1,62 @@
+package ports
+
+import (
+	"context"
+	"time"
+
+	"github.com/bulkheadhq/bulkhead/core/authz"
+	"github.com/bulkheadhq/bulkhead/core/fault"
+	"github.com/bulkheadhq/bulkhead/core/id"
+	"github.com/bulkheadhq/bulkhead/core/outbox"
+	"github.com/bulkheadhq/bulkhead/core/workflow"
+)
+
+// Dispatcher runs tenants' workflows. The namespace is that of the
+// organization's row, and the adapter's credential is good for it alone.
+type Dispatcher interface {
+	// Start starts a workflow and returns its first description. The actor is
+	// recorded on the execution. It fails with workflow.ErrAlreadyStarted.
+	Start(ctx context.Context, namespace string, by authz.Actor, s workflow.Start) (workflow.Execution, error)
+	// Describe returns the run, or the latest when runID is "". It fails with
+	// workflow.ErrNotFound.
+	Describe(ctx context.Context, namespace, workflowID, runID string) (workflow.Execution, error)
+	// Result waits up to wait for the execution to close and returns how it
+	// ended, or its running state. It follows continued runs when runID is "".
+	// It never waits longer, even when the server loses the notification. It
+	// fails with workflow.ErrNotFound.
+	Result(ctx context.Context, namespace, workflowID, runID string, wait time.Duration) (workflow.Result, error)
+}
+
+// Orchestrator runs Bulkhead's own durable work in the system namespace.
+type Orchestrator interface {
+	// ProvisionOrganization starts the provisioning of an organization. That it
+	// was started before is success: delivery may be repeated.
+	ProvisionOrganization(ctx context.Context, p outbox.ProvisionPayload) error
+}
+
+// Blueprint is what an organization's namespace must be like.
+type Blueprint struct {
+	Namespace   string
+	Owner       id.Org // the tag by which we know the namespace as ours
+	Description string
+	Retention   time.Duration // how long closed executions are kept
+}
+
+// ErrNamespaceForeign is returned for a namespace that exists and is not the
+// organization's. Repeating does not mend it.
+var ErrNamespaceForeign = fault.Define(fault.Conflict, "namespace.foreign",
+	"The Temporal namespace exists and does not belong to this organization.")
+
+// Namespaces administers tenants' namespaces. Every method may be repeated.
+type Namespaces interface {
+	// Ensure registers the namespace. That it exists with our owner tag is
+	// success. It fails with ErrNamespaceForeign when it exists otherwise.
+	Ensure(ctx context.Context, b Blueprint) error
+	// EnsureSearchAttributes adds the search attributes that starts carry. It
+	// fails with ErrNamespaceForeign when one exists with another type.
+	EnsureSearchAttributes(ctx context.Context, namespace string) error
+	// Probe succeeds when a workflow that carries all search attributes can be
+	// started in the namespace, and leaves nothing running. It fails with
+	// fault.ErrUnavailable as long as that is not so.
+	Probe(ctx context.Context, namespace string) error
+}
