@@ -1,0 +1,119 @@
+# Everything a developer or a CI machine does with this repository. `make` lists the targets.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+# One target after another: each of the big builds uses every core by itself, and together they thrash.
+.NOTPARALLEL:
+MAKEFLAGS += --warn-undefined-variables --no-builtin-rules
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+VERSION_VARIABLE := main.version
+DATA_DIR ?= .data
+RUN_FLAGS ?=
+TEST_FLAGS ?=
+
+BIN := bin
+TOOLS := $(BIN)/tools
+DEV := cmd/bulkhead-dev
+MODULES := . $(DEV) tools tools/lint
+
+# The files of `make generate`, each committed beside its source. `make verify` compares exactly these.
+API_SERVER := adapters/httpapi/internal/gen/api.gen.go
+API_CLIENT := sdk/client.gen.go
+GENERATED := adapters/postgres/internal/dbsqlc $(API_SERVER) $(API_CLIENT) wire/wire_gen.go
+
+# The tests start the programs that `make build` made.
+export BULKHEAD_BIN_DIR := $(abspath $(BIN))
+
+##@ Everyday
+
+.PHONY: help
+help: ## Show this list
+	@awk 'BEGIN { FS = ":.*## " } \
+		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z][a-z-]*:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: build
+build: $(BIN)/bulkhead $(BIN)/bulkhead-example-worker $(BIN)/bulkhead-dev ## Build the programs into bin/
+
+.PHONY: run
+run: build ## Start the whole stack: API, worker, Postgres, Temporal (DATA_DIR=.data, RUN_FLAGS=)
+	@exec $(BIN)/bulkhead-dev run --data-dir "$(DATA_DIR)" $(RUN_FLAGS)
+
+.PHONY: test
+test: deps build ## Run every test, with the race detector (TEST_FLAGS=)
+	go test -race -timeout 20m $(TEST_FLAGS) ./...
+	go test -C $(DEV) -timeout 20m $(TEST_FLAGS) ./...
+
+.PHONY: lint
+lint: $(TOOLS)/golangci-lint ## Check style, formatting and the import rule, in both modules
+	go vet ./...
+	$(TOOLS)/golangci-lint run ./...
+	cd $(DEV) && $(abspath $(TOOLS))/golangci-lint run ./...
+
+.PHONY: fmt
+fmt: $(TOOLS)/golangci-lint ## Format all Go code
+	$(TOOLS)/golangci-lint fmt
+
+##@ Generated code
+
+.PHONY: generate
+generate: $(TOOLS)/sqlc $(TOOLS)/oapi-codegen $(TOOLS)/wire ## Generate code from sql/, api/ and wire/
+	$(TOOLS)/sqlc generate
+	mkdir -p $(dir $(API_SERVER) $(API_CLIENT))
+	$(TOOLS)/oapi-codegen -config api/server.cfg.yaml -o $(API_SERVER) api/openapi.yaml
+	$(TOOLS)/oapi-codegen -config api/client.cfg.yaml -o $(API_CLIENT) api/openapi.yaml
+	$(TOOLS)/wire gen ./wire
+
+.PHONY: verify
+verify: $(TOOLS)/sqlc $(TOOLS)/oapi-codegen $(TOOLS)/wire ## Check that generated code and go.mod files are up to date
+	scripts/verify-generated.sh $(GENERATED)
+	for module in $(MODULES); do go mod -C "$$module" tidy -diff; done
+
+##@ Housekeeping
+
+.PHONY: deps
+deps: ## Check what the tests need; install it where we may (root on Debian)
+	@scripts/deps.sh
+
+.PHONY: clean
+clean: ## Remove bin/; the data of `make run` stays
+	rm -rf $(BIN)
+
+# --- Programs -------------------------------------------------------------------------------------------------
+# Go's build cache knows best what is stale, so these rules always run. -buildvcs=false because the version is
+# given by name, and because a checkout of another user must build too.
+
+.PHONY: $(BIN)/bulkhead $(BIN)/bulkhead-example-worker
+$(BIN)/bulkhead:
+	go build -trimpath -buildvcs=false -ldflags '-s -w -X $(VERSION_VARIABLE)=$(VERSION)' -o $@ ./cmd/bulkhead
+
+$(BIN)/bulkhead-example-worker:
+	go build -trimpath -buildvcs=false -ldflags '-s -w' -o $@ ./sdk/examples/worker
+
+# The exception: this one holds Temporal's server, and even an unchanged one takes half a minute to link. It is
+# built without -trimpath, as it is never released: lint and test then share what has been compiled, minutes of it.
+$(BIN)/bulkhead-dev: $(shell find $(DEV) -name '*.go' -o -name go.mod -o -name go.sum)
+	@echo "Building bulkhead-dev, with Temporal's server in it: the first time this takes some minutes."
+	go build -C $(DEV) -buildvcs=false -ldflags '-s -w' -o $(abspath $@) .
+
+# --- Tools ----------------------------------------------------------------------------------------------------
+# Their versions are pinned by two modules of their own: what a tool needs never decides what the product gets,
+# nor what golangci-lint needs what a generator gets. Built once, until a go.mod changes. Without cgo they need no C
+# compiler: sqlc then uses the WebAssembly build of Postgres' parser.
+
+tool = CGO_ENABLED=0 go build -C $(1) -buildvcs=false -ldflags '-s -w' -o $(abspath $@) $(2)
+
+$(TOOLS)/sqlc: tools/go.mod tools/go.sum
+	$(call tool,tools,github.com/sqlc-dev/sqlc/cmd/sqlc)
+
+$(TOOLS)/oapi-codegen: tools/go.mod tools/go.sum
+	$(call tool,tools,github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen)
+
+$(TOOLS)/wire: tools/go.mod tools/go.sum
+	$(call tool,tools,github.com/google/wire/cmd/wire)
+
+$(TOOLS)/golangci-lint: tools/lint/go.mod tools/lint/go.sum
+	$(call tool,tools/lint,github.com/golangci/golangci-lint/v2/cmd/golangci-lint)
