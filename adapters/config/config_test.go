@@ -1,0 +1,92 @@
+package config_test
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/matryer/is"
+
+	"github.com/bulkheadhq/bulkhead/adapters/config"
+)
+
+const password = "hunter2-hunter2"
+
+func key(b byte) string {
+	return base64.StdEncoding.EncodeToString([]byte(strings.Repeat(string(rune(b)), 32)))
+}
+
+func complete() []string {
+	return []string{
+		"BULKHEAD_DATABASE_URL=postgres://bulkhead_app:" + password + "@db:5432/bulkhead",
+		"BULKHEAD_DATABASE_AUTH_URL=postgres://bulkhead_auth:" + password + "@db:5432/bulkhead",
+		"BULKHEAD_API_KEY_PEPPERS=1:" + key('a') + ",2:" + key('b'),
+		"BULKHEAD_ENCRYPTION_KEYS=1:" + key('c'),
+	}
+}
+
+func TestLoad(t *testing.T) {
+	t.Parallel()
+	t.Run("Should need nothing but the database and the secrets", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		c, err := config.Load(complete())
+		is.NoErr(err)
+		is.NoErr(c.CheckAPI())
+		is.NoErr(c.CheckWorker())
+		is.Equal(c.HTTP.Address, "127.0.0.1:7400")
+		is.Equal(c.Temporal.Advertised(), "127.0.0.1:7233")
+		is.Equal(c.Tenancy.Retention, 72*time.Hour)
+		is.Equal(c.Secrets.Peppers.Current(), []byte(strings.Repeat("b", 32))) // the highest version
+	})
+
+	t.Run("Should name every missing variable at once", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		c, err := config.Load(nil)
+		is.NoErr(err)
+		err = c.CheckAPI()
+		is.True(err != nil)
+		for _, name := range []string{"BULKHEAD_DATABASE_URL", "BULKHEAD_DATABASE_AUTH_URL", "BULKHEAD_API_KEY_PEPPERS", "BULKHEAD_ENCRYPTION_KEYS"} {
+			is.True(strings.Contains(err.Error(), name+": is required")) // each one, so that one start shows them all
+		}
+	})
+
+	bad := map[string]string{
+		"a URL of another scheme":    "BULKHEAD_DATABASE_URL=mysql://root:" + password + "@db/x",
+		"a URL that cannot be read":  "BULKHEAD_DATABASE_URL=postgres://app:" + password + "@db:port/x",
+		"a pepper without a version": "BULKHEAD_API_KEY_PEPPERS=" + key('s'),
+		"a pepper that is too short": "BULKHEAD_API_KEY_PEPPERS=1:" + base64.StdEncoding.EncodeToString([]byte(password)),
+		"a pepper given twice":       "BULKHEAD_API_KEY_PEPPERS=1:" + key('s') + ",1:" + key('s'),
+		"a version of zero":          "BULKHEAD_ENCRYPTION_KEYS=0:" + key('s'),
+		"a delay without a unit":     "BULKHEAD_HTTP_DRAIN_DELAY=" + password,
+	}
+	for name, variable := range bad {
+		t.Run("Should refuse "+name+" without repeating its value", func(t *testing.T) {
+			t.Parallel()
+			is := is.New(t)
+			_, err := config.Load(append(complete(), variable))
+			is.True(err != nil)
+			for _, leak := range []string{password, key('s'), base64.StdEncoding.EncodeToString([]byte(password))} {
+				is.True(!strings.Contains(err.Error(), leak)) // a malformed value may be a secret all the same
+			}
+		})
+	}
+
+	t.Run("Should show no secret in any way of printing", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		c, err := config.Load(complete())
+		is.NoErr(err)
+		asJSON, err := json.Marshal(c)
+		is.NoErr(err)
+		shown := fmt.Sprintf("%v %+v %#v %s %s", c, c, c, c.LogValue(), asJSON)
+		for _, leak := range []string{password, key('a'), strings.Repeat("a", 32), "97 97 97", "0x61, 0x61"} {
+			is.True(!strings.Contains(shown, leak)) // neither the password nor a key, in any notation
+		}
+		is.True(strings.Contains(c.Database.URL.Reveal(), password)) // the one way that shows it
+	})
+}
