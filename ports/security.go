@@ -13,7 +13,9 @@ type Clock interface {
 	Now() time.Time
 }
 
-// TokenCrypto does the cryptography of signing keys. It keeps no keys.
+// TokenCrypto does the cryptography of signing keys. It is no store of them: what
+// a key may do is said by the key that is passed in, each time. It may remember
+// the unsealed form of one, for as long as the same sealed form is passed in.
 type TokenCrypto interface {
 	// Generate returns a new key in the given state, its private part sealed.
 	Generate(state signing.State, now time.Time) (signing.Key, error)

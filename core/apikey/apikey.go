@@ -126,10 +126,11 @@ func (k *Key) touch(now time.Time) {
 }
 
 // OwnerRole is the role that bounds a key: its user's, or for a key of the
-// organization itself the strongest role of that organization.
-func OwnerRole(org id.Org, userRole authz.Role) authz.Role {
+// organization itself the strongest role of that organization. A user without a
+// role lends a key no power.
+func OwnerRole(org id.Org, user id.User, userRole authz.Role) authz.Role {
 	switch {
-	case !userRole.IsZero():
+	case !user.IsZero():
 		return userRole
 	case org == id.SystemOrg:
 		return authz.Operator

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
-	"log/slog"
 	"strings"
 )
 
@@ -32,8 +31,10 @@ const (
 const redacted = "[redacted]"
 
 // Secret is an API key in clear. It shows itself to nobody but Reveal's caller:
-// formatted, logged or marshalled it is "[redacted]".
-type Secret struct{ s string }
+// formatted, logged or marshalled it is "[redacted]". The text stands behind a
+// pointer, as package fmt prints unexported fields of other structs without
+// asking their methods.
+type Secret struct{ s *string }
 
 // errMalformed never leaves authentication: all refusals look alike there.
 var errMalformed = errors.New("not the form of an API key")
@@ -54,7 +55,8 @@ func NewSecret(random io.Reader) (Secret, error) {
 			}
 		}
 	}
-	return Secret{Prefix + string(body) + checksum(string(body))}, nil
+	s := Prefix + string(body) + checksum(string(body))
+	return Secret{&s}, nil
 }
 
 // ParseSecret checks the form and the checksum of a presented key.
@@ -71,17 +73,23 @@ func ParseSecret(s string) (Secret, error) {
 			return Secret{}, errMalformed
 		}
 	}
-	return Secret{s}, nil
+	return Secret{&s}, nil
 }
 
-// Reveal returns the key in clear, for the one answer that shows it.
-func (s Secret) Reveal() string { return s.s }
+// Reveal returns the key in clear, for the one answer that shows it; "" for the
+// zero value.
+func (s Secret) Reveal() string {
+	if s.s == nil {
+		return ""
+	}
+	return *s.s
+}
 
 // Hint returns the first characters, which are safe to keep and to show.
-func (s Secret) Hint() string { return s.s[:len(Prefix)+hintLen] }
+func (s Secret) Hint() string { return s.Reveal()[:len(Prefix)+hintLen] }
 
 // LastFour returns the last characters, which are safe to keep and to show.
-func (s Secret) LastFour() string { return s.s[len(s.s)-lastLen:] }
+func (s Secret) LastFour() string { return s.Reveal()[secretLen-lastLen:] }
 
 // String hides the secret.
 func (Secret) String() string { return redacted }
@@ -92,11 +100,8 @@ func (Secret) GoString() string { return redacted }
 // Format hides the secret from every verb.
 func (Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
 
-// MarshalText hides the secret from JSON and its like.
+// MarshalText hides the secret from JSON, from slog and their like.
 func (Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
-
-// LogValue hides the secret from slog.
-func (Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
 
 func checksum(body string) string {
 	n := uint64(crc32.ChecksumIEEE([]byte(body)))
@@ -165,7 +170,7 @@ func (p Peppers) Candidates(s Secret) []Versioned {
 
 func (p Peppers) hash(version int16, s Secret) Versioned {
 	m := hmac.New(sha256.New, p.byVer[version])
-	m.Write([]byte(s.s))
+	m.Write([]byte(s.Reveal()))
 	v := Versioned{Version: version}
 	m.Sum(v.Hash[:0])
 	return v

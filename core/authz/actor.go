@@ -174,13 +174,16 @@ func (a Actor) RequirePlatform(p Permission) error {
 var ErrPowerExceeded = fault.Define(fault.Forbidden, "auth.power_exceeded",
 	"Nobody can give a role, or a key, more power than they have themselves.")
 
-// RequirePower fails with ErrPowerExceeded unless the actor has every
-// permission in s, so that nobody grants what they do not have.
-func (a Actor) RequirePower(s Set) error {
-	if a.kind == SystemActor {
-		return nil // only Bootstrap grants anything, and only the first operator
+// RequirePower fails with ErrPowerExceeded unless the actor may give away the
+// power of a role, or of a key with the given scopes whose owner has that role.
+// It needs every permission of the scopes, also those that the role does not
+// allow: the owner's role may grow later. And it needs the role's reach: only an
+// actor of the platform makes another.
+func (a Actor) RequirePower(r Role, scopes Set) error {
+	if scopes == 0 {
+		scopes = r.Permissions()
 	}
-	if !s.Within(a.permissions) {
+	if !scopes.Within(a.permissions) || (r == Operator && !a.IsPlatform()) {
 		return ErrPowerExceeded
 	}
 	return nil

@@ -117,7 +117,7 @@ func (e *Error) Unwrap() error { return e.cause }
 
 // Is makes errors.Is(err, org.ErrSlugTaken) true for every copy of that fault.
 func (e *Error) Is(target error) bool {
-	t, ok := target.(*Error) //nolint:errorlint // errors.Is hands over one link of the chain
+	t, ok := target.(*Error)
 	return ok && t.Code == e.Code
 }
 
@@ -156,8 +156,7 @@ func From(err error) *Error {
 	if err == nil {
 		return nil
 	}
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e
 	}
 	return ErrInternal.Because(err)
@@ -165,8 +164,7 @@ func From(err error) *Error {
 
 // KindOf returns the kind of the fault in err's chain; Internal when there is none.
 func KindOf(err error) Kind {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Kind
 	}
 	return Internal
@@ -190,8 +188,8 @@ var (
 // Under returns err with the pointers of its broken rules moved below prefix,
 // for a value that was checked by itself and stands inside another.
 func Under(err error, prefix string) error {
-	var e *Error
-	if !errors.As(err, &e) || len(e.Fields) == 0 {
+	e, ok := errors.AsType[*Error](err)
+	if !ok || len(e.Fields) == 0 {
 		return err
 	}
 	c := e.WithFields(e.Fields...)

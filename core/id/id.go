@@ -7,7 +7,6 @@
 package id
 
 import (
-	"database/sql/driver"
 	"fmt"
 	"strings"
 
@@ -102,23 +101,6 @@ func (i *ID[K]) UnmarshalText(b []byte) error {
 	return nil
 }
 
-// Value stores the identifier as a native uuid; the zero value as NULL.
-func (i ID[K]) Value() (driver.Value, error) {
-	if i.IsZero() {
-		return nil, nil
-	}
-	return i.u.String(), nil
-}
-
-// Scan reads a uuid; NULL gives the zero value.
-func (i *ID[K]) Scan(src any) error {
-	if src == nil {
-		*i = ID[K]{}
-		return nil
-	}
-	return i.u.Scan(src)
-}
-
 // Parse reads the external form strictly: the kind's prefix, the exact length,
 // lower case, and a value that fits 128 bits.
 func Parse[K Kind](s string) (ID[K], error) {
@@ -171,7 +153,7 @@ func decode(s string) (uuid.UUID, bool) {
 		}
 		if bits >= 8 {
 			bits -= 8
-			u[pos] = byte(acc >> bits)
+			u[pos] = byte(acc >> bits) //nolint:gosec // the low eight bits are meant
 			pos++
 		}
 	}

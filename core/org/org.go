@@ -3,6 +3,7 @@ package org
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -187,10 +188,13 @@ func (o *Org) Fail(reason string, now time.Time) error { return o.move(Failed, r
 // Retry starts provisioning again after a failure.
 func (o *Org) Retry(now time.Time) error { return o.move(Provisioning, "", now) }
 
-// Suspend blocks the organization, reversibly.
+// Suspend blocks the organization, reversibly. It does not end a deletion.
 func (o *Org) Suspend(reason string, now time.Time) error {
-	if o.s.ID == id.SystemOrg {
+	switch {
+	case o.s.ID == id.SystemOrg:
 		return ErrReserved
+	case o.s.State != Active:
+		return ErrState
 	}
 	return o.move(Suspended, reason, now)
 }
@@ -212,15 +216,13 @@ func (o *Org) Delete(now time.Time) error {
 }
 
 func (o *Org) move(to State, reason string, now time.Time) error {
-	for _, s := range transitions[o.s.State] {
-		if s == to {
-			o.s.State, o.s.StateReason = to, reason
-			o.s.Version++
-			o.s.UpdatedAt = now
-			return nil
-		}
+	if !slices.Contains(transitions[o.s.State], to) {
+		return ErrState
 	}
-	return ErrState
+	o.s.State, o.s.StateReason = to, reason
+	o.s.Version++
+	o.s.UpdatedAt = now
+	return nil
 }
 
 // RequireActive fails with ErrNotActive unless work may be dispatched.

@@ -81,7 +81,8 @@ func (s Sealer) Open(binding, cursor string) (uuid.UUID, error) {
 		return uuid.Nil, nil
 	}
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
-	if err != nil || len(raw) != len(uuid.UUID{})+macLen {
+	// Both lengths: the decoder skips line breaks.
+	if err != nil || len(raw) != len(uuid.UUID{})+macLen || len(cursor) != base64.RawURLEncoding.EncodedLen(len(raw)) {
 		return uuid.Nil, ErrCursor
 	}
 	after := uuid.UUID(raw[:len(uuid.UUID{})])

@@ -6,6 +6,8 @@ import (
 	"net/mail"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/bulkheadhq/bulkhead/core/authz"
 	"github.com/bulkheadhq/bulkhead/core/fault"
@@ -27,6 +29,7 @@ const maxEmailLen = 254 // RFC 5321, 4.5.3.1.3
 
 // ParseEmail reads a bare address. It fails with fault.ErrInvalid, naming pointer.
 func ParseEmail(pointer, s string) (Email, error) {
+	s = strings.ToLower(s) // first: it can make the text longer
 	if s == "" {
 		return Email{}, fault.InvalidField(pointer, "required", "must not be empty")
 	}
@@ -34,11 +37,15 @@ func ParseEmail(pointer, s string) (Email, error) {
 		return Email{}, fault.InvalidField(pointer, "max_length", "must have at most 254 characters")
 	}
 	a, err := mail.ParseAddress(s)
-	if err != nil || a.Address != s || a.Name != "" || strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
+	if err != nil || a.Address != s || a.Name != "" || strings.ContainsFunc(s, unprintable) {
 		return Email{}, fault.InvalidField(pointer, "format", "must be an e-mail address")
 	}
-	return Email{strings.ToLower(s)}, nil
+	return Email{s}, nil
 }
+
+// unprintable tells of what cannot stand in an address; strings.ToLower leaves
+// RuneError in the place of broken UTF-8.
+func unprintable(r rune) bool { return r == ' ' || r == utf8.RuneError || !unicode.IsPrint(r) }
 
 // String returns the address.
 func (e Email) String() string { return e.s }
@@ -89,8 +96,8 @@ const maxNameLen = 100
 func New(i id.User, org id.Org, email Email, name string, role authz.Role, now time.Time) (User, error) {
 	if name == "" {
 		name = email.s
-		if len(name) > maxNameLen {
-			name = name[:maxNameLen]
+		if r := []rune(name); len(r) > maxNameLen {
+			name = string(r[:maxNameLen])
 		}
 	}
 	if err := text.Check("/name", name, maxNameLen); err != nil {

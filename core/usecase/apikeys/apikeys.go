@@ -66,7 +66,7 @@ func (s *Service) Create(ctx context.Context, by authz.Actor, org id.Org, in Cre
 		if err != nil {
 			return err
 		}
-		if err := by.RequirePower(authz.Effective(role, scopes)); err != nil {
+		if err := by.RequirePower(role, scopes); err != nil {
 			return err
 		}
 		if err := tx.APIKeys.Insert(ctx, key); err != nil {
@@ -95,7 +95,7 @@ func parseScopes(names []string) (authz.Set, error) {
 // role can not change between the check and the commit.
 func ownerRole(ctx context.Context, tx ports.Tx, org id.Org, owner id.User) (authz.Role, error) {
 	if owner.IsZero() {
-		return apikey.OwnerRole(org, authz.Role{}), nil
+		return apikey.OwnerRole(org, id.User{}, authz.Role{}), nil
 	}
 	u, err := tx.Users.Lock(ctx, owner)
 	if err == nil {

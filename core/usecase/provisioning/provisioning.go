@@ -118,9 +118,11 @@ func (s *Service) Activate(ctx context.Context, p outbox.ProvisionPayload, _ int
 	})
 }
 
-// Fail records that provisioning met something that repeating does not mend.
-func (s *Service) Fail(ctx context.Context, p outbox.ProvisionPayload, reason string) error {
+// Fail records that provisioning met something that repeating does not mend. Of
+// the cause only its public text is kept.
+func (s *Service) Fail(ctx context.Context, p outbox.ProvisionPayload, cause error) error {
 	now := s.clock.Now()
+	reason := fault.From(cause).Public
 	return s.store.WriteTx(ctx, p.Organization, func(ctx context.Context, tx ports.Tx) error {
 		changed := false
 		err := tx.Orgs.Update(ctx, func(o *org.Org) error {

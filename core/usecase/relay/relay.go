@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/bulkheadhq/bulkhead/core/outbox"
@@ -14,7 +15,7 @@ import (
 )
 
 const (
-	batch = 50
+	batch = 16 // delivered at the same time
 	// lease hides a claimed message from other relays. It bounds how long the
 	// messages of a relay that died have to wait.
 	lease = 5 * time.Second
@@ -47,25 +48,41 @@ func (s *Service) Run(ctx context.Context) {
 		n, err := s.Deliver(ctx)
 		if err != nil && ctx.Err() == nil {
 			s.log.WarnContext(ctx, "outbox not read; trying again", "error", err)
+			sleep(ctx, pause)
+			continue
 		}
 		if n == batch {
 			continue // there may be more
 		}
 		if err := s.outbox.Wait(ctx, pause); err != nil && ctx.Err() == nil {
 			s.log.WarnContext(ctx, "outbox wake-ups lost; trying again", "error", err)
+			sleep(ctx, pause)
 		}
 	}
 }
 
-// Deliver delivers one batch and returns how many messages it claimed.
+// sleep keeps a failure that comes at once from being repeated at full speed.
+func sleep(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	}
+}
+
+// Deliver delivers one batch, its messages at the same time so that none waits
+// for another beyond the lease, and returns how many it claimed.
 func (s *Service) Deliver(ctx context.Context) (int, error) {
 	messages, err := s.outbox.Claim(ctx, s.clock.Now(), batch, lease)
 	if err != nil {
 		return 0, fmt.Errorf("claim messages: %w", err)
 	}
+	var deliveries sync.WaitGroup
 	for _, m := range messages {
-		s.settle(ctx, m, s.dispatch(ctx, m))
+		deliveries.Go(func() { s.settle(ctx, m, s.dispatch(ctx, m)) })
 	}
+	deliveries.Wait()
 	return len(messages), nil
 }
 

@@ -19,6 +19,13 @@ import (
 // a key that verifiers do not know yet, or no longer know.
 const keysLife = 15 * time.Second
 
+// While the database is away, the keys are asked for again after retryAfter, and
+// callers that can do with the known ones wait no longer than readLimit.
+const (
+	retryAfter = time.Second
+	readLimit  = 2 * time.Second
+)
+
 // Service signs tokens and rotates their keys.
 type Service struct {
 	store  ports.Store
@@ -27,9 +34,10 @@ type Service struct {
 	clock  ports.Clock
 	policy signing.Policy
 
-	mu     sync.Mutex // held while the keys are read, so that one caller reads for all
-	known  []signing.Key
-	readAt time.Time
+	mu       sync.Mutex // held while the keys are read, so that one caller reads for all
+	known    []signing.Key
+	readAt   time.Time
+	rereadAt time.Time
 }
 
 // New returns the service.
@@ -67,17 +75,17 @@ func (s *Service) Exchange(ctx context.Context, by authz.Actor, o id.Org, access
 		return Token{}, err
 	}
 	claims := signing.TenantClaims(by.Subject(), row.Namespace(), access, s.clock.Now())
-	jwt, err := s.Sign(ctx, claims)
+	jwt, err := s.Token(ctx, claims)
 	if err != nil {
 		return Token{}, err
 	}
 	return Token{JWT: jwt, Namespace: row.Namespace(), Access: access, ExpiresAt: claims.ExpiresAt}, nil
 }
 
-// Sign signs claims with the active key. It is for Bulkhead's own calls of
+// Token signs claims with the active key. It is for Bulkhead's own calls of
 // Temporal; callers' tokens come from Exchange, which authorizes. It fails with
 // signing.ErrNoActiveKey.
-func (s *Service) Sign(ctx context.Context, c signing.Claims) (string, error) {
+func (s *Service) Token(ctx context.Context, c signing.Claims) (string, error) {
 	keys, err := s.current(ctx)
 	if err != nil {
 		return "", err
@@ -99,20 +107,38 @@ func (s *Service) KeySet(ctx context.Context) ([]byte, error) {
 	return s.crypto.KeySet(keys)
 }
 
-// current returns the keys, read at most keysLife ago.
+// current returns the keys, read at most keysLife ago or, while the database is
+// away, those that were known last. Verifiers ask for the key set all the time,
+// and one that gets none refuses every token: an outage of the database must not
+// become one of every worker.
 func (s *Service) current(ctx context.Context) ([]signing.Key, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.clock.Now()
-	if s.known != nil && now.Sub(s.readAt) < keysLife {
+	if now.Before(s.rereadAt) {
 		return s.known, nil
+	}
+	// Keys that left the set while nobody could tell us are good for no longer
+	// than they would have been published anyway, with the token signed last.
+	fallback := s.known
+	if now.Sub(s.readAt) >= s.policy.Retire-signing.TokenLife {
+		fallback = nil
+	}
+	if fallback != nil {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, readLimit)
+		defer cancel()
 	}
 	keys, err := s.keys.List(ctx)
 	if err != nil {
-		return nil, err
+		if fallback == nil {
+			return nil, err
+		}
+		s.rereadAt = s.clock.Now().Add(retryAfter) // from the end of the wait: nobody queues for the next one
+		return fallback, nil
 	}
 	if len(keys) > 0 { // none is not worth remembering: the first is about to be made
-		s.known, s.readAt = keys, now
+		s.known, s.readAt, s.rereadAt = keys, now, now.Add(keysLife)
 	}
 	return keys, nil
 }
@@ -129,7 +155,7 @@ func (s *Service) Rotate(ctx context.Context, force bool) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.known = nil
+	s.rereadAt = time.Time{}
 	return nil
 }
 

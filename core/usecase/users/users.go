@@ -46,7 +46,7 @@ func (s *Service) Add(ctx context.Context, by authz.Actor, org id.Org, in AddInp
 	if err != nil {
 		return user.User{}, err
 	}
-	if err := by.RequirePower(in.Role.Permissions()); err != nil {
+	if err := by.RequirePower(in.Role, 0); err != nil {
 		return user.User{}, err
 	}
 	err = s.store.WriteTx(ctx, org, func(ctx context.Context, tx ports.Tx) error {

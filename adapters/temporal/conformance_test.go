@@ -1,0 +1,76 @@
+package temporal_test
+
+import (
+	"testing"
+
+	"go.temporal.io/api/workflowservice/v1"
+
+	"github.com/bulkheadhq/bulkhead/adapters/temporal"
+	"github.com/bulkheadhq/bulkhead/core/id"
+	"github.com/bulkheadhq/bulkhead/ports/porttest"
+)
+
+func TestDispatcherContract(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	namespace := b.namespace(t)
+	worker := b.serve(t, namespace)
+	porttest.Dispatcher(t, porttest.DispatcherSetup{
+		Dispatcher: b.dispatcher,
+		Namespace:  namespace,
+		Other:      b.namespace(t),
+		Absent:     "org-absent-00000000",
+		TaskQueue:  taskQueue,
+		Release: func(t *testing.T, workflowID string) {
+			t.Helper()
+			if err := worker.SignalWorkflow(t.Context(), workflowID, "", release, nil); err != nil {
+				t.Fatalf("release %s: %v", workflowID, err)
+			}
+		},
+	})
+}
+
+func TestNamespacesContract(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	porttest.Namespaces(t, porttest.NamespacesSetup{
+		Namespaces: b.namespaces,
+		Running: func(t *testing.T, namespace string) int {
+			t.Helper()
+			reader := b.client(t, namespace, namespace+":read")
+			var running int
+			// Visibility follows the state with a delay, so only the absence of what is open counts.
+			eventually(t, "the probe is listed as closed", func() bool {
+				res, err := reader.CountWorkflow(t.Context(), &workflowservice.CountWorkflowExecutionsRequest{
+					Query: `ExecutionStatus = "Running"`,
+				})
+				running = int(res.GetCount())
+				return err == nil && running == 0
+			})
+			return running
+		},
+	})
+}
+
+func TestOrchestratorContract(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	if err := b.namespaces.EnsureSystemNamespace(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	porttest.Orchestrator(t, porttest.OrchestratorSetup{
+		Orchestrator: temporal.NewOrchestrator(b.conn),
+		Runs: func(t *testing.T, org id.Org) int {
+			t.Helper()
+			var n int
+			eventually(t, "the run is listed", func() bool {
+				res, err := b.conn.System().CountWorkflow(t.Context(), &workflowservice.CountWorkflowExecutionsRequest{
+					Query: `WorkflowId = "org-provision/` + org.String() + `"`,
+				})
+				n = int(res.GetCount())
+				return err == nil && n > 0
+			})
+			return n
+		},
+	})
+}

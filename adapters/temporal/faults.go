@@ -1,0 +1,55 @@
+package temporal
+
+import (
+	"errors"
+	"time"
+
+	"go.temporal.io/api/serviceerror"
+	"google.golang.org/grpc/codes"
+
+	"github.com/bulkheadhq/bulkhead/core/fault"
+	"github.com/bulkheadhq/bulkhead/core/workflow"
+)
+
+// ErrBusy is returned when Temporal itself limits the rate of calls.
+var ErrBusy = fault.Define(fault.Exhausted, "workflow.temporal_busy", "Temporal is busy. Try again in a moment.")
+
+// retryAfter is how soon to come back to a Temporal that is away or busy.
+const retryAfter = 2 * time.Second
+
+// refused replaces the text with which Temporal refuses a request: that one may
+// name what its reader must not know of, such as namespaces, shards and hosts.
+const refused = "Temporal refuses the request. Check the identifiers, the timeouts and the size of the input."
+
+// toFault translates an error of Temporal; it is the one place that does. It
+// returns nil for nil, and faults as they are.
+func toFault(err error) error {
+	if err == nil {
+		return nil
+	}
+	if f := (*fault.Error)(nil); errors.As(err, &f) {
+		return err
+	}
+	if started := (*serviceerror.WorkflowExecutionAlreadyStarted)(nil); errors.As(err, &started) {
+		return workflow.ErrAlreadyStarted.Because(err)
+	}
+	switch codeOf(err) {
+	case codes.NotFound:
+		return workflow.ErrNotFound.Because(err)
+	case codes.Unavailable:
+		return fault.ErrUnavailable.After(retryAfter).Because(err)
+	case codes.DeadlineExceeded, codes.Canceled:
+		return fault.ErrTimeout.Because(err)
+	case codes.ResourceExhausted:
+		return ErrBusy.After(retryAfter).Because(err)
+	case codes.InvalidArgument:
+		return fault.ErrInvalid.WithPublic(refused).Because(err)
+	default:
+		// PermissionDenied and Unauthenticated are here on purpose: the credential is ours, so the mistake is, too.
+		return fault.ErrInternal.Because(err)
+	}
+}
+
+func codeOf(err error) codes.Code { return serviceerror.ToStatus(err).Code() }
+
+func isAway(err error) bool { return err != nil && codeOf(err) == codes.Unavailable }

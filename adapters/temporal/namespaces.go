@@ -1,0 +1,176 @@
+package temporal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	commonpb "go.temporal.io/api/common/v1"
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/operatorservice/v1"
+	"go.temporal.io/api/serviceerror"
+	taskqueuepb "go.temporal.io/api/taskqueue/v1"
+	"go.temporal.io/api/workflowservice/v1"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/bulkheadhq/bulkhead/core/fault"
+	"github.com/bulkheadhq/bulkhead/core/workflow"
+	"github.com/bulkheadhq/bulkhead/ports"
+)
+
+// AttributeActor is the search attribute that says who started an execution.
+const AttributeActor = "BulkheadActor"
+
+// attributes are the search attributes of every tenant's namespace.
+var attributes = map[string]enumspb.IndexedValueType{
+	AttributeActor: enumspb.INDEXED_VALUE_TYPE_KEYWORD,
+}
+
+// The tags by which we know a namespace as ours, and whose it is.
+const (
+	tagManagedBy = "managed_by"
+	tagOrg       = "org_id"
+	managedBy    = "bulkhead"
+)
+
+// The canary of Probe. It is not to run: nobody serves its queue, and it would
+// start only long after it has timed out.
+const (
+	canaryID      = "bulkhead-probe"
+	canaryTimeout = time.Minute
+)
+
+// Namespaces implements ports.Namespaces.
+type Namespaces struct{ conn *Connection }
+
+var _ ports.Namespaces = (*Namespaces)(nil)
+
+// NewNamespaces returns the administration of namespaces on the admin connection.
+func NewNamespaces(conn *Connection) *Namespaces { return &Namespaces{conn: conn} }
+
+// Ensure registers the namespace. One that exists is adopted only when its tag
+// names the same owner and it was not deleted: otherwise two organizations
+// could come to share it.
+func (n *Namespaces) Ensure(ctx context.Context, b ports.Blueprint) error {
+	_, err := invoke(ctx, n.conn.cfg.CallTimeout, n.conn.adminService().RegisterNamespace, &workflowservice.RegisterNamespaceRequest{
+		Namespace:                        b.Namespace,
+		Description:                      b.Description,
+		WorkflowExecutionRetentionPeriod: durationpb.New(b.Retention),
+		Data:                             map[string]string{tagManagedBy: managedBy, tagOrg: b.Owner.String()},
+	})
+	if !alreadyExists(err) {
+		return err
+	}
+	found, err := invoke(ctx, n.conn.cfg.CallTimeout, n.conn.adminService().DescribeNamespace, &workflowservice.DescribeNamespaceRequest{
+		Namespace: b.Namespace,
+	})
+	if err != nil {
+		return err
+	}
+	info := found.GetNamespaceInfo()
+	if info.GetData()[tagOrg] != b.Owner.String() || info.GetState() != enumspb.NAMESPACE_STATE_REGISTERED {
+		return ports.ErrNamespaceForeign.Because(fmt.Errorf("namespace %s is %v and tagged %q", b.Namespace, info.GetState(), info.GetData()[tagOrg]))
+	}
+	return nil
+}
+
+func alreadyExists(err error) bool {
+	var exists *serviceerror.NamespaceAlreadyExists
+	return errors.As(err, &exists)
+}
+
+// EnsureSearchAttributes adds the search attributes that are missing. Temporal
+// accepts, and ignores, one that exists with another type, so we compare.
+func (n *Namespaces) EnsureSearchAttributes(ctx context.Context, namespace string) error {
+	found, err := invoke(ctx, n.conn.cfg.CallTimeout, n.conn.operatorService().ListSearchAttributes, &operatorservice.ListSearchAttributesRequest{
+		Namespace: namespace,
+	})
+	if err != nil {
+		return notYet(err)
+	}
+	missing := map[string]enumspb.IndexedValueType{}
+	for name, want := range attributes {
+		got, ok := found.GetCustomAttributes()[name]
+		switch {
+		case !ok:
+			missing[name] = want
+		case got != want:
+			return ports.ErrNamespaceForeign.Because(fmt.Errorf("search attribute %s of %s is a %v, want %v", name, namespace, got, want))
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	_, err = invoke(ctx, n.conn.cfg.CallTimeout, n.conn.operatorService().AddSearchAttributes, &operatorservice.AddSearchAttributesRequest{
+		Namespace: namespace, SearchAttributes: missing,
+	})
+	return notYet(err)
+}
+
+// notYet turns what a frontend says of a namespace that it does not know yet
+// into something that repetition mends: each keeps a cache that lags behind.
+func notYet(err error) error {
+	if fault.IsKind(err, fault.NotFound) {
+		return fault.ErrUnavailable.After(retryAfter).Because(err)
+	}
+	return err
+}
+
+// Probe starts a workflow with every search attribute, and terminates it. Until
+// an attribute is known to the frontend that answers, it calls it invalid.
+func (n *Namespaces) Probe(ctx context.Context, namespace string) error {
+	value, err := keywordPayload(canaryID)
+	if err != nil {
+		return err
+	}
+	fields := make(map[string]*commonpb.Payload, len(attributes))
+	for name := range attributes {
+		fields[name] = value
+	}
+	started, err := invoke(ctx, n.conn.cfg.CallTimeout, n.conn.adminService().StartWorkflowExecution, &workflowservice.StartWorkflowExecutionRequest{
+		Namespace:                namespace,
+		WorkflowId:               canaryID,
+		WorkflowType:             &commonpb.WorkflowType{Name: canaryID},
+		TaskQueue:                &taskqueuepb.TaskQueue{Name: canaryID, Kind: enumspb.TASK_QUEUE_KIND_NORMAL},
+		WorkflowExecutionTimeout: durationpb.New(canaryTimeout),
+		WorkflowStartDelay:       durationpb.New(2 * canaryTimeout), // no task, so no queue that the server would load
+		Identity:                 identity,
+		RequestId:                uuid.NewString(),
+		WorkflowIdReusePolicy:    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
+		WorkflowIdConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_TERMINATE_EXISTING, // one that a crash left behind
+		SearchAttributes:         &commonpb.SearchAttributes{IndexedFields: fields},
+	})
+	if fault.IsKind(err, fault.Invalid) {
+		return fault.ErrUnavailable.After(retryAfter).Because(err)
+	}
+	if err != nil {
+		return notYet(err)
+	}
+	_, err = invoke(ctx, n.conn.cfg.CallTimeout, n.conn.adminService().TerminateWorkflowExecution, &workflowservice.TerminateWorkflowExecutionRequest{
+		Namespace:         namespace,
+		WorkflowExecution: &commonpb.WorkflowExecution{WorkflowId: canaryID, RunId: started.GetRunId()},
+		Reason:            "The namespace is usable.",
+		Identity:          identity,
+	})
+	if errors.Is(err, workflow.ErrNotFound) {
+		return nil // another probe, at the same time, has ended ours
+	}
+	return err
+}
+
+// EnsureSystemNamespace registers the namespace that Bulkhead's own workflows
+// run in. No workflow can do so: this is where workflows begin.
+func (n *Namespaces) EnsureSystemNamespace(ctx context.Context) error {
+	_, err := invoke(ctx, n.conn.cfg.CallTimeout, n.conn.adminService().RegisterNamespace, &workflowservice.RegisterNamespaceRequest{
+		Namespace:                        n.conn.cfg.SystemNamespace,
+		Description:                      "Bulkhead's own workflows",
+		WorkflowExecutionRetentionPeriod: durationpb.New(n.conn.cfg.SystemRetention),
+		Data:                             map[string]string{tagManagedBy: managedBy},
+	})
+	if alreadyExists(err) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,137 @@
+package temporal
+
+import (
+	"context"
+	"time"
+
+	commonpb "go.temporal.io/api/common/v1"
+	enumspb "go.temporal.io/api/enums/v1"
+	historypb "go.temporal.io/api/history/v1"
+	"go.temporal.io/api/workflowservice/v1"
+
+	"github.com/bulkheadhq/bulkhead/core/fault"
+	"github.com/bulkheadhq/bulkhead/core/workflow"
+)
+
+// minSlice keeps a frontend that answers long polls at once from being asked in
+// a tight loop.
+const minSlice = 50 * time.Millisecond
+
+// Result waits for the execution to close.
+//
+// It never trusts a single long poll: the server can lose the notification that
+// an execution closed, and then leaves the poll waiting for as long as 20
+// seconds. So the wait is cut into slices. Each is a request of its own, which
+// reads the state afresh before it waits; a lost notification costs the rest of
+// its slice.
+func (d *Dispatcher) Result(ctx context.Context, namespace, workflowID, runID string, wait time.Duration) (workflow.Result, error) {
+	if !validRun(runID) {
+		return workflow.Result{}, workflow.ErrNotFound
+	}
+	ctx, err := d.conn.within(ctx, namespace)
+	if err != nil {
+		return workflow.Result{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, max(wait, 0)+d.conn.cfg.CallTimeout)
+	defer cancel()
+	w := waiter{d: d, namespace: namespace, workflowID: workflowID, runID: runID, follow: runID == ""}
+	deadline := time.Now().Add(wait)
+	for {
+		left := time.Until(deadline)
+		if left <= 0 {
+			return w.standing(ctx)
+		}
+		began := time.Now()
+		closed, err := w.poll(ctx, min(left, d.conn.cfg.PollSlice))
+		if err != nil {
+			return workflow.Result{}, err
+		}
+		if closed != nil {
+			if end := endOf(closed); w.follow && end.next != "" {
+				w.runID = end.next
+				continue
+			}
+			return w.result(closed)
+		}
+		if rest := minSlice - time.Since(began); rest > 0 && !sleep(ctx, min(rest, time.Until(deadline))) {
+			return workflow.Result{}, toFault(ctx.Err())
+		}
+	}
+}
+
+// waiter is one wait for a result. Its contexts are within the namespace.
+type waiter struct {
+	d                     *Dispatcher
+	namespace, workflowID string
+	runID                 string // "" until a continuation is followed: the latest run
+	follow                bool
+}
+
+// poll waits for at most a slice and returns the event that closed the run, or
+// nil when it runs on.
+func (w *waiter) poll(ctx context.Context, slice time.Duration) (*historypb.HistoryEvent, error) {
+	event, err := w.closeEvent(ctx, slice, true)
+	if fault.IsKind(err, fault.Timeout) && ctx.Err() == nil {
+		return nil, nil // only the slice is over
+	}
+	return event, err
+}
+
+// standing returns how the execution stands now that the wait is over: its end,
+// should it have closed since the last look, or its state.
+func (w *waiter) standing(ctx context.Context) (workflow.Result, error) {
+	e, err := w.d.describe(ctx, w.namespace, w.workflowID, w.runID)
+	if err != nil {
+		return workflow.Result{}, err
+	}
+	if !e.Status.Closed() {
+		return workflow.Result{ID: e.ID, RunID: e.RunID, Status: e.Status}, nil
+	}
+	w.runID = e.RunID
+	closed, err := w.closeEvent(ctx, w.d.conn.cfg.CallTimeout, false)
+	if err != nil {
+		return workflow.Result{}, err
+	}
+	end := endOf(closed)
+	if w.follow && end.next != "" {
+		// The continuation began this very moment. There is no time left to look how it fares.
+		return workflow.Result{ID: w.workflowID, RunID: end.next, Status: workflow.Running}, nil
+	}
+	return w.result(closed)
+}
+
+// closeEvent returns the event that closed the run, or nil while there is none.
+func (w *waiter) closeEvent(ctx context.Context, timeout time.Duration, wait bool) (*historypb.HistoryEvent, error) {
+	// The first run that answers is the one that is waited for, since "" would mean another after a continuation.
+	if w.runID == "" {
+		e, err := w.d.describe(ctx, w.namespace, w.workflowID, "")
+		if err != nil {
+			return nil, err
+		}
+		w.runID = e.RunID
+	}
+	res, err := invoke(ctx, timeout, w.d.service().GetWorkflowExecutionHistory, &workflowservice.GetWorkflowExecutionHistoryRequest{
+		Namespace:              w.namespace,
+		Execution:              &commonpb.WorkflowExecution{WorkflowId: w.workflowID, RunId: w.runID},
+		WaitNewEvent:           wait,
+		HistoryEventFilterType: enumspb.HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT,
+		SkipArchival:           true,
+	})
+	if err != nil {
+		return nil, err
+	}
+	events := res.GetHistory().GetEvents()
+	if len(events) == 0 {
+		return nil, nil
+	}
+	return events[len(events)-1], nil
+}
+
+func (w *waiter) result(closed *historypb.HistoryEvent) (workflow.Result, error) {
+	end := endOf(closed)
+	output, err := decodeOutput(end.output)
+	if err != nil {
+		return workflow.Result{}, fault.ErrInternal.Because(err)
+	}
+	return workflow.Result{ID: w.workflowID, RunID: w.runID, Status: end.status, Output: output, Failure: end.failure}, nil
+}

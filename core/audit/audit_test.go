@@ -1,0 +1,75 @@
+package audit_test
+
+import (
+	"encoding/json"
+	"regexp"
+	"testing"
+	"time"
+
+	"github.com/matryer/is"
+
+	"github.com/bulkheadhq/bulkhead/core/audit"
+	"github.com/bulkheadhq/bulkhead/core/authz"
+	"github.com/bulkheadhq/bulkhead/core/id"
+)
+
+func TestSucceeds(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+
+	t.Run("Should say who did what to what, and that it happened", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		o := id.New[id.OrgKind]()
+		changes := map[string]audit.Change{"name": audit.Created("ci")}
+		e := audit.Succeeds(o, now, authz.Provisioner, audit.APIKeyCreated, "apikey", "key_1", changes)
+		is.True(!e.ID.IsZero())
+		is.Equal(e.OrgID, o)
+		is.Equal(e.At, now)
+		is.Equal(e.Actor, authz.Provisioner)
+		is.Equal(e.Action, audit.APIKeyCreated)
+		is.Equal(e.ResourceType, "apikey")
+		is.Equal(e.ResourceID, "key_1")
+		is.Equal(e.Outcome, audit.Succeeded)
+		is.Equal(e.Changes, changes)
+	})
+
+	t.Run("Should be a new entry each time", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		a := audit.Succeeds(id.SystemOrg, now, authz.Provisioner, audit.APIKeyCreated, "apikey", "key_1", nil)
+		b := audit.Succeeds(id.SystemOrg, now, authz.Provisioner, audit.APIKeyCreated, "apikey", "key_1", nil)
+		is.True(a.ID != b.ID)
+	})
+
+	t.Run("Should leave out the side of a change that there is not", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		b, err := json.Marshal(audit.Created("ci"))
+		is.NoErr(err)
+		is.Equal(string(b), `{"after":"ci"}`)
+	})
+}
+
+func TestNames(t *testing.T) {
+	t.Parallel()
+
+	t.Run("Should be stable words, each once", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		form := regexp.MustCompile(`^[a-z]+\.[a-z_]+$`)
+		seen := map[string]bool{}
+		for _, a := range []audit.Action{
+			audit.OrganizationCreated, audit.OrganizationActivated, audit.OrganizationProvisioningFailed,
+			audit.UserCreated, audit.APIKeyCreated, audit.APIKeyRevoked, audit.WorkflowStartRequested,
+		} {
+			is.True(form.MatchString(a.String()))
+			is.True(!seen[a.String()])
+			seen[a.String()] = true
+		}
+		// These three are a CHECK of the database.
+		is.Equal(audit.Succeeded.String(), "succeeded")
+		is.Equal(audit.Refused.String(), "refused")
+		is.Equal(audit.Errored.String(), "failed")
+	})
+}

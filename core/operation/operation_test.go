@@ -1,0 +1,109 @@
+package operation_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/matryer/is"
+
+	"github.com/bulkheadhq/bulkhead/core/id"
+	"github.com/bulkheadhq/bulkhead/core/operation"
+)
+
+var (
+	t0 = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	t1 = t0.Add(time.Hour)
+)
+
+func TestNew(t *testing.T) {
+	t.Parallel()
+
+	t.Run("Should wait to be begun", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		i, o := id.New[id.OperationKind](), id.New[id.OrgKind]()
+		op := operation.New(i, o, operation.ProvisionOrganization, t0)
+		is.Equal(op.Snapshot(), operation.Snapshot{
+			ID: i, OrgID: o, Kind: operation.ProvisionOrganization, State: operation.Pending, CreatedAt: t0, UpdatedAt: t0,
+		})
+	})
+}
+
+func TestStateMachine(t *testing.T) {
+	t.Parallel()
+
+	for name, m := range map[string]struct {
+		call   func(*operation.Operation) error
+		change func(*operation.Snapshot)
+	}{
+		"Complete": {
+			func(o *operation.Operation) error { return o.Complete(operation.NamespaceUsable, t1) },
+			func(s *operation.Snapshot) {
+				s.State, s.Step, s.Attempts, s.Failure = operation.Running, operation.NamespaceUsable, 0, ""
+			},
+		},
+		"Stumble": {
+			func(o *operation.Operation) error { return o.Stumble(4, "why", t1) },
+			func(s *operation.Snapshot) { s.State, s.Attempts, s.Failure = operation.Running, 4, "why" },
+		},
+		"Succeed": {
+			func(o *operation.Operation) error { return o.Succeed(operation.OrganizationActivated, t1) },
+			func(s *operation.Snapshot) {
+				s.State, s.Step, s.Attempts, s.Failure, s.FinishedAt = operation.Succeeded, operation.OrganizationActivated, 0, "", t1
+			},
+		},
+		"Fail": {
+			func(o *operation.Operation) error { return o.Fail("why", t1) },
+			func(s *operation.Snapshot) { s.State, s.Failure, s.FinishedAt = operation.Failed, "why", t1 },
+		},
+	} {
+		for _, from := range []operation.State{operation.Pending, operation.Running, operation.Succeeded, operation.Failed} {
+			t.Run("Should "+name+" from "+from.String()+" as stated", func(t *testing.T) {
+				t.Parallel()
+				is := is.New(t)
+				before := operation.Snapshot{State: from, Step: operation.NamespaceRegistered, Attempts: 3, Failure: "before", CreatedAt: t0, UpdatedAt: t0}
+				o := operation.Restore(before)
+				err := m.call(&o)
+				if from == operation.Succeeded || from == operation.Failed {
+					is.True(errors.Is(err, operation.ErrState)) // an end is an end
+					is.Equal(o.Snapshot(), before)
+					return
+				}
+				is.NoErr(err)
+				want := before
+				want.UpdatedAt = t1
+				m.change(&want)
+				is.Equal(o.Snapshot(), want)
+			})
+		}
+	}
+}
+
+func TestNames(t *testing.T) {
+	t.Parallel()
+
+	t.Run("Should read back what it wrote", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		for s, ended := range map[operation.State]bool{
+			operation.Pending: false, operation.Running: false, operation.Succeeded: true, operation.Failed: true,
+		} {
+			back, ok := operation.ParseState(s.String())
+			is.True(ok)
+			is.Equal(back, s)
+			is.Equal(s.Ended(), ended)
+		}
+		_, ok := operation.ParseState("")
+		is.True(!ok)
+
+		k, ok := operation.ParseKind(operation.ProvisionOrganization.String())
+		is.True(ok)
+		is.Equal(k, operation.ProvisionOrganization)
+		_, ok = operation.ParseKind("nonsense")
+		is.True(!ok)
+
+		is.Equal(operation.ParseStep(operation.NamespaceUsable.String()), operation.NamespaceUsable)
+		is.Equal(operation.ParseStep(""), operation.Step{})
+	})
+}

@@ -1,0 +1,286 @@
+package usecase_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"maps"
+	"os"
+	"reflect"
+	"slices"
+	"testing"
+
+	"github.com/matryer/is"
+
+	"github.com/bulkheadhq/bulkhead/core/authz"
+	"github.com/bulkheadhq/bulkhead/core/fault"
+	"github.com/bulkheadhq/bulkhead/core/id"
+	"github.com/bulkheadhq/bulkhead/core/org"
+	"github.com/bulkheadhq/bulkhead/core/page"
+	"github.com/bulkheadhq/bulkhead/core/signing"
+	"github.com/bulkheadhq/bulkhead/core/usecase/apikeys"
+	"github.com/bulkheadhq/bulkhead/core/usecase/assignments"
+	"github.com/bulkheadhq/bulkhead/core/usecase/auth"
+	"github.com/bulkheadhq/bulkhead/core/usecase/bootstrap"
+	"github.com/bulkheadhq/bulkhead/core/usecase/operations"
+	"github.com/bulkheadhq/bulkhead/core/usecase/orgs"
+	"github.com/bulkheadhq/bulkhead/core/usecase/provisioning"
+	"github.com/bulkheadhq/bulkhead/core/usecase/relay"
+	"github.com/bulkheadhq/bulkhead/core/usecase/tokens"
+	"github.com/bulkheadhq/bulkhead/core/usecase/users"
+	"github.com/bulkheadhq/bulkhead/core/usecase/workflows"
+	"github.com/bulkheadhq/bulkhead/core/workflow"
+)
+
+// services are all the use cases over one world.
+type services struct {
+	apikeys      *apikeys.Service
+	assignments  *assignments.Service
+	auth         *auth.Service
+	bootstrap    *bootstrap.Service
+	operations   *operations.Service
+	orgs         *orgs.Service
+	provisioning *provisioning.Service
+	relay        *relay.Service
+	tokens       *tokens.Service
+	users        *users.Service
+	workflows    *workflows.Service
+}
+
+func newServices(w *world) services {
+	w.t.Helper()
+	p, t, k := platform{w}, temporal{w}, &keyring{world: w}
+	return services{
+		apikeys:      apikeys.New(w, w, peppers(w.t), random),
+		assignments:  assignments.New(w, p),
+		auth:         auth.New(&credentials{world: w}, w, peppers(w.t)),
+		bootstrap:    bootstrap.New(w, w, peppers(w.t), random),
+		operations:   operations.New(w, p),
+		orgs:         orgs.New(w, p, w),
+		provisioning: provisioning.New(w, t, w, provisioning.Settings{}),
+		relay:        relay.New(nil, nil, w, slog.New(slog.DiscardHandler)),
+		tokens:       tokens.New(w, k, k, w, signing.DefaultPolicy),
+		users:        users.New(w, w),
+		workflows:    workflows.New(w, t, w),
+	}
+}
+
+// reach says whose things a method is for.
+type reach int
+
+const (
+	oneOrganization reach = iota // the one it is given
+	actorsOwn                    // the actor's own; it is given none
+	wholePlatform                // operators alone
+	anybody                      // no permission is needed to ask
+)
+
+// account states, for each method that takes an actor, what it needs and how to
+// call it.
+var account = map[string]struct {
+	reach reach
+	needs authz.Permission
+	call  func(s services, ctx context.Context, by authz.Actor, o id.Org) error
+}{
+	"apikeys.Create": {oneOrganization, authz.APIKeysCreate, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
+		_, _, err := s.apikeys.Create(ctx, by, o, apikeys.CreateInput{Name: "n", Scopes: []string{"apikeys:create"}})
+		return err
+	}},
+	"apikeys.Revoke": {oneOrganization, authz.APIKeysRevoke, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
+		_, err := s.apikeys.Revoke(ctx, by, o, id.New[id.APIKeyKind]())
+		return err
+	}},
+	"apikeys.Get": {oneOrganization, authz.APIKeysRead, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
+		_, err := s.apikeys.Get(ctx, by, o, id.New[id.APIKeyKind]())
+		return err
+	}},
+	"apikeys.List": {oneOrganization, authz.APIKeysRead, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
+		_, err := s.apikeys.List(ctx, by, o, page.Request{Limit: 1})
+		return err
+	}},
+	"assignments.List": {actorsOwn, authz.AssignmentsRead, func(s services, ctx context.Context, by authz.Actor, _ id.Org) error {
+		_, err := s.assignments.List(ctx, by, "", 0)
+		return err
+	}},
+	"operations.Get": {actorsOwn, authz.OperationsRead, func(s services, ctx context.Context, by authz.Actor, _ id.Org) error {
+		_, err := s.operations.Get(ctx, by, id.New[id.OperationKind](), 0)
+		return err
+	}},
+	"orgs.Create": {wholePlatform, authz.OrganizationsCreate, func(s services, ctx context.Context, by authz.Actor, _ id.Org) error {
+		_, err := s.orgs.Create(ctx, by, orgs.CreateInput{Slug: "fresh", AdminEmail: "a@example.com"})
+		return err
+	}},
+	"orgs.List": {wholePlatform, authz.OrganizationsList, func(s services, ctx context.Context, by authz.Actor, _ id.Org) error {
+		_, err := s.orgs.List(ctx, by, page.Request{Limit: 1})
+		return err
+	}},
+	"orgs.Get": {oneOrganization, authz.OrganizationsRead, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
+		_, err := s.orgs.Get(ctx, by, o)
+		return err
+	}},
+	"orgs.Resolve": {anybody, 0, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
+		_, err := s.orgs.Resolve(ctx, by, o.String())
+		return err
+	}},
+	"tokens.Exchange": {oneOrganization, authz.TokensWrite, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
+		_, err := s.tokens.Exchange(ctx, by, o, signing.Write)
+		return err
+	}},
+	"users.Add": {oneOrganization, authz.UsersCreate, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
+		_, err := s.users.Add(ctx, by, o, users.AddInput{Email: "a@example.com", Role: authz.Viewer})
+		return err
+	}},
+	"users.Get": {oneOrganization, authz.UsersRead, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
+		_, err := s.users.Get(ctx, by, o, id.New[id.UserKind]())
+		return err
+	}},
+	"users.List": {oneOrganization, authz.UsersRead, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
+		_, err := s.users.List(ctx, by, o, page.Request{Limit: 1})
+		return err
+	}},
+	"workflows.Start": {oneOrganization, authz.WorkflowsStart, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
+		_, err := s.workflows.Start(ctx, by, o, workflow.Start{Type: "t", TaskQueue: "q"})
+		return err
+	}},
+	"workflows.Describe": {oneOrganization, authz.WorkflowsRead, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
+		_, err := s.workflows.Describe(ctx, by, o, "wf", "")
+		return err
+	}},
+	"workflows.Result": {oneOrganization, authz.WorkflowsRead, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
+		_, err := s.workflows.Result(ctx, by, o, "wf", "", 0)
+		return err
+	}},
+}
+
+// withoutActor states why a method takes none.
+var withoutActor = map[string]string{
+	"auth.Authenticate":                   "it finds the actor",
+	"bootstrap.Run":                       "there is nobody yet; the command line of the deployment",
+	"bootstrap.NewOperatorKey":            "nobody has a key any more; the command line of the deployment",
+	"provisioning.EnsureNamespace":        "a step of Bulkhead's own workflow",
+	"provisioning.EnsureSearchAttributes": "a step of Bulkhead's own workflow",
+	"provisioning.Probe":                  "a step of Bulkhead's own workflow",
+	"provisioning.Activate":               "a step of Bulkhead's own workflow",
+	"provisioning.Fail":                   "a step of Bulkhead's own workflow",
+	"relay.Run":                           "a part of the worker process",
+	"relay.Deliver":                       "a part of the worker process",
+	"tokens.Token":                        "Bulkhead's own calls of Temporal",
+	"tokens.KeySet":                       "public keys",
+	"tokens.Rotate":                       "a part of the worker process",
+}
+
+func TestAccounting(t *testing.T) {
+	t.Parallel()
+
+	t.Run("Should account for every exported method of every use case", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		all := reflect.ValueOf(newServices(newWorld(t)))
+		actor := reflect.TypeFor[authz.Actor]()
+		var packages, methods []string
+		for i := range all.NumField() {
+			name := all.Type().Field(i).Name
+			packages = append(packages, name)
+			service := all.Field(i).Type()
+			for m := range service.Methods() {
+				full := name + "." + m.Name
+				methods = append(methods, full)
+				takes := false
+				for p := range m.Type.Ins() {
+					takes = takes || p == actor
+				}
+				_, stated := account[full]
+				if takes && !stated {
+					t.Errorf("%s takes an actor: state in account what it needs", full)
+				}
+				if !takes && withoutActor[full] == "" {
+					t.Errorf("%s takes no actor: state in withoutActor why", full)
+				}
+			}
+		}
+		for _, stated := range slices.Concat(slices.Collect(maps.Keys(account)), slices.Collect(maps.Keys(withoutActor))) {
+			if !slices.Contains(methods, stated) {
+				t.Errorf("%s is stated and does not exist", stated)
+			}
+		}
+
+		entries, err := os.ReadDir(".")
+		is.NoErr(err)
+		for _, e := range entries {
+			if e.IsDir() && e.Name() != "testdata" && !slices.Contains(packages, e.Name()) {
+				t.Errorf("the use cases of %s are missing in services", e.Name())
+			}
+		}
+	})
+
+	for name, a := range account {
+		t.Run("Should refuse nobody before anything is asked: "+name, func(t *testing.T) {
+			t.Parallel()
+			is := is.New(t)
+			w := newWorld(t)
+			s := newServices(w)
+			for _, o := range []id.Org{w.addOrg("acme", org.Active), id.SystemOrg, {}} {
+				is.True(errors.Is(a.call(s, t.Context(), authz.Actor{}, o), fault.ErrUnauthenticated))
+			}
+			is.Equal(len(w.calls), 0)
+		})
+
+		t.Run("Should find nothing of another organization, without asking: "+name, func(t *testing.T) {
+			t.Parallel()
+			is := is.New(t)
+			w := newWorld(t)
+			s := newServices(w)
+			foreign := w.addOrg("acme", org.Active)
+			own := w.addOrg("own", org.Active)
+			want := fault.ErrNotFound
+			switch a.reach {
+			case actorsOwn:
+				return // it cannot name another
+			case wholePlatform:
+				want = fault.ErrForbidden
+			}
+			for _, r := range authz.Roles() {
+				for _, o := range []id.Org{foreign, id.SystemOrg, id.New[id.OrgKind]()} {
+					is.Equal(a.call(s, t.Context(), holder(own, r), o), error(want)) // the sentinel itself: nothing was added
+				}
+			}
+			for _, r := range authz.Roles()[:4] { // the system organization's users, but for operators
+				is.Equal(a.call(s, t.Context(), holder(id.SystemOrg, r), foreign), error(want))
+			}
+			is.Equal(len(w.calls), 0)
+		})
+
+		t.Run("Should need exactly its permission: "+name, func(t *testing.T) {
+			t.Parallel()
+			is := is.New(t)
+			if a.reach == anybody {
+				return
+			}
+			w := newWorld(t)
+			s := newServices(w)
+			o, home, role := w.addOrg("own", org.Active), id.SystemOrg, authz.Operator
+			if a.reach != wholePlatform {
+				home, role = o, authz.Admin
+			}
+			everythingElse := slices.DeleteFunc(permissions(), func(p authz.Permission) bool { return p == a.needs })
+			is.Equal(a.call(s, t.Context(), holder(home, role, everythingElse...), o), error(fault.ErrForbidden))
+			is.Equal(len(w.calls), 0)
+
+			err := a.call(s, t.Context(), holder(home, role, a.needs), o)
+			is.True(!errors.Is(err, fault.ErrForbidden))
+			if name != "users.Add" { // giving a role takes more than the permission to add users
+				is.True(len(w.calls) > 0)
+			}
+		})
+	}
+}
+
+func permissions() []authz.Permission {
+	var out []authz.Permission
+	for p := range authz.Permission(64) {
+		if p.String() != "" {
+			out = append(out, p)
+		}
+	}
+	return out
+}

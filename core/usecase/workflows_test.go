@@ -1,0 +1,156 @@
+package usecase_test
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/matryer/is"
+
+	"github.com/bulkheadhq/bulkhead/core/audit"
+	"github.com/bulkheadhq/bulkhead/core/authz"
+	"github.com/bulkheadhq/bulkhead/core/fault"
+	"github.com/bulkheadhq/bulkhead/core/id"
+	"github.com/bulkheadhq/bulkhead/core/org"
+	"github.com/bulkheadhq/bulkhead/core/usecase/workflows"
+	"github.com/bulkheadhq/bulkhead/core/workflow"
+)
+
+func TestWorkflowsStart(t *testing.T) {
+	t.Parallel()
+	start := workflow.Start{ID: "order-42", Type: "Order", TaskQueue: "orders"}
+
+	t.Run("Should stand in the trail before it starts, in the organization's namespace", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		w := newWorld(t)
+		o := w.addOrg("own", org.Active)
+		row := w.orgs[o]
+		by := holder(o, authz.Member)
+		got, err := newServices(w).workflows.Start(t.Context(), by, o, start)
+		is.NoErr(err)
+		is.Equal(got.ID, "order-42")
+		is.Equal(w.calls, []string{"Reads.Org", "WriteTx", "Audit.Append", "Audit.Append", "Start " + row.Namespace()})
+		is.Equal(len(w.trail), 1)
+		is.Equal(w.trail[0].Action, audit.WorkflowStartRequested)
+		is.Equal(w.trail[0].ResourceID, "order-42")
+		is.Equal(w.trail[0].Actor, by)
+	})
+
+	t.Run("Should start nothing that nobody can account for", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		for _, port := range []string{"Reads.Org", "WriteTx", "Audit.Append", "Commit"} {
+			w := newWorld(t)
+			w.fail[port] = fault.ErrUnavailable
+			o := w.addOrg("own", org.Active)
+			_, err := newServices(w).workflows.Start(t.Context(), holder(o, authz.Member), o, start)
+			is.True(errors.Is(err, fault.ErrUnavailable))
+			is.True(!slices.ContainsFunc(w.calls, func(c string) bool { return strings.HasPrefix(c, "Start ") }))
+		}
+	})
+
+	t.Run("Should choose an id for whoever names none, a new one each time", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		w := newWorld(t)
+		o := w.addOrg("own", org.Active)
+		s := newServices(w)
+		a, err := s.workflows.Start(t.Context(), holder(o, authz.Member), o, workflow.Start{Type: "t", TaskQueue: "q"})
+		is.NoErr(err)
+		b, err := s.workflows.Start(t.Context(), holder(o, authz.Member), o, workflow.Start{Type: "t", TaskQueue: "q"})
+		is.NoErr(err)
+		is.True(strings.HasPrefix(a.ID, "wf-") && a.ID != b.ID)
+		is.Equal(w.trail[0].ResourceID, a.ID)
+	})
+
+	t.Run("Should refuse a broken rule before anything is asked", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		w := newWorld(t)
+		o := w.addOrg("own", org.Active)
+		_, err := newServices(w).workflows.Start(t.Context(), holder(o, authz.Member), o, workflow.Start{ID: "temporal-sys-x", Type: "t", TaskQueue: "q"})
+		is.True(errors.Is(err, fault.ErrInvalid))
+		is.Equal(len(w.calls), 0)
+	})
+
+	t.Run("Should pass on what the dispatcher says", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		w := newWorld(t)
+		o := w.addOrg("own", org.Active)
+		row := w.orgs[o]
+		w.fail["Start "+row.Namespace()] = workflow.ErrAlreadyStarted
+		_, err := newServices(w).workflows.Start(t.Context(), holder(o, authz.Member), o, start)
+		is.True(errors.Is(err, workflow.ErrAlreadyStarted))
+	})
+}
+
+func TestWorkflows(t *testing.T) {
+	t.Parallel()
+	// calls are the ways to a dispatcher.
+	calls := map[string]func(*workflows.Service, *testing.T, authz.Actor, id.Org, string) error{
+		"Start": func(s *workflows.Service, t *testing.T, by authz.Actor, o id.Org, wf string) error {
+			_, err := s.Start(t.Context(), by, o, workflow.Start{ID: wf, Type: "t", TaskQueue: "q"})
+			return err
+		},
+		"Describe": func(s *workflows.Service, t *testing.T, by authz.Actor, o id.Org, wf string) error {
+			_, err := s.Describe(t.Context(), by, o, wf, "run")
+			return err
+		},
+		"Result": func(s *workflows.Service, t *testing.T, by authz.Actor, o id.Org, wf string) error {
+			_, err := s.Result(t.Context(), by, o, wf, "run", time.Second)
+			return err
+		},
+	}
+	for name, call := range calls {
+		t.Run("Should reach the namespace of the organization's row: "+name, func(t *testing.T) {
+			t.Parallel()
+			is := is.New(t)
+			w := newWorld(t)
+			o := w.addOrg("own", org.Active)
+			row := w.orgs[o]
+			for _, by := range []authz.Actor{holder(o, authz.Member), operator()} {
+				is.NoErr(call(newServices(w).workflows, t, by, o, "wf"))
+				is.Equal(w.calls[len(w.calls)-1], name+" "+row.Namespace())
+			}
+		})
+
+		t.Run("Should reach no namespace of an organization that is not active: "+name, func(t *testing.T) {
+			t.Parallel()
+			is := is.New(t)
+			for _, state := range []org.State{org.Provisioning, org.Failed, org.Suspended, org.Deleting, org.Deleted} {
+				w := newWorld(t)
+				o := w.addOrg("own", state)
+				is.True(errors.Is(call(newServices(w).workflows, t, operator(), o, "wf"), org.ErrNotActive))
+				is.Equal(w.calls, []string{"Reads.Org"})
+			}
+		})
+
+		t.Run("Should never reach the system's namespace: "+name, func(t *testing.T) {
+			t.Parallel()
+			is := is.New(t)
+			w := newWorld(t)
+			w.orgs[id.SystemOrg] = org.NewSystem(w.now)
+			is.True(errors.Is(call(newServices(w).workflows, t, operator(), id.SystemOrg, "wf"), org.ErrReserved))
+			is.Equal(len(w.calls), 0)
+		})
+
+		t.Run("Should find nothing under an id that cannot exist, without asking: "+name, func(t *testing.T) {
+			t.Parallel()
+			is := is.New(t)
+			w := newWorld(t)
+			o := w.addOrg("own", org.Active)
+			want := fault.ErrNotFound
+			if name == "Start" {
+				want = fault.ErrInvalid
+			}
+			for _, wf := range []string{"temporal-sys-scheduler", "a\x00b", strings.Repeat("x", 256)} {
+				is.True(errors.Is(call(newServices(w).workflows, t, operator(), o, wf), want))
+			}
+			is.Equal(len(w.calls), 0)
+		})
+	}
+}

@@ -1,0 +1,96 @@
+package porttest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/matryer/is"
+
+	"github.com/bulkheadhq/bulkhead/core/apikey"
+	"github.com/bulkheadhq/bulkhead/core/authz"
+	"github.com/bulkheadhq/bulkhead/core/id"
+	"github.com/bulkheadhq/bulkhead/core/org"
+	"github.com/bulkheadhq/bulkhead/core/user"
+)
+
+// Credentials checks ports.Credentials.
+func Credentials(t *testing.T, open Open) {
+	b := open(t)
+	o := seed(t, b, anOrg())
+	u := aUser(o.ID())
+	k := aKey(o.ID(), u.ID())
+	add(t, b, o.ID(), u, k)
+	s := k.Snapshot()
+
+	should(t, "return all that authentication reads of a user's key", func(t *testing.T, is *is.I) {
+		got, err := b.Credentials.Find(t.Context(), []apikey.Versioned{s.Hash})
+		is.NoErr(err)
+		want := apikey.Credential{
+			Key: s.ID, Org: o.ID(), OrgSlug: o.Snapshot().Slug, OrgActive: true, User: u.ID(), UserRole: u.Role(), UserOK: true,
+			Scopes: s.Scopes, Hash: s.Hash, State: apikey.Active, ExpiresAt: kept(s.ExpiresAt),
+		}
+		whole(t, want)
+		is.Equal(got, want)
+	})
+
+	should(t, "return a key of the organization itself without user and role", func(t *testing.T, is *is.I) {
+		own := changeKey(aKey(o.ID(), id.User{}), func(s *apikey.Snapshot) { s.ExpiresAt = time.Time{} })
+		add(t, b, o.ID(), own)
+		got, err := b.Credentials.Find(t.Context(), []apikey.Versioned{own.Snapshot().Hash})
+		is.NoErr(err)
+		is.True(got.User.IsZero())
+		is.Equal(got.UserRole, authz.Role{})
+		is.True(got.UserOK)
+		is.True(got.ExpiresAt.IsZero())
+	})
+
+	should(t, "find a key among the candidates, whichever pepper it is under", func(t *testing.T, is *is.I) {
+		for _, candidates := range [][]apikey.Versioned{
+			{aHash(3), s.Hash, aHash(1)}, {aHash(3), aHash(1), s.Hash}, {s.Hash, s.Hash},
+		} {
+			got, err := b.Credentials.Find(t.Context(), candidates)
+			is.NoErr(err)
+			is.Equal(got.Key, s.ID)
+		}
+	})
+
+	should(t, "fail with fault.ErrNotFound for hashes that are not stored", func(t *testing.T, is *is.I) {
+		otherPepper := s.Hash
+		otherPepper.Version++
+		almost := s.Hash
+		almost.Hash[len(almost.Hash)-1] ^= 1
+		crossed := []apikey.Versioned{{Version: s.Hash.Version, Hash: aHash(1).Hash}, {Version: s.Hash.Version + 1, Hash: s.Hash.Hash}}
+		for _, candidates := range [][]apikey.Versioned{nil, {aHash(2)}, {otherPepper}, {almost}, {{}}, crossed} {
+			_, err := b.Credentials.Find(t.Context(), candidates)
+			isNotFound(t, err)
+		}
+	})
+
+	should(t, "return a credential whatever its state, and say what it is", func(t *testing.T, is *is.I) {
+		for _, state := range []apikey.State{apikey.Active, apikey.Disabled, apikey.Revoked} {
+			k := changeKey(aKey(o.ID(), u.ID()), func(s *apikey.Snapshot) { s.State = state })
+			add(t, b, o.ID(), k)
+			got, err := b.Credentials.Find(t.Context(), []apikey.Versioned{k.Snapshot().Hash})
+			is.NoErr(err)
+			is.Equal(got.State, state)
+		}
+		for state, ok := range map[user.State]bool{user.Active: true, user.Suspended: false, user.Removed: false} {
+			u := changeUser(aUser(o.ID()), func(s *user.Snapshot) { s.State = state })
+			k := aKey(o.ID(), u.ID())
+			add(t, b, o.ID(), u, k)
+			got, err := b.Credentials.Find(t.Context(), []apikey.Versioned{k.Snapshot().Hash})
+			is.NoErr(err)
+			is.Equal(got.UserOK, ok)
+		}
+		for state, ok := range map[org.State]bool{
+			org.Provisioning: true, org.Active: true, org.Failed: false, org.Suspended: false, org.Deleting: false, org.Deleted: false,
+		} {
+			o := orgIn(state)
+			k := aKey(o.ID(), id.User{})
+			seed(t, b, o, k)
+			got, err := b.Credentials.Find(t.Context(), []apikey.Versioned{k.Snapshot().Hash})
+			is.NoErr(err)
+			is.Equal(got.OrgActive, ok)
+		}
+	})
+}

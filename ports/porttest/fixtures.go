@@ -1,0 +1,241 @@
+package porttest
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/matryer/is"
+
+	"github.com/bulkheadhq/bulkhead/core/apikey"
+	"github.com/bulkheadhq/bulkhead/core/authz"
+	"github.com/bulkheadhq/bulkhead/core/fault"
+	"github.com/bulkheadhq/bulkhead/core/id"
+	"github.com/bulkheadhq/bulkhead/core/operation"
+	"github.com/bulkheadhq/bulkhead/core/org"
+	"github.com/bulkheadhq/bulkhead/core/outbox"
+	"github.com/bulkheadhq/bulkhead/core/page"
+	"github.com/bulkheadhq/bulkhead/core/user"
+	"github.com/bulkheadhq/bulkhead/ports"
+)
+
+// storePatience bounds what should happen at once. It is only ever waited for in full
+// by a test that fails.
+const storePatience = 20 * time.Second
+
+// moment is a time that is hard to store: of a zone with half hours, within the
+// hour that its clocks skip, and with more digits than are kept.
+var moment = time.Date(2026, time.March, 8, 2, 30, 0, 123456789, time.FixedZone("NST", -(3*60+30)*60))
+
+// kept is what a database keeps of a time: whole microseconds, in UTC.
+func kept(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
+
+func unique(prefix string) string {
+	return prefix + "-" + strings.ToLower(id.New[id.OrgKind]().Tail(12))
+}
+
+// anOrg is an active organization with every field set.
+func anOrg() org.Org {
+	i := id.New[id.OrgKind]()
+	return org.Restore(org.Snapshot{
+		ID: i, Slug: unique("acme"), Name: "Acme", State: org.Active, StateReason: "because", Namespace: "org-" + i.Tail(20),
+		Version: 7, CreatedAt: moment, UpdatedAt: moment.Add(time.Hour),
+	})
+}
+
+func orgIn(state org.State) org.Org {
+	o := anOrg()
+	s := o.Snapshot()
+	s.State = state
+	return org.Restore(s)
+}
+
+// aUser is an active user with every field set.
+func aUser(o id.Org) user.User {
+	return user.Restore(user.Snapshot{
+		ID: id.New[id.UserKind](), OrgID: o, Email: unique("ada") + "@example.com", Name: "Ada", Role: authz.Manager,
+		State: user.Active, Version: 7, CreatedAt: moment, UpdatedAt: moment.Add(time.Hour),
+	})
+}
+
+func changeUser(u user.User, change func(*user.Snapshot)) user.User {
+	s := u.Snapshot()
+	change(&s)
+	return user.Restore(s)
+}
+
+// aKey is a key with every field set. The zero user makes it the organization's.
+func aKey(o id.Org, u id.User) apikey.Key {
+	return apikey.Restore(apikey.Snapshot{
+		ID: id.New[id.APIKeyKind](), OrgID: o, UserID: u, Name: "deploy", Scopes: authz.SetOf(authz.WorkflowsRead, authz.UsersRead),
+		Hint: "bhk_12345678", LastFour: "abcd", Hash: aHash(2), State: apikey.Active,
+		ExpiresAt: moment.Add(24 * time.Hour), RevokedAt: moment.Add(48 * time.Hour),
+		Version: 7, CreatedAt: moment, UpdatedAt: moment.Add(time.Hour),
+	})
+}
+
+func changeKey(k apikey.Key, change func(*apikey.Snapshot)) apikey.Key {
+	s := k.Snapshot()
+	change(&s)
+	return apikey.Restore(s)
+}
+
+func aHash(version int16) apikey.Versioned {
+	v := apikey.Versioned{Version: version}
+	if _, err := rand.Read(v.Hash[:]); err != nil {
+		panic(err) // the operating system has no random numbers
+	}
+	return v
+}
+
+// anOperation is a failed operation with every field set.
+func anOperation(o id.Org) operation.Operation {
+	return operation.Restore(operation.Snapshot{
+		ID: id.New[id.OperationKind](), OrgID: o, Kind: operation.ProvisionOrganization, State: operation.Failed,
+		Step: operation.NamespaceRegistered, Attempts: 3, Failure: "no", CreatedAt: moment,
+		UpdatedAt: moment.Add(time.Hour), FinishedAt: moment.Add(2 * time.Hour),
+	})
+}
+
+func aMessage(t testing.TB, o id.Org, createdAt time.Time) outbox.Message {
+	t.Helper()
+	m, err := outbox.NewProvision(o, id.New[id.OperationKind](), createdAt)
+	must(t, err)
+	return m
+}
+
+// seed stores an organization and what is to be in it.
+func seed(t testing.TB, b Backend, o org.Org, things ...any) org.Org {
+	t.Helper()
+	must(t, b.Store.WriteTx(t.Context(), o.ID(), func(ctx context.Context, tx ports.Tx) error {
+		if err := tx.Orgs.Insert(ctx, o); err != nil {
+			return err
+		}
+		return insert(ctx, tx, things...)
+	}))
+	return o
+}
+
+// add stores things in an organization that exists.
+func add(t testing.TB, b Backend, o id.Org, things ...any) {
+	t.Helper()
+	must(t, write(t.Context(), b, o, things...))
+}
+
+func write(ctx context.Context, b Backend, o id.Org, things ...any) error {
+	return b.Store.WriteTx(ctx, o, func(ctx context.Context, tx ports.Tx) error {
+		return insert(ctx, tx, things...)
+	})
+}
+
+func insert(ctx context.Context, tx ports.Tx, things ...any) error {
+	for _, thing := range things {
+		var err error
+		switch v := thing.(type) {
+		case user.User:
+			err = tx.Users.Insert(ctx, v)
+		case apikey.Key:
+			err = tx.APIKeys.Insert(ctx, v)
+		case operation.Operation:
+			err = tx.Operations.Insert(ctx, v)
+		case outbox.Message:
+			err = tx.Outbox.Append(ctx, v)
+		default:
+			err = fmt.Errorf("no writer for %T", thing)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// isNotFound fails unless err is the one answer for what is absent or foreign.
+// Its text must not tell the two apart either.
+func isNotFound(t testing.TB, err error) {
+	t.Helper()
+	if !errors.Is(err, fault.ErrNotFound) {
+		t.Errorf("want fault.ErrNotFound, got %v", err)
+	}
+	if f := fault.From(err); f.Public != fault.ErrNotFound.Public || len(f.Fields) != 0 {
+		t.Errorf("the fault says more than that it was not found: %v", err)
+	}
+}
+
+// whole fails when a field of a snapshot is zero, so that a field which is added
+// later can not be forgotten by the round trip.
+func whole(t testing.TB, snapshot any) {
+	t.Helper()
+	v := reflect.ValueOf(snapshot)
+	for i := range v.NumField() {
+		if v.Field(i).IsZero() {
+			t.Errorf("%T.%s is not set: the round trip would not notice its loss", snapshot, v.Type().Field(i).Name)
+		}
+	}
+}
+
+// walk follows a list from page to page.
+func walk[T any](t testing.TB, limit int, list func(page.Request) (page.Page[T], error)) (pages [][]T) {
+	t.Helper()
+	var after uuid.UUID
+	for {
+		p, err := list(page.Request{Limit: limit, After: after})
+		must(t, err)
+		pages = append(pages, p.Items)
+		if p.Next == uuid.Nil {
+			return pages
+		}
+		after = p.Next
+		if len(pages) > 1000 {
+			t.Fatal("the list has no end")
+		}
+	}
+}
+
+// flat joins pages, as identifiers.
+func flat[T any, K comparable](pages [][]T, key func(T) K) []K {
+	var out []K
+	for _, p := range pages {
+		for _, v := range p {
+			out = append(out, key(v))
+		}
+	}
+	return out
+}
+
+func orgID(o org.Org) id.Org                { return o.ID() }
+func userID(u user.User) id.User            { return u.ID() }
+func keyID(k apikey.Key) id.APIKey          { return k.Snapshot().ID }
+func messageID(m outbox.Message) id.Message { return m.ID }
+
+// together runs n functions at once and returns their errors.
+func together(n int, fn func(i int) error) []error {
+	errs := make(chan error, n)
+	for i := range n {
+		go func() { errs <- fn(i) }()
+	}
+	out := make([]error, n)
+	for i := range n {
+		out[i] = <-errs
+	}
+	return out
+}
+
+// should runs one guarantee.
+func should(t *testing.T, name string, fn func(t *testing.T, is *is.I)) {
+	t.Helper()
+	t.Run("Should "+name, func(t *testing.T) { fn(t, is.New(t)) })
+}

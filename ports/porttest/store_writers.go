@@ -1,0 +1,159 @@
+package porttest
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/matryer/is"
+
+	"github.com/bulkheadhq/bulkhead/core/apikey"
+	"github.com/bulkheadhq/bulkhead/core/fault"
+	"github.com/bulkheadhq/bulkhead/core/id"
+	"github.com/bulkheadhq/bulkhead/core/operation"
+	"github.com/bulkheadhq/bulkhead/core/org"
+	"github.com/bulkheadhq/bulkhead/core/user"
+	"github.com/bulkheadhq/bulkhead/ports"
+)
+
+// storeWriters checks what each writer promises by itself.
+func storeWriters(t *testing.T, b Backend) {
+	should(t, "fail with org.ErrSlugTaken for a slug in use", func(t *testing.T, is *is.I) {
+		first := seed(t, b, anOrg())
+		s := anOrg()
+		second := s.Snapshot()
+		second.Slug = first.Snapshot().Slug
+		err := b.Store.WriteTx(t.Context(), s.ID(), func(ctx context.Context, tx ports.Tx) error {
+			return tx.Orgs.Insert(ctx, org.Restore(second))
+		})
+		is.True(errors.Is(err, org.ErrSlugTaken))
+	})
+
+	should(t, "fail with org.ErrSlugTaken for a second system organization", func(t *testing.T, is *is.I) {
+		system := org.NewSystem(moment)
+		insertSystem := func(ctx context.Context, tx ports.Tx) error { return tx.Orgs.Insert(ctx, system) }
+		is.NoErr(b.Store.WriteTx(t.Context(), id.SystemOrg, insertSystem))
+		err := b.Store.WriteTx(t.Context(), id.SystemOrg, insertSystem)
+		is.True(errors.Is(err, org.ErrSlugTaken))
+	})
+
+	should(t, "fail with user.ErrEmailTaken inside an organization, and only there", func(t *testing.T, is *is.I) {
+		o, other := seed(t, b, anOrg()), seed(t, b, anOrg())
+		u := aUser(o.ID())
+		add(t, b, o.ID(), u)
+		same := func(o id.Org) user.User {
+			return changeUser(aUser(o), func(s *user.Snapshot) { s.Email = u.Snapshot().Email })
+		}
+		is.True(errors.Is(write(t.Context(), b, o.ID(), same(o.ID())), user.ErrEmailTaken))
+		is.NoErr(write(t.Context(), b, other.ID(), same(other.ID())))
+	})
+
+	should(t, "free an e-mail address when its user was removed", func(t *testing.T, is *is.I) {
+		o := seed(t, b, anOrg())
+		removed := changeUser(aUser(o.ID()), func(s *user.Snapshot) { s.State = user.Removed })
+		again := changeUser(aUser(o.ID()), func(s *user.Snapshot) { s.Email = removed.Snapshot().Email })
+		is.NoErr(write(t.Context(), b, o.ID(), removed, again))
+		suspended := changeUser(aUser(o.ID()), func(s *user.Snapshot) { s.Email, s.State = again.Snapshot().Email, user.Suspended })
+		is.True(errors.Is(write(t.Context(), b, o.ID(), suspended), user.ErrEmailTaken))
+	})
+
+	should(t, "store what fn made of an organization, but never another namespace", func(t *testing.T, is *is.I) {
+		o := seed(t, b, orgIn(org.Provisioning))
+		later := moment.Add(100 * time.Hour)
+		is.NoErr(b.Store.WriteTx(t.Context(), o.ID(), func(ctx context.Context, tx ports.Tx) error {
+			return tx.Orgs.Update(ctx, func(o *org.Org) error { return o.Fail("no room", later) })
+		}))
+		got, err := b.Store.Reads(o.ID()).Org(t.Context())
+		is.NoErr(err)
+		want := o.Snapshot()
+		want.State, want.StateReason, want.Version = org.Failed, "no room", want.Version+1
+		want.CreatedAt, want.UpdatedAt = kept(want.CreatedAt), kept(later)
+		is.Equal(got.Snapshot(), want)
+	})
+
+	should(t, "store what fn made of a key", func(t *testing.T, is *is.I) {
+		o := seed(t, b, anOrg())
+		k := changeKey(aKey(o.ID(), id.User{}), func(s *apikey.Snapshot) { s.RevokedAt = time.Time{} })
+		add(t, b, o.ID(), k)
+		later := moment.Add(100 * time.Hour)
+		is.NoErr(b.Store.WriteTx(t.Context(), o.ID(), func(ctx context.Context, tx ports.Tx) error {
+			return tx.APIKeys.Update(ctx, keyID(k), func(k *apikey.Key) error { k.Revoke(later); return nil })
+		}))
+		got, err := b.Store.Reads(o.ID()).APIKey(t.Context(), keyID(k))
+		is.NoErr(err)
+		want := k.Snapshot()
+		want.State, want.Version = apikey.Revoked, want.Version+1
+		want.RevokedAt, want.UpdatedAt = kept(later), kept(later)
+		want.CreatedAt, want.ExpiresAt = kept(want.CreatedAt), kept(want.ExpiresAt)
+		is.Equal(got.Snapshot(), want)
+	})
+
+	should(t, "store what fn made of an operation", func(t *testing.T, is *is.I) {
+		o := seed(t, b, anOrg())
+		op := operation.New(id.New[id.OperationKind](), o.ID(), operation.ProvisionOrganization, moment)
+		add(t, b, o.ID(), op)
+		later := moment.Add(100 * time.Hour)
+		var want operation.Snapshot
+		is.NoErr(b.Store.WriteTx(t.Context(), o.ID(), func(ctx context.Context, tx ports.Tx) error {
+			return tx.Operations.Update(ctx, op.Snapshot().ID, func(o *operation.Operation) error {
+				err := errors.Join(o.Stumble(4, "shaky", later), o.Succeed(operation.OrganizationActivated, later))
+				want = o.Snapshot()
+				return err
+			})
+		}))
+		got, err := b.Store.Reads(o.ID()).Operation(t.Context(), op.Snapshot().ID)
+		is.NoErr(err)
+		want.UpdatedAt, want.FinishedAt = kept(later), kept(later)
+		is.Equal(got.Snapshot(), want)
+	})
+
+	should(t, "fail with fn's error and store nothing", func(t *testing.T, is *is.I) {
+		o := seed(t, b, anOrg())
+		k, op := aKey(o.ID(), id.User{}), anOperation(o.ID())
+		add(t, b, o.ID(), k, op)
+		no := errors.New("no")
+		for _, attempt := range []func(ctx context.Context, tx ports.Tx) error{
+			func(ctx context.Context, tx ports.Tx) error {
+				return tx.Orgs.Update(ctx, func(o *org.Org) error { return errors.Join(o.Suspend("x", moment), no) })
+			},
+			func(ctx context.Context, tx ports.Tx) error {
+				return tx.APIKeys.Update(ctx, keyID(k), func(k *apikey.Key) error { k.Revoke(moment); return no })
+			},
+			func(ctx context.Context, tx ports.Tx) error {
+				return tx.Operations.Update(ctx, op.Snapshot().ID, func(o *operation.Operation) error { return no })
+			},
+		} {
+			err := b.Store.WriteTx(t.Context(), o.ID(), func(ctx context.Context, tx ports.Tx) error {
+				is.True(errors.Is(attempt(ctx, tx), no))
+				return nil // the transaction itself may well commit
+			})
+			is.NoErr(err)
+		}
+		gotOrg, err := b.Store.Reads(o.ID()).Org(t.Context())
+		is.NoErr(err)
+		is.Equal(gotOrg.State(), org.Active)
+		gotKey, err := b.Store.Reads(o.ID()).APIKey(t.Context(), keyID(k))
+		is.NoErr(err)
+		is.Equal(gotKey.Snapshot().State, apikey.Active)
+	})
+
+	should(t, "fail with fault.ErrNotFound for what is absent", func(t *testing.T, is *is.I) {
+		o := seed(t, b, anOrg())
+		is.NoErr(b.Store.WriteTx(t.Context(), o.ID(), func(ctx context.Context, tx ports.Tx) error {
+			_, err := tx.Users.Lock(ctx, id.New[id.UserKind]())
+			isNotFound(t, err)
+			isNotFound(t, tx.APIKeys.Update(ctx, id.New[id.APIKeyKind](), func(*apikey.Key) error { return nil }))
+			isNotFound(t, tx.Operations.Update(ctx, id.New[id.OperationKind](), func(*operation.Operation) error { return nil }))
+			return nil
+		}))
+	})
+
+	should(t, "fail with a fault of kind Invalid for text that can not be stored", func(t *testing.T, is *is.I) {
+		o := seed(t, b, anOrg())
+		for _, name := range []string{"nul\x00", "not utf-8 \xff"} {
+			err := write(t.Context(), b, o.ID(), changeUser(aUser(o.ID()), func(s *user.Snapshot) { s.Name = name }))
+			is.True(fault.IsKind(err, fault.Invalid))
+		}
+	})
+}

@@ -1,0 +1,322 @@
+package porttest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/matryer/is"
+
+	"github.com/bulkheadhq/bulkhead/core/authz"
+	"github.com/bulkheadhq/bulkhead/core/fault"
+	"github.com/bulkheadhq/bulkhead/core/id"
+	"github.com/bulkheadhq/bulkhead/core/outbox"
+	"github.com/bulkheadhq/bulkhead/core/workflow"
+	"github.com/bulkheadhq/bulkhead/ports"
+)
+
+// The workflow types that serve the suite of Dispatcher.
+const (
+	EchoType     = "Echo"     // returns its argument, byte for byte
+	NothingType  = "Nothing"  // returns nothing
+	FailType     = "Fail"     // fails with the message FailMessage and the type FailureType
+	WaitType     = "Wait"     // returns "released" once it is released
+	ContinueType = "Continue" // continues as new once, then returns "continued"
+
+	FailMessage = "the dice fell badly"
+	FailureType = "BadLuck"
+)
+
+// DispatcherSetup is an implementation under test, with the world it needs.
+type DispatcherSetup struct {
+	Dispatcher ports.Dispatcher
+	Namespace  string // a tenant's
+	Other      string // another tenant's, in which nothing was ever started
+	Absent     string // nobody's
+	TaskQueue  string // served, in Namespace, with the workflow types above
+	// Release lets an execution of WaitType complete.
+	Release func(t *testing.T, workflowID string)
+}
+
+// waitLimit is how long a suite waits for what must happen.
+const waitLimit = 20 * time.Second
+
+// slack is what a wait of Result may take beyond its length on a busy machine.
+const slack = 2 * time.Second
+
+func aMember() authz.Actor {
+	return authz.NewKeyActor(authz.KeyHolder{
+		Org: id.New[id.OrgKind](), User: id.New[id.UserKind](), Key: id.New[id.APIKeyKind](), Role: authz.Member,
+	})
+}
+
+// Dispatcher is the contract of ports.Dispatcher.
+func Dispatcher(t *testing.T, s DispatcherSetup) {
+	by := aMember()
+	start := func(t *testing.T, kind string, input ...json.RawMessage) workflow.Execution {
+		t.Helper()
+		e, err := s.Dispatcher.Start(t.Context(), s.Namespace, by, workflow.Start{
+			ID: "suite/" + uuid.NewString(), Type: kind, TaskQueue: s.TaskQueue, Input: input,
+		})
+		if err != nil {
+			t.Fatalf("start %s: %v", kind, err)
+		}
+		return e
+	}
+	result := func(t *testing.T, workflowID, runID string, wait time.Duration) workflow.Result {
+		t.Helper()
+		r, err := s.Dispatcher.Result(t.Context(), s.Namespace, workflowID, runID, wait)
+		if err != nil {
+			t.Fatalf("result of %s: %v", workflowID, err)
+		}
+		return r
+	}
+
+	t.Run("Should describe what it started", func(t *testing.T) {
+		is := is.New(t)
+		e := start(t, WaitType)
+		is.True(e.RunID != "")
+		is.Equal(e.Type, WaitType)
+		is.Equal(e.TaskQueue, s.TaskQueue)
+		is.Equal(e.Status, workflow.Running)
+		is.True(e.ClosedAt.IsZero())
+		for _, run := range []string{"", e.RunID} {
+			d, err := s.Dispatcher.Describe(t.Context(), s.Namespace, e.ID, run)
+			is.NoErr(err)
+			is.Equal(d.RunID, e.RunID)
+			is.Equal(d.Type, e.Type)
+			is.Equal(d.TaskQueue, e.TaskQueue)
+			is.Equal(d.Status, workflow.Running)
+			is.True(d.StartedAt.Sub(e.StartedAt).Abs() < slack) // two clocks, about the same
+			is.True(d.Events >= e.Events)
+		}
+		s.Release(t, e.ID)
+		is.Equal(result(t, e.ID, "", waitLimit).Status, workflow.Completed)
+		d, err := s.Dispatcher.Describe(t.Context(), s.Namespace, e.ID, "")
+		is.NoErr(err)
+		is.Equal(d.Status, workflow.Completed)
+		is.True(!d.ClosedAt.Before(d.StartedAt))
+	})
+
+	t.Run("Should pass input and output on byte for byte", func(t *testing.T) {
+		for _, document := range []string{
+			`{"n":1152921504606846977,"f":1.10}`, // 2^60+1 is no float64, and 1.10 is not 1.1
+			`[1,"é",null]`, `"text"`, `0`, `false`,
+		} {
+			is := is.New(t)
+			e := start(t, EchoType, json.RawMessage(document))
+			r := result(t, e.ID, "", waitLimit)
+			is.Equal(r.Status, workflow.Completed)
+			is.Equal(string(r.Output), document)
+			is.Equal(r.RunID, e.RunID)
+			is.Equal(r.Failure, nil)
+		}
+	})
+
+	t.Run("Should return no output for nothing and for null", func(t *testing.T) {
+		is := is.New(t)
+		for _, e := range []workflow.Execution{start(t, NothingType), start(t, EchoType, json.RawMessage("null"))} {
+			r := result(t, e.ID, e.RunID, waitLimit)
+			is.Equal(r.Status, workflow.Completed)
+			is.True(r.Output == nil)
+		}
+	})
+
+	t.Run("Should refuse an id that is running or has run", func(t *testing.T) {
+		is := is.New(t)
+		e := start(t, WaitType)
+		again := workflow.Start{ID: e.ID, Type: EchoType, TaskQueue: s.TaskQueue}
+		_, err := s.Dispatcher.Start(t.Context(), s.Namespace, by, again)
+		is.True(errors.Is(err, workflow.ErrAlreadyStarted)) // running
+		s.Release(t, e.ID)
+		is.Equal(result(t, e.ID, "", waitLimit).Status, workflow.Completed)
+		_, err = s.Dispatcher.Start(t.Context(), s.Namespace, by, again)
+		is.True(errors.Is(err, workflow.ErrAlreadyStarted)) // has run
+	})
+
+	t.Run("Should refuse to start for nobody", func(t *testing.T) {
+		is := is.New(t)
+		_, err := s.Dispatcher.Start(t.Context(), s.Namespace, authz.Actor{}, workflow.Start{ID: uuid.NewString(), Type: EchoType, TaskQueue: s.TaskQueue})
+		is.True(fault.IsKind(err, fault.Unauthenticated))
+	})
+
+	t.Run("Should say why an execution failed", func(t *testing.T) {
+		is := is.New(t)
+		r := result(t, start(t, FailType).ID, "", waitLimit)
+		is.Equal(r.Status, workflow.Failed)
+		is.True(r.Output == nil)
+		is.Equal(*r.Failure, workflow.Failure{Message: FailMessage, Type: FailureType})
+	})
+
+	t.Run("Should wait no longer than asked for an execution that runs on", func(t *testing.T) {
+		e := start(t, WaitType)
+		defer s.Release(t, e.ID)
+		for _, wait := range []time.Duration{0, 100 * time.Millisecond, 2500 * time.Millisecond} {
+			is := is.New(t)
+			asked, late := passed(t, wait), passed(t, wait+slack)
+			r := result(t, e.ID, "", wait)
+			is.Equal(r.Status, workflow.Running)
+			is.Equal(r.RunID, e.RunID)
+			is.True(r.Output == nil && r.Failure == nil)
+			is.True(asked()) // it does wait
+			is.True(!late()) // and not longer
+		}
+	})
+
+	t.Run("Should return as soon as the execution closes", func(t *testing.T) {
+		is := is.New(t)
+		e := start(t, WaitType)
+		type answer struct {
+			r   workflow.Result
+			err error
+		}
+		answers := make(chan answer, 1)
+		late := passed(t, waitLimit/2)
+		go func() {
+			r, err := s.Dispatcher.Result(t.Context(), s.Namespace, e.ID, "", waitLimit)
+			answers <- answer{r, err}
+		}()
+		s.Release(t, e.ID)
+		a := <-answers
+		is.NoErr(a.err)
+		is.Equal(a.r.Status, workflow.Completed)
+		is.Equal(string(a.r.Output), `"released"`)
+		is.True(!late())
+	})
+
+	t.Run("Should follow continued runs unless asked for one of them", func(t *testing.T) {
+		is := is.New(t)
+		e := start(t, ContinueType)
+		r := result(t, e.ID, "", waitLimit)
+		is.Equal(r.Status, workflow.Completed)
+		is.Equal(string(r.Output), `"continued"`)
+		is.True(r.RunID != e.RunID)
+		first := result(t, e.ID, e.RunID, waitLimit)
+		is.Equal(first.Status, workflow.ContinuedAsNew)
+		is.Equal(first.RunID, e.RunID)
+	})
+
+	t.Run("Should find nothing of what is absent or another's", func(t *testing.T) {
+		e := start(t, NothingType)
+		for name, at := range map[string][3]string{
+			"unknown id":        {s.Namespace, "suite/" + uuid.NewString(), ""},
+			"unknown run":       {s.Namespace, e.ID, uuid.NewString()},
+			"impossible run":    {s.Namespace, e.ID, "not a run"},
+			"other namespace":   {s.Other, e.ID, ""},
+			"other, with run":   {s.Other, e.ID, e.RunID},
+			"unknown namespace": {s.Absent, e.ID, ""},
+		} {
+			t.Run("Should not find an "+name, func(t *testing.T) {
+				is := is.New(t)
+				_, err := s.Dispatcher.Describe(t.Context(), at[0], at[1], at[2])
+				is.True(errors.Is(err, workflow.ErrNotFound))
+				_, err = s.Dispatcher.Result(t.Context(), at[0], at[1], at[2], 0)
+				is.True(errors.Is(err, workflow.ErrNotFound))
+				_, err = s.Dispatcher.Result(t.Context(), at[0], at[1], at[2], waitLimit)
+				is.True(errors.Is(err, workflow.ErrNotFound))
+			})
+		}
+	})
+}
+
+// NamespacesSetup is an implementation under test, with the world it needs.
+type NamespacesSetup struct {
+	Namespaces ports.Namespaces
+	// Running returns how many executions are open in a namespace.
+	Running func(t *testing.T, namespace string) int
+}
+
+// Namespaces is the contract of ports.Namespaces.
+func Namespaces(t *testing.T, s NamespacesSetup) {
+	blueprint := func() ports.Blueprint {
+		owner := id.New[id.OrgKind]()
+		return ports.Blueprint{
+			Namespace: "org-suite-" + owner.Tail(8), Owner: owner, Description: "A test's", Retention: 24 * time.Hour,
+		}
+	}
+
+	t.Run("Should make a namespace usable, however often it is asked to", func(t *testing.T) {
+		is := is.New(t)
+		b := blueprint()
+		for range 2 {
+			is.NoErr(s.Namespaces.Ensure(t.Context(), b))
+			is.NoErr(s.Namespaces.EnsureSearchAttributes(t.Context(), b.Namespace))
+			is.NoErr(untilAvailable(t, func() error { return s.Namespaces.Probe(t.Context(), b.Namespace) }))
+			is.Equal(s.Running(t, b.Namespace), 0) // the probe leaves nothing running
+		}
+	})
+
+	t.Run("Should let concurrent calls for one owner succeed", func(t *testing.T) {
+		is := is.New(t)
+		b := blueprint()
+		errs := make(chan error)
+		const n = 4
+		for range n {
+			go func() { errs <- s.Namespaces.Ensure(t.Context(), b) }()
+		}
+		for range n {
+			is.NoErr(<-errs)
+		}
+	})
+
+	t.Run("Should refuse a namespace that is another's", func(t *testing.T) {
+		is := is.New(t)
+		b := blueprint()
+		is.NoErr(s.Namespaces.Ensure(t.Context(), b))
+		b.Owner = id.New[id.OrgKind]()
+		is.True(errors.Is(s.Namespaces.Ensure(t.Context(), b), ports.ErrNamespaceForeign))
+	})
+
+	t.Run("Should not call a namespace usable before it is", func(t *testing.T) {
+		is := is.New(t)
+		is.True(fault.IsKind(s.Namespaces.Probe(t.Context(), blueprint().Namespace), fault.Unavailable)) // not registered
+		b := blueprint()                                                                                 // another one: servers remember for a while what was absent
+		is.NoErr(s.Namespaces.Ensure(t.Context(), b))
+		is.True(fault.IsKind(s.Namespaces.Probe(t.Context(), b.Namespace), fault.Unavailable)) // no search attributes
+	})
+}
+
+// OrchestratorSetup is an implementation under test, with the world it needs.
+type OrchestratorSetup struct {
+	Orchestrator ports.Orchestrator
+	// Runs returns how often the organization's provisioning was started.
+	Runs func(t *testing.T, org id.Org) int
+}
+
+// Orchestrator is the contract of ports.Orchestrator.
+func Orchestrator(t *testing.T, s OrchestratorSetup) {
+	t.Run("Should start one provisioning however often it is delivered", func(t *testing.T) {
+		is := is.New(t)
+		p := outbox.ProvisionPayload{Organization: id.New[id.OrgKind](), Operation: id.New[id.OperationKind]()}
+		for range 3 {
+			is.NoErr(untilAvailable(t, func() error { return s.Orchestrator.ProvisionOrganization(t.Context(), p) }))
+		}
+		is.Equal(s.Runs(t, p.Organization), 1)
+	})
+}
+
+// passed returns a function that tells whether d has gone by since.
+func passed(t *testing.T, d time.Duration) func() bool {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), d)
+	t.Cleanup(cancel)
+	return func() bool { return ctx.Err() != nil }
+}
+
+// untilAvailable repeats what may be unavailable for a while.
+func untilAvailable(t *testing.T, do func() error) error {
+	t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	late := passed(t, waitLimit)
+	for {
+		err := do()
+		if !fault.IsKind(err, fault.Unavailable) || late() {
+			return err
+		}
+		<-tick.C
+	}
+}
