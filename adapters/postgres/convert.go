@@ -1,0 +1,265 @@
+package postgres
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/bulkheadhq/bulkhead/adapters/postgres/internal/dbsqlc"
+	"github.com/bulkheadhq/bulkhead/core/apikey"
+	"github.com/bulkheadhq/bulkhead/core/audit"
+	"github.com/bulkheadhq/bulkhead/core/authz"
+	"github.com/bulkheadhq/bulkhead/core/id"
+	"github.com/bulkheadhq/bulkhead/core/operation"
+	"github.com/bulkheadhq/bulkhead/core/org"
+	"github.com/bulkheadhq/bulkhead/core/outbox"
+	"github.com/bulkheadhq/bulkhead/core/signing"
+	"github.com/bulkheadhq/bulkhead/core/user"
+)
+
+// What is read is checked for its shape and never against the rules of
+// creation. A word that is unknown here, left by a newer version perhaps, is an
+// error and not a guess: a scope that was dropped quietly could leave a key
+// without scopes, and that has all of its owner's power.
+
+// stored is a time as the database keeps it: in UTC, in whole microseconds.
+func stored(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
+
+// storedOrNull is NULL for the zero time.
+func storedOrNull(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = stored(t)
+	return &t
+}
+
+// read is a time from the database, which pgx gives in the local time zone.
+func read(t time.Time) time.Time { return t.UTC() }
+
+func readOrZero(t *time.Time) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return read(*t)
+}
+
+// nullable is NULL for the zero identifier.
+func nullable[K id.Kind](i id.ID[K]) uuid.NullUUID {
+	return uuid.NullUUID{UUID: i.UUID(), Valid: !i.IsZero()}
+}
+
+func unknown(what, word string) error { return fmt.Errorf("stored %s %q is not known", what, word) }
+
+func toOrg(r *dbsqlc.Organization) (org.Org, error) {
+	state, ok := org.ParseState(r.State)
+	if !ok {
+		return org.Org{}, unknown("organization state", r.State)
+	}
+	return org.Restore(org.Snapshot{
+		ID: id.FromUUID[id.OrgKind](r.ID), Slug: r.Slug, Name: r.Name, State: state, StateReason: r.StateReason,
+		Namespace: r.Namespace, Version: r.Version, CreatedAt: read(r.CreatedAt), UpdatedAt: read(r.UpdatedAt),
+	}), nil
+}
+
+func fromOrg(s org.Snapshot) *dbsqlc.OrgInsertParams {
+	return &dbsqlc.OrgInsertParams{
+		OrgID: s.ID.UUID(), Slug: s.Slug, Name: s.Name, State: s.State.String(), StateReason: s.StateReason,
+		Namespace: s.Namespace, Version: s.Version, CreatedAt: stored(s.CreatedAt), UpdatedAt: stored(s.UpdatedAt),
+	}
+}
+
+func toUser(r *dbsqlc.User) (user.User, error) {
+	role, err := authz.ParseRole(r.Role)
+	if err != nil {
+		return user.User{}, unknown("role", r.Role)
+	}
+	state, ok := user.ParseState(r.State)
+	if !ok {
+		return user.User{}, unknown("user state", r.State)
+	}
+	return user.Restore(user.Snapshot{
+		ID: id.FromUUID[id.UserKind](r.ID), OrgID: id.FromUUID[id.OrgKind](r.OrgID), Email: r.Email, Name: r.Name,
+		Role: role, State: state, Version: r.Version, CreatedAt: read(r.CreatedAt), UpdatedAt: read(r.UpdatedAt),
+	}), nil
+}
+
+func fromUser(s user.Snapshot) *dbsqlc.UserInsertParams {
+	return &dbsqlc.UserInsertParams{
+		OrgID: s.OrgID.UUID(), ID: s.ID.UUID(), Email: s.Email, Name: s.Name, Role: s.Role.String(),
+		State: s.State.String(), Version: s.Version, CreatedAt: stored(s.CreatedAt), UpdatedAt: stored(s.UpdatedAt),
+	}
+}
+
+func toAPIKey(r *dbsqlc.APIKey) (apikey.Key, error) {
+	state, ok := apikey.ParseState(r.State)
+	if !ok {
+		return apikey.Key{}, unknown("API key state", r.State)
+	}
+	scopes, err := authz.ParseSet(r.Scopes)
+	if err != nil {
+		return apikey.Key{}, fmt.Errorf("stored scopes: %w", err)
+	}
+	hash, err := toHash(r.PepperVersion, r.Hash)
+	if err != nil {
+		return apikey.Key{}, err
+	}
+	return apikey.Restore(apikey.Snapshot{
+		ID: id.FromUUID[id.APIKeyKind](r.ID), OrgID: id.FromUUID[id.OrgKind](r.OrgID),
+		UserID: id.FromUUID[id.UserKind](r.UserID.UUID), Name: r.Name, Scopes: scopes, Hint: r.Hint, LastFour: r.LastFour,
+		Hash: hash, State: state, ExpiresAt: readOrZero(r.ExpiresAt), RevokedAt: readOrZero(r.RevokedAt),
+		Version: r.Version, CreatedAt: read(r.CreatedAt), UpdatedAt: read(r.UpdatedAt),
+	}), nil
+}
+
+func fromAPIKey(s apikey.Snapshot) *dbsqlc.APIKeyInsertParams {
+	return &dbsqlc.APIKeyInsertParams{
+		OrgID: s.OrgID.UUID(), ID: s.ID.UUID(), UserID: nullable(s.UserID), Name: s.Name, Scopes: s.Scopes.Names(),
+		Hint: s.Hint, LastFour: s.LastFour, PepperVersion: s.Hash.Version, Hash: s.Hash.Hash[:], State: s.State.String(),
+		ExpiresAt: storedOrNull(s.ExpiresAt), RevokedAt: storedOrNull(s.RevokedAt),
+		Version: s.Version, CreatedAt: stored(s.CreatedAt), UpdatedAt: stored(s.UpdatedAt),
+	}
+}
+
+func toHash(version int16, b []byte) (apikey.Versioned, error) {
+	v := apikey.Versioned{Version: version}
+	if copy(v.Hash[:], b) != len(v.Hash) || len(b) != len(v.Hash) {
+		return apikey.Versioned{}, fmt.Errorf("stored hash has %d bytes", len(b))
+	}
+	return v, nil
+}
+
+func toCredential(r *dbsqlc.CredentialFindRow) (apikey.Credential, error) {
+	state, ok := apikey.ParseState(r.State)
+	if !ok {
+		return apikey.Credential{}, unknown("API key state", r.State)
+	}
+	scopes, err := authz.ParseSet(r.Scopes)
+	if err != nil {
+		return apikey.Credential{}, fmt.Errorf("stored scopes: %w", err)
+	}
+	hash, err := toHash(r.PepperVersion, r.Hash)
+	if err != nil {
+		return apikey.Credential{}, err
+	}
+	var role authz.Role
+	if r.UserRole != nil {
+		if role, err = authz.ParseRole(*r.UserRole); err != nil {
+			return apikey.Credential{}, unknown("role", *r.UserRole)
+		}
+	}
+	return apikey.Credential{
+		Key: id.FromUUID[id.APIKeyKind](r.ID), Org: id.FromUUID[id.OrgKind](r.OrgID), OrgSlug: r.OrgSlug,
+		OrgActive: r.OrgState == org.Active.String() || r.OrgState == org.Provisioning.String(),
+		User:      id.FromUUID[id.UserKind](r.UserID.UUID), UserRole: role,
+		UserOK: !r.UserID.Valid || (r.UserState != nil && *r.UserState == user.Active.String()),
+		Scopes: scopes, Hash: hash, State: state, ExpiresAt: readOrZero(r.ExpiresAt),
+	}, nil
+}
+
+func toOperation(r *dbsqlc.Operation) (operation.Operation, error) {
+	kind, ok := operation.ParseKind(r.Kind)
+	if !ok {
+		return operation.Operation{}, unknown("operation kind", r.Kind)
+	}
+	state, ok := operation.ParseState(r.State)
+	if !ok {
+		return operation.Operation{}, unknown("operation state", r.State)
+	}
+	return operation.Restore(operation.Snapshot{
+		ID: id.FromUUID[id.OperationKind](r.ID), OrgID: id.FromUUID[id.OrgKind](r.OrgID), Kind: kind, State: state,
+		Step: operation.ParseStep(r.Step), Attempts: int(r.Attempts), Failure: r.Failure,
+		CreatedAt: read(r.CreatedAt), UpdatedAt: read(r.UpdatedAt), FinishedAt: readOrZero(r.FinishedAt),
+	}), nil
+}
+
+func fromOperation(s operation.Snapshot) *dbsqlc.OperationInsertParams {
+	return &dbsqlc.OperationInsertParams{
+		OrgID: s.OrgID.UUID(), ID: s.ID.UUID(), Kind: s.Kind.String(), State: s.State.String(), Step: s.Step.String(),
+		Attempts: count(s.Attempts), Failure: s.Failure,
+		CreatedAt: stored(s.CreatedAt), UpdatedAt: stored(s.UpdatedAt), FinishedAt: storedOrNull(s.FinishedAt),
+	}
+}
+
+func fromAudit(e audit.Entry) (*dbsqlc.AuditInsertParams, error) {
+	changes := e.Changes
+	if changes == nil {
+		changes = map[string]audit.Change{}
+	}
+	encoded, err := json.Marshal(changes)
+	if err != nil {
+		return nil, fmt.Errorf("encode changes of %s: %w", e.Action, err)
+	}
+	origin := e.Actor.Origin()
+	return &dbsqlc.AuditInsertParams{
+		OrgID: e.OrgID.UUID(), ID: e.ID.UUID(), At: stored(e.At),
+		ActorKind: e.Actor.Kind().String(), ActorOrgID: nullable(e.Actor.Org()), ActorUserID: nullable(e.Actor.User()),
+		ActorKeyID: nullable(e.Actor.Key()), ActorName: e.Actor.Name(),
+		Action: e.Action.String(), ResourceType: e.ResourceType, ResourceID: e.ResourceID, Outcome: e.Outcome.String(),
+		Changes: encoded, RequestID: origin.RequestID, SourceIP: address(origin.IP),
+	}, nil
+}
+
+// address is NULL for the zero address. A zone, which names an interface of
+// this host, is nothing that inet can hold.
+func address(ip netip.Addr) *netip.Addr {
+	if !ip.IsValid() {
+		return nil
+	}
+	ip = ip.Unmap().WithZone("")
+	return &ip
+}
+
+func fromMessage(m outbox.Message) *dbsqlc.OutboxInsertParams {
+	return &dbsqlc.OutboxInsertParams{
+		OrgID: m.OrgID.UUID(), ID: m.ID.UUID(), Kind: string(m.Kind), Payload: m.Payload,
+		CreatedAt: stored(m.CreatedAt), Attempts: count(m.Attempts),
+	}
+}
+
+func toMessage(r *dbsqlc.OutboxClaimRow) outbox.Message {
+	return outbox.Message{
+		ID: id.FromUUID[id.MessageKind](r.ID), OrgID: id.FromUUID[id.OrgKind](r.OrgID), Kind: outbox.Kind(r.Kind),
+		Payload: r.Payload, CreatedAt: read(r.CreatedAt), Attempts: int(r.Attempts),
+	}
+}
+
+func toSigningKey(r *dbsqlc.SigningKey) (signing.Key, error) {
+	state, ok := signing.ParseState(r.State)
+	if !ok {
+		return signing.Key{}, unknown("signing key state", r.State)
+	}
+	return signing.Key{
+		ID: r.ID, PublicDER: r.PublicDER, Sealed: r.Sealed, SealedBy: r.SealedBy, State: state,
+		CreatedAt: read(r.CreatedAt), ChangedAt: read(r.ChangedAt),
+	}, nil
+}
+
+func fromSigningKey(k signing.Key) *dbsqlc.SigningKeyUpsertParams {
+	return &dbsqlc.SigningKeyUpsertParams{
+		ID: k.ID, PublicDER: k.PublicDER, Sealed: k.Sealed, SealedBy: k.SealedBy, State: k.State.String(),
+		CreatedAt: stored(k.CreatedAt), ChangedAt: stored(k.ChangedAt),
+	}
+}
+
+// maxCount is where the count of attempts stops. It fits the column, and no
+// count that people look at gets there.
+const maxCount = 1 << 30
+
+func count(n int) int32 { return int32(min(max(n, 0), maxCount)) }
+
+// each converts rows.
+func each[R, T any](rows []*R, convert func(*R) (T, error)) ([]T, error) {
+	out := make([]T, 0, len(rows))
+	for _, r := range rows {
+		v, err := convert(r)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, v)
+	}
+	return out, nil
+}

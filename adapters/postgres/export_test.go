@@ -1,0 +1,57 @@
+package postgres
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/bulkheadhq/bulkhead/adapters/postgres/internal/dbsqlc"
+	"github.com/bulkheadhq/bulkhead/core/id"
+)
+
+// DBTX is what generated queries run on.
+type DBTX = dbsqlc.DBTX
+
+// What the tests of package postgres_test see beyond the public names.
+var (
+	Violations   = violations
+	Translate    = translate
+	CheckVersion = checkVersion
+)
+
+// OutboxPID returns the process id of the server's side of the connection that
+// the outbox listens on, for tests that break it.
+func OutboxPID(o *Outbox) uint32 { return o.listener.conn.PgConn().PID() }
+
+// Reading returns what the reads of an organization run on.
+func Reading(db *DB, o id.Org) dbsqlc.DBTX { return db.reading(orgScope(o)) }
+
+// Writing runs fn in a transaction of an organization.
+func Writing(ctx context.Context, db *DB, o id.Org, fn func(ctx context.Context, tx dbsqlc.DBTX) error) error {
+	return db.transact(ctx, orgScope(o), fn)
+}
+
+// Unscoped is the way around every scope, which the package itself never takes.
+func Unscoped(db *DB) dbsqlc.DBTX { return db.app }
+
+// Spoil runs a statement on every connection that the app's pool can have, as a
+// mistake that outlives its transaction would.
+func Spoil(ctx context.Context, db *DB, statement string) error {
+	conns := make([]*pgxpool.Conn, 0, db.app.Config().MaxConns)
+	defer func() {
+		for _, conn := range conns {
+			conn.Release()
+		}
+	}()
+	for range cap(conns) { // each turn gets another one, as none is released
+		conn, err := db.app.Acquire(ctx)
+		if err != nil {
+			return err
+		}
+		conns = append(conns, conn)
+		if _, err := conn.Exec(ctx, statement); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,55 @@
+package postgres
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+
+	"github.com/bulkheadhq/bulkhead/adapters/postgres/internal/dbsqlc"
+	"github.com/bulkheadhq/bulkhead/core/id"
+	"github.com/bulkheadhq/bulkhead/core/operation"
+	"github.com/bulkheadhq/bulkhead/core/org"
+	"github.com/bulkheadhq/bulkhead/core/page"
+	"github.com/bulkheadhq/bulkhead/ports"
+)
+
+// Platform is the reads across organizations.
+type Platform struct{ db dbsqlc.DBTX }
+
+var _ ports.Platform = (*Platform)(nil)
+
+// NewPlatform returns the platform's reads of a database.
+func NewPlatform(db *DB) *Platform { return &Platform{db.reading(platformScope)} }
+
+// Org implements ports.Platform.
+func (p *Platform) Org(ctx context.Context, o id.Org) (org.Org, error) {
+	row, err := queries.PlatformOrgGet(ctx, p.db, o.UUID())
+	return one(row, err, toOrg)
+}
+
+// OrgBySlug implements ports.Platform.
+func (p *Platform) OrgBySlug(ctx context.Context, slug string) (org.Org, error) {
+	row, err := queries.PlatformOrgGetBySlug(ctx, p.db, slug)
+	return one(row, err, toOrg)
+}
+
+// Orgs implements ports.Platform.
+func (p *Platform) Orgs(ctx context.Context, q page.Request) (page.Page[org.Org], error) {
+	rows, err := queries.PlatformOrgList(ctx, p.db, &dbsqlc.PlatformOrgListParams{After: q.After, MaxRows: maxRows(q)})
+	return cut(rows, err, toOrg, q, func(o org.Org) uuid.UUID { return o.ID().UUID() })
+}
+
+// ActiveOrgs implements ports.Platform.
+func (p *Platform) ActiveOrgs(ctx context.Context) ([]org.Org, error) {
+	rows, err := queries.PlatformOrgListActive(ctx, p.db, id.SystemOrg.UUID())
+	if err != nil {
+		return nil, err
+	}
+	return each(rows, toOrg)
+}
+
+// Operation implements ports.Platform.
+func (p *Platform) Operation(ctx context.Context, o id.Operation) (operation.Operation, error) {
+	row, err := queries.PlatformOperationGet(ctx, p.db, o.UUID())
+	return one(row, err, toOperation)
+}

@@ -1,0 +1,77 @@
+package postgres_test
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/matryer/is"
+)
+
+// withoutOrg lists the queries that name no organization, with the reason.
+var withoutOrg = map[string]string{
+	"PlatformOrgGet":        "platform",
+	"PlatformOrgGetBySlug":  "platform",
+	"PlatformOrgList":       "platform",
+	"PlatformOrgListActive": "platform",
+	"PlatformOperationGet":  "platform",
+	"OutboxClaim":           "platform: the relay works for all",
+	"OutboxDelete":          "platform",
+	"OutboxRetry":           "platform",
+	"OutboxNotify":          "reads no table",
+	"CredentialFind":        "how the organization becomes known",
+	"SigningKeyList":        "of the platform",
+	"SigningKeyLock":        "reads no table",
+	"SigningKeyUpsert":      "of the platform",
+}
+
+var (
+	queryName = regexp.MustCompile(`(?m)^-- name: (\w+) :\w+$`)
+
+	// The forms in which a query may name its organization: as the first condition,
+	// or as the first value it stores.
+	orgCondition = regexp.MustCompile(`WHERE org_id = (@org_id|\$1)\b`)
+	ownCondition = regexp.MustCompile(`WHERE id = (@org_id|\$1)\b`)
+	orgValue     = regexp.MustCompile(`^\s*INSERT INTO \w+ \((org_)?id,[^)]*\)\s+VALUES \(@org_id,`)
+)
+
+// TestQueries reads the source of the queries, so that one which is added can
+// not forget its organization.
+func TestQueries(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("../../sql/queries/*.sql")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no queries: %v", err)
+	}
+	listed := map[string]bool{}
+	for _, file := range files {
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := string(source)
+		found := queryName.FindAllStringSubmatchIndex(text, -1)
+		for i, at := range found {
+			name, end := text[at[2]:at[3]], len(text)
+			if i+1 < len(found) {
+				end = found[i+1][0]
+			}
+			body := text[at[1]:end]
+			if withoutOrg[name] != "" {
+				listed[name] = true
+				continue
+			}
+			t.Run("Should name the organization in "+name, func(t *testing.T) {
+				is := is.New(t)
+				own := strings.HasPrefix(name, "Org") && ownCondition.MatchString(body)
+				is.True(own || orgCondition.MatchString(body) || orgValue.MatchString(body))
+			})
+		}
+	}
+	t.Run("Should list no query that is gone", func(t *testing.T) {
+		is := is.New(t)
+		is.Equal(len(listed), len(withoutOrg))
+	})
+}

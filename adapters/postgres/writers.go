@@ -1,0 +1,157 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/bulkheadhq/bulkhead/adapters/postgres/internal/dbsqlc"
+	"github.com/bulkheadhq/bulkhead/core/apikey"
+	"github.com/bulkheadhq/bulkhead/core/audit"
+	"github.com/bulkheadhq/bulkhead/core/fault"
+	"github.com/bulkheadhq/bulkhead/core/id"
+	"github.com/bulkheadhq/bulkhead/core/operation"
+	"github.com/bulkheadhq/bulkhead/core/org"
+	"github.com/bulkheadhq/bulkhead/core/outbox"
+	"github.com/bulkheadhq/bulkhead/core/user"
+)
+
+// writer is what the writers of all aggregates share: the transaction and its
+// organization.
+type writer struct {
+	org id.Org
+	tx  dbsqlc.DBTX
+}
+
+// own fails when what is to be stored says that it belongs to another
+// organization. Row-level security would refuse it too; this says so in words.
+func (w writer) own(o id.Org) error {
+	if o != w.org || o.IsZero() {
+		return fmt.Errorf("the transaction writes organization %s, not %s", w.org, o)
+	}
+	return nil
+}
+
+// changed fails when an update that follows a lock touched no row.
+func changed(rows int64, err error) error {
+	if err == nil && rows == 0 {
+		return fault.ErrNotFound
+	}
+	return err
+}
+
+type orgWriter struct{ writer }
+
+func (w orgWriter) Insert(ctx context.Context, o org.Org) error {
+	if err := w.own(o.ID()); err != nil {
+		return err
+	}
+	return queries.OrgInsert(ctx, w.tx, fromOrg(o.Snapshot()))
+}
+
+func (w orgWriter) Update(ctx context.Context, fn func(*org.Org) error) error {
+	row, err := queries.OrgLock(ctx, w.tx, w.org.UUID())
+	o, err := one(row, err, toOrg)
+	if err != nil {
+		return err
+	}
+	if err := fn(&o); err != nil {
+		return err
+	}
+	p := fromOrg(o.Snapshot())
+	return changed(queries.OrgUpdate(ctx, w.tx, &dbsqlc.OrgUpdateParams{
+		ID: w.org.UUID(), Slug: p.Slug, Name: p.Name, State: p.State, StateReason: p.StateReason,
+		Version: p.Version, UpdatedAt: p.UpdatedAt,
+	}))
+}
+
+type userWriter struct{ writer }
+
+func (w userWriter) Insert(ctx context.Context, u user.User) error {
+	s := u.Snapshot()
+	if err := w.own(s.OrgID); err != nil {
+		return err
+	}
+	return queries.UserInsert(ctx, w.tx, fromUser(s))
+}
+
+func (w userWriter) Lock(ctx context.Context, u id.User) (user.User, error) {
+	row, err := queries.UserLock(ctx, w.tx, &dbsqlc.UserLockParams{OrgID: w.org.UUID(), ID: u.UUID()})
+	return one(row, err, toUser)
+}
+
+type apiKeyWriter struct{ writer }
+
+func (w apiKeyWriter) Insert(ctx context.Context, k apikey.Key) error {
+	s := k.Snapshot()
+	if err := w.own(s.OrgID); err != nil {
+		return err
+	}
+	return queries.APIKeyInsert(ctx, w.tx, fromAPIKey(s))
+}
+
+func (w apiKeyWriter) Update(ctx context.Context, i id.APIKey, fn func(*apikey.Key) error) error {
+	row, err := queries.APIKeyLock(ctx, w.tx, &dbsqlc.APIKeyLockParams{OrgID: w.org.UUID(), ID: i.UUID()})
+	k, err := one(row, err, toAPIKey)
+	if err != nil {
+		return err
+	}
+	if err := fn(&k); err != nil {
+		return err
+	}
+	p := fromAPIKey(k.Snapshot())
+	return changed(queries.APIKeyUpdate(ctx, w.tx, &dbsqlc.APIKeyUpdateParams{
+		OrgID: w.org.UUID(), ID: i.UUID(), Name: p.Name, State: p.State, ExpiresAt: p.ExpiresAt, RevokedAt: p.RevokedAt,
+		Version: p.Version, UpdatedAt: p.UpdatedAt,
+	}))
+}
+
+type operationWriter struct{ writer }
+
+func (w operationWriter) Insert(ctx context.Context, o operation.Operation) error {
+	s := o.Snapshot()
+	if err := w.own(s.OrgID); err != nil {
+		return err
+	}
+	return queries.OperationInsert(ctx, w.tx, fromOperation(s))
+}
+
+func (w operationWriter) Update(ctx context.Context, i id.Operation, fn func(*operation.Operation) error) error {
+	row, err := queries.OperationLock(ctx, w.tx, &dbsqlc.OperationLockParams{OrgID: w.org.UUID(), ID: i.UUID()})
+	o, err := one(row, err, toOperation)
+	if err != nil {
+		return err
+	}
+	if err := fn(&o); err != nil {
+		return err
+	}
+	p := fromOperation(o.Snapshot())
+	return changed(queries.OperationUpdate(ctx, w.tx, &dbsqlc.OperationUpdateParams{
+		OrgID: w.org.UUID(), ID: i.UUID(), State: p.State, Step: p.Step, Attempts: p.Attempts, Failure: p.Failure,
+		UpdatedAt: p.UpdatedAt, FinishedAt: p.FinishedAt,
+	}))
+}
+
+type auditWriter struct{ writer }
+
+func (w auditWriter) Append(ctx context.Context, e audit.Entry) error {
+	if err := w.own(e.OrgID); err != nil {
+		return err
+	}
+	p, err := fromAudit(e)
+	if err != nil {
+		return err
+	}
+	return queries.AuditInsert(ctx, w.tx, p)
+}
+
+type outboxWriter struct{ writer }
+
+func (w outboxWriter) Append(ctx context.Context, m outbox.Message) error {
+	if err := w.own(m.OrgID); err != nil {
+		return err
+	}
+	if err := queries.OutboxInsert(ctx, w.tx, fromMessage(m)); err != nil {
+		return err
+	}
+	return queries.OutboxNotify(ctx, w.tx, outboxChannel)
+}

@@ -1,0 +1,23 @@
+-- OperationGet reads one of the organization's operations, for the caller who follows it.
+-- name: OperationGet :one
+SELECT * FROM operations WHERE org_id = @org_id AND id = @id;
+
+-- OperationInsert stores a new operation.
+-- name: OperationInsert :exec
+INSERT INTO operations (org_id, id, kind, state, step, attempts, failure, created_at, updated_at, finished_at)
+VALUES (@org_id, @id, @kind, @state, @step, @attempts, @failure, @created_at, @updated_at, @finished_at);
+
+-- OperationLock reads an operation and holds its row until the transaction ends.
+-- name: OperationLock :one
+SELECT * FROM operations WHERE org_id = @org_id AND id = @id FOR UPDATE;
+
+-- OperationUpdate stores what can change of an operation.
+-- name: OperationUpdate :execrows
+UPDATE operations
+SET state = $3, step = $4, attempts = $5, failure = $6, updated_at = $7, finished_at = $8
+WHERE org_id = $1 AND id = $2;
+
+-- PlatformOperationGet reads any organization's operation, for whoever was given its
+-- id and nothing else. Platform scope only.
+-- name: PlatformOperationGet :one
+SELECT * FROM operations WHERE id = @id;

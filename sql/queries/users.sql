@@ -1,0 +1,21 @@
+-- UserGet reads a user, removed ones too: the trail and old keys name them. As in
+-- every tenant's query the organization stands in the predicate although row-level
+-- security asks for it as well: either would be enough alone.
+-- name: UserGet :one
+SELECT * FROM users WHERE org_id = @org_id AND id = @id;
+
+-- UserList lists the present users by their ids, which grow with time.
+-- name: UserList :many
+SELECT * FROM users
+WHERE org_id = @org_id AND id > @after AND state <> 'removed'
+ORDER BY id LIMIT @max_rows;
+
+-- UserInsert stores a new user.
+-- name: UserInsert :exec
+INSERT INTO users (org_id, id, email, name, role, state, version, created_at, updated_at)
+VALUES (@org_id, @id, @email, @name, @role, @state, @version, @created_at, @updated_at);
+
+-- UserLock reads a user and holds the row until the transaction ends, so that what
+-- is decided by the user's state is still true at the commit.
+-- name: UserLock :one
+SELECT * FROM users WHERE org_id = @org_id AND id = @id FOR UPDATE;
