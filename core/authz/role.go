@@ -19,7 +19,7 @@ var (
 var (
 	viewerSet  = SetOf(OrganizationsRead, UsersRead, WorkflowsRead, OperationsRead, TokensRead)
 	memberSet  = viewerSet | SetOf(WorkflowsStart, TokensWrite, AssignmentsRead)
-	managerSet = memberSet | SetOf(UsersCreate, APIKeysCreate, APIKeysRead, APIKeysRevoke)
+	managerSet = memberSet | SetOf(UsersCreate, APIKeysRead)
 	adminSet   = all(func(platform bool) bool { return !platform })
 	everything = all(func(bool) bool { return true })
 )

@@ -90,7 +90,7 @@ var importRules = []rule{
 	{
 		Name:   "adapters never meet",
 		In:     []string{"adapters/*/..."},
-		NotIn:  []string{"adapters/cli/...", "adapters/postgres/...", "adapters/temporal/workflows/..."},
+		NotIn:  []string{"adapters/cli/...", "adapters/httpapi/...", "adapters/postgres/...", "adapters/temporal/workflows/..."},
 		Deny:   []string{"./..."},
 		Allow:  []string{"./core/...", "./ports", "./adapters/{1}/..."},
 		Reason: "each technology is replaced alone; wire is the one place where adapters meet",
@@ -101,6 +101,13 @@ var importRules = []rule{
 		Deny:   []string{"./..."},
 		Allow:  []string{"./core/...", "./ports", "./adapters/cli/...", "./sdk/..."},
 		Reason: "the CLI is a client of the API, and of no other adapter",
+	},
+	{
+		Name:   "HTTP adds the contract",
+		In:     []string{"adapters/httpapi/..."},
+		Deny:   []string{"./..."},
+		Allow:  []string{"./core/...", "./ports", "./adapters/httpapi/...", "./api"},
+		Reason: "the document is embedded beside the file it is written in, and requests are checked against it by one adapter",
 	},
 	{
 		Name:   "Postgres adds the SQL",

@@ -98,11 +98,15 @@ func (s *Service) Token(ctx context.Context, c signing.Claims) (string, error) {
 	return "", signing.ErrNoActiveKey
 }
 
-// KeySet returns the JWKS document of the keys that verifiers should know.
+// KeySet returns the JWKS document of the keys that verifiers should know. It
+// fails with signing.ErrNoActiveKey as long as there are none.
 func (s *Service) KeySet(ctx context.Context) ([]byte, error) {
 	keys, err := s.current(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if len(keys) == 0 {
+		return nil, signing.ErrNoActiveKey
 	}
 	return s.crypto.KeySet(keys)
 }
