@@ -1,0 +1,47 @@
+package httpapi
+
+import (
+	"context"
+	"hash/fnv"
+	"strconv"
+	"time"
+
+	"github.com/bulkheadhq/bulkhead/adapters/httpapi/internal/gen"
+	"github.com/bulkheadhq/bulkhead/core/usecase/assignments"
+)
+
+// ListAssignments lists what a worker should serve. A client that has the
+// present version is made to wait for another, if it asks to, or is told that
+// nothing has changed.
+func (h *handlers) ListAssignments(ctx context.Context, req gen.ListAssignmentsRequestObject) (gen.ListAssignmentsResponseObject, error) {
+	has, err := parseEntityTags(req.Params.IfNoneMatch)
+	if err != nil {
+		return nil, err
+	}
+	by := actorOf(ctx)
+	l, err := h.Assignments.List(ctx, by, "", 0)
+	if wait := seconds(req.Params.Wait); err == nil && wait > 0 && has.match(h.version(l)) {
+		l, err = waiting(ctx, h.drain, wait, func(ctx context.Context, wait time.Duration) (assignments.List, error) {
+			return h.Assignments.List(ctx, by, l.Version, wait)
+		})
+	}
+	if err != nil {
+		return nil, err
+	}
+	tag := `"` + h.version(l) + `"`
+	if has.match(h.version(l)) {
+		return gen.ListAssignments304Response{Headers: gen.ListAssignments304ResponseHeaders{ETag: tag}}, nil
+	}
+	return gen.ListAssignments200JSONResponse{
+		Body:    gen.AssignmentList{Items: each(l.Items, toAssignment), TemporalAddress: h.Config.TemporalAddress},
+		Headers: gen.ListAssignments200ResponseHeaders{ETag: tag},
+	}, nil
+}
+
+// version returns the version of the answer: that of the list, and of the
+// address which stands beside it.
+func (h *handlers) version(l assignments.List) string {
+	sum := fnv.New32a()
+	_, _ = sum.Write([]byte(h.Config.TemporalAddress)) // a hash never fails
+	return l.Version + "." + strconv.FormatUint(uint64(sum.Sum32()), 36)
+}

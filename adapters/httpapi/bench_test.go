@@ -1,0 +1,70 @@
+package httpapi
+
+import (
+	"context"
+	"crypto/rand"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/go-chi/chi/v5"
+
+	"github.com/bulkheadhq/bulkhead/core/apikey"
+)
+
+// sink is a ResponseWriter that costs nothing.
+type sink struct{ header http.Header }
+
+func (s sink) Header() http.Header       { return s.header }
+func (sink) Write(b []byte) (int, error) { return len(b), nil }
+func (sink) WriteHeader(int)             {}
+
+// BenchmarkWhoami is the whole of an authenticated request in this package, next
+// to a bare handler that writes the same bytes. The ratio of the two over a
+// socket, where both pay for net/http, is what counts in the end; here the
+// difference is what this package costs.
+func BenchmarkWhoami(b *testing.B) {
+	made := setup(b)
+	want := httptest.NewRecorder()
+	made.server.ServeHTTP(want, request(http.MethodGet, whoamiURL, made.admin, ""))
+
+	bare := chi.NewRouter()
+	body := want.Body.Bytes()
+	bare.Get(whoamiURL, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(body)
+	})
+	made.server.log = slog.New(slog.DiscardHandler)
+	serve := func(h http.Handler) func(*testing.B) {
+		return func(b *testing.B) {
+			ctx, cancel := context.WithCancel(b.Context()) // as net/http makes one for each request
+			defer cancel()
+			r := request(http.MethodGet, whoamiURL, made.admin, "").WithContext(ctx)
+			w := sink{http.Header{}}
+			b.ReportAllocs()
+			for b.Loop() {
+				clear(w.header)
+				h.ServeHTTP(w, r)
+			}
+		}
+	}
+	b.Run("chi", serve(bare))
+	b.Run("bulkhead", serve(made.server))
+	made.server.log = slog.New(slog.NewJSONHandler(discard{}, nil))
+	b.Run("bulkhead, logging", serve(made.server))
+
+	// What of it is the core's: the hash of the key.
+	secret, peppers := must(apikey.NewSecret(rand.Reader)), must(apikey.NewPeppers(map[int16][]byte{1: make([]byte, 32)}))
+	b.Run("hash", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			peppers.Candidates(secret)
+		}
+	})
+}
+
+// discard is not io.Discard, for which slog would skip the work.
+type discard struct{}
+
+func (discard) Write(b []byte) (int, error) { return len(b), nil }

@@ -1,0 +1,139 @@
+package httpapi
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/getkin/kin-openapi/openapi3"
+)
+
+// route names an operation as the router does.
+type route struct{ method, pattern string }
+
+// contract is what the OpenAPI document asks of requests, by route.
+type contract map[route]*endpoint
+
+// endpoint is what the document says of one operation, in the form in which
+// requests are checked against it.
+type endpoint struct {
+	id     string
+	route  route
+	public bool // needs no credential
+	waits  bool // can be asked to wait
+	probe  bool // is asked every few seconds by whoever runs us
+
+	path   []parameter
+	query  []parameter
+	header []parameter
+
+	body         *openapi3.Schema // nil: takes no body
+	bodyRequired bool
+}
+
+// parameter is one parameter of an operation.
+type parameter struct {
+	name     string
+	required bool
+	number   bool // an integer, as text
+	schema   *openapi3.Schema
+	words    string // what it is, for those who got it wrong
+}
+
+// probes are the paths that load balancers and orchestrators ask.
+var probes = []string{"/livez", "/readyz"}
+
+// loadContract reads the document. What it can not express as a check is an
+// error, so that a rule of the document is never dropped in silence.
+func loadContract(document []byte) (contract, error) {
+	doc, err := openapi3.NewLoader().LoadFromData(document)
+	if err != nil {
+		return nil, fmt.Errorf("load the OpenAPI document: %w", err)
+	}
+	if err := doc.Validate(context.Background()); err != nil {
+		return nil, fmt.Errorf("validate the OpenAPI document: %w", err)
+	}
+	c := contract{}
+	for pattern, item := range doc.Paths.Map() {
+		for method, declared := range item.Operations() {
+			op, err := newEndpoint(doc, route{method, pattern}, item, declared)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", declared.OperationID, err)
+			}
+			c[op.route] = op
+		}
+	}
+	return c, nil
+}
+
+func newEndpoint(doc *openapi3.T, at route, item *openapi3.PathItem, declared *openapi3.Operation) (*endpoint, error) {
+	security := doc.Security
+	if declared.Security != nil {
+		security = *declared.Security
+	}
+	op := &endpoint{
+		id: declared.OperationID, route: at,
+		public: len(security) == 0, probe: slices.Contains(probes, at.pattern),
+	}
+	for _, ref := range slices.Concat(item.Parameters, declared.Parameters) {
+		if err := op.add(ref.Value); err != nil {
+			return nil, err
+		}
+	}
+	if declared.RequestBody == nil {
+		return op, nil
+	}
+	media := declared.RequestBody.Value.Content[jsonMedia]
+	if media == nil || len(declared.RequestBody.Value.Content) != 1 {
+		return nil, fmt.Errorf("only bodies of %s are supported", jsonMedia)
+	}
+	op.body, op.bodyRequired = media.Schema.Value, declared.RequestBody.Value.Required
+	return op, nil
+}
+
+func (e *endpoint) add(declared *openapi3.Parameter) error {
+	schema := declared.Schema.Value
+	p := parameter{
+		name: declared.Name, required: declared.Required, schema: schema,
+		number: schema.Type.Is(openapi3.TypeInteger), words: declared.Description,
+	}
+	if !p.number && !schema.Type.Is(openapi3.TypeString) {
+		return fmt.Errorf("parameter %s: only strings and integers are supported", p.name)
+	}
+	switch declared.In {
+	case openapi3.ParameterInPath:
+		e.path = append(e.path, p)
+	case openapi3.ParameterInQuery:
+		e.query = append(e.query, p)
+		e.waits = e.waits || p.name == waitParameter
+	case openapi3.ParameterInHeader:
+		p.name = http.CanonicalHeaderKey(p.name)
+		e.header = append(e.header, p)
+		e.waits = e.waits || p.name == preferHeader
+	default:
+		return fmt.Errorf("parameter %s: %s is not supported", p.name, declared.In)
+	}
+	return nil
+}
+
+// compare returns what the contract and the routes do not have in common.
+func (c contract) compare(routes []route) error {
+	var missing []string
+	for at := range c {
+		if !slices.Contains(routes, at) {
+			missing = append(missing, at.method+" "+at.pattern+" has no route")
+		}
+	}
+	for _, at := range routes {
+		if c[at] == nil {
+			missing = append(missing, at.method+" "+at.pattern+" is not in the OpenAPI document")
+		}
+	}
+	if missing == nil {
+		return nil
+	}
+	slices.Sort(missing)
+	return fmt.Errorf("the routes are not those of the contract: %s", strings.Join(missing, "; "))
+}

@@ -1,0 +1,138 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/bulkheadhq/bulkhead/adapters/httpapi/internal/gen"
+	"github.com/bulkheadhq/bulkhead/core/apikey"
+	"github.com/bulkheadhq/bulkhead/core/authz"
+	"github.com/bulkheadhq/bulkhead/core/operation"
+	"github.com/bulkheadhq/bulkhead/core/org"
+	"github.com/bulkheadhq/bulkhead/core/usecase/assignments"
+	"github.com/bulkheadhq/bulkhead/core/usecase/tokens"
+	"github.com/bulkheadhq/bulkhead/core/user"
+	"github.com/bulkheadhq/bulkhead/core/workflow"
+)
+
+// optional returns a value as the contract has it when it may be absent: the
+// core's zero value is nil.
+func optional[T comparable](v T) *T {
+	var zero T
+	if v == zero {
+		return nil
+	}
+	return &v
+}
+
+// orZero is the way back.
+func orZero[T any](v *T) T {
+	if v == nil {
+		var zero T
+		return zero
+	}
+	return *v
+}
+
+// each converts a list. The contract has no null lists, so an empty one is not nil.
+func each[From, To any](in []From, convert func(From) To) []To {
+	out := make([]To, 0, len(in))
+	for _, v := range in {
+		out = append(out, convert(v))
+	}
+	return out
+}
+
+func toOrganization(o org.Org) gen.Organization {
+	s := o.Snapshot()
+	return gen.Organization{
+		ID: s.ID.String(), Slug: s.Slug, Name: s.Name,
+		State: gen.OrganizationState(s.State.String()), StateReason: optional(s.StateReason),
+		Namespace: s.Namespace, CreatedAt: s.CreatedAt, UpdatedAt: s.UpdatedAt,
+	}
+}
+
+func toUser(u user.User) gen.User {
+	s := u.Snapshot()
+	return gen.User{
+		ID: s.ID.String(), OrganizationID: s.OrgID.String(), Email: s.Email, Name: s.Name,
+		Role: gen.Role(s.Role.String()), State: gen.UserState(s.State.String()),
+		CreatedAt: s.CreatedAt, UpdatedAt: s.UpdatedAt,
+	}
+}
+
+func toAPIKey(k apikey.Key) gen.APIKey {
+	s := k.Snapshot()
+	return gen.APIKey{
+		ID: s.ID.String(), OrganizationID: s.OrgID.String(), UserID: optional(s.UserID.String()),
+		Name: s.Name, Scopes: s.Scopes.Names(), Prefix: s.Hint, LastFour: s.LastFour,
+		State: gen.APIKeyState(s.State.String()), ExpiresAt: optional(s.ExpiresAt), RevokedAt: optional(s.RevokedAt),
+		CreatedAt: s.CreatedAt, UpdatedAt: s.UpdatedAt,
+	}
+}
+
+func toOperation(o operation.Operation) gen.Operation {
+	s := o.Snapshot()
+	return gen.Operation{
+		ID: s.ID.String(), OrganizationID: s.OrgID.String(), Kind: s.Kind.String(),
+		State: gen.OperationState(s.State.String()), Step: optional(s.Step.String()),
+		Attempts: int32(min(s.Attempts, maxAttempts)), Failure: optional(s.Failure), //nolint:gosec // bounded just here
+		CreatedAt: s.CreatedAt, UpdatedAt: s.UpdatedAt, FinishedAt: optional(s.FinishedAt),
+	}
+}
+
+// maxAttempts is the contract's.
+const maxAttempts = 1_000_000_000
+
+func toActor(a authz.Actor) gen.Actor {
+	return gen.Actor{
+		Kind:         gen.ActorKind(a.Kind().String()),
+		Organization: gen.OrganizationRef{ID: a.Org().String(), Slug: a.OrgSlug()},
+		UserID:       optional(a.User().String()), APIKeyID: optional(a.Key().String()),
+		Role: a.Role().String(), Permissions: a.Permissions().Names(),
+	}
+}
+
+func toToken(t tokens.Token, temporalAddress string) gen.Token {
+	return gen.Token{
+		Token: t.JWT, TokenType: gen.Bearer, ExpiresAt: t.ExpiresAt, Namespace: t.Namespace,
+		Access: gen.TokenAccess(t.Access.String()), TemporalAddress: temporalAddress,
+	}
+}
+
+func toWorkflow(e workflow.Execution) gen.Workflow {
+	return gen.Workflow{
+		WorkflowID: e.ID, RunID: e.RunID, Type: e.Type, TaskQueue: e.TaskQueue,
+		Status: gen.WorkflowStatus(e.Status.String()), StartedAt: e.StartedAt,
+		ClosedAt: optional(e.ClosedAt), HistoryLength: optional(e.Events),
+	}
+}
+
+func toWorkflowResult(r workflow.Result) gen.WorkflowResult {
+	out := gen.WorkflowResult{WorkflowID: r.ID, RunID: r.RunID, Status: gen.WorkflowStatus(r.Status.String())}
+	if r.Output != nil {
+		out.Output = &r.Output
+	}
+	if r.Failure != nil {
+		out.Failure = &gen.WorkflowFailure{Message: r.Failure.Message, Type: optional(r.Failure.Type)}
+	}
+	return out
+}
+
+func toAssignment(a assignments.Assignment) gen.Assignment {
+	return gen.Assignment{
+		Organization: gen.OrganizationRef{ID: a.Org.String(), Slug: a.OrgSlug}, Namespace: a.Namespace,
+		State:      gen.AssignmentState(a.State.String()),
+		TaskQueues: append([]string{}, a.TaskQueues...),
+	}
+}
+
+// toStart reads what a request wants started.
+func toStart(in gen.WorkflowStart) workflow.Start {
+	return workflow.Start{
+		ID: orZero(in.WorkflowID), Type: in.Type, TaskQueue: in.TaskQueue,
+		Input:            orZero[[]json.RawMessage](in.Input),
+		ExecutionTimeout: time.Duration(orZero(in.ExecutionTimeoutSeconds)) * time.Second,
+		RunTimeout:       time.Duration(orZero(in.RunTimeoutSeconds)) * time.Second,
+	}
+}

@@ -1,0 +1,176 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/matryer/is"
+
+	"github.com/bulkheadhq/bulkhead/adapters/httpapi/internal/gen"
+	"github.com/bulkheadhq/bulkhead/core/apikey"
+	"github.com/bulkheadhq/bulkhead/core/authz"
+	"github.com/bulkheadhq/bulkhead/core/id"
+	"github.com/bulkheadhq/bulkhead/core/operation"
+	"github.com/bulkheadhq/bulkhead/core/org"
+	"github.com/bulkheadhq/bulkhead/core/signing"
+	"github.com/bulkheadhq/bulkhead/core/usecase/assignments"
+	"github.com/bulkheadhq/bulkhead/core/usecase/tokens"
+	"github.com/bulkheadhq/bulkhead/core/user"
+	"github.com/bulkheadhq/bulkhead/core/workflow"
+)
+
+// whole is one value of each kind with everything that it can hold.
+var (
+	wholeOrg = org.Snapshot{
+		ID: id.New[id.OrgKind](), Slug: "acme", Name: "Acme", State: org.Suspended, StateReason: "unpaid", Namespace: "org-acme-1",
+		Version: 7, CreatedAt: now, UpdatedAt: now.Add(time.Second),
+	}
+	wholeUser = user.Snapshot{
+		ID: id.New[id.UserKind](), OrgID: id.New[id.OrgKind](), Email: "ada@acme.example", Name: "Ada", Role: authz.Manager,
+		State: user.Suspended, Version: 7, CreatedAt: now, UpdatedAt: now.Add(time.Second),
+	}
+	wholeKey = apikey.Snapshot{
+		ID: id.New[id.APIKeyKind](), OrgID: id.New[id.OrgKind](), UserID: id.New[id.UserKind](), Name: "ci",
+		Scopes: authz.SetOf(authz.WorkflowsRead), Hint: "bhk_12345678", LastFour: "wxyz",
+		Hash: apikey.Versioned{Version: 1, Hash: apikey.Hash{1}}, State: apikey.Revoked, ExpiresAt: now.Add(time.Hour),
+		RevokedAt: now.Add(time.Minute), Version: 7, CreatedAt: now, UpdatedAt: now.Add(time.Second),
+	}
+	wholeOperation = operation.Snapshot{
+		ID: id.New[id.OperationKind](), OrgID: id.New[id.OrgKind](), Kind: operation.ProvisionOrganization, State: operation.Failed,
+		Step: operation.NamespaceUsable, Attempts: 3, Failure: "no luck", CreatedAt: now, UpdatedAt: now.Add(time.Second),
+		FinishedAt: now.Add(time.Minute),
+	}
+	wholeExecution = workflow.Execution{
+		ID: "order/1", RunID: "run", Type: "Order", TaskQueue: "orders", Status: workflow.Completed, StartedAt: now,
+		ClosedAt: now.Add(time.Second), Events: 12,
+	}
+	wholeResult = workflow.Result{
+		ID: "order/1", RunID: "run", Status: workflow.Failed, Output: json.RawMessage(`1`),
+		Failure: &workflow.Failure{Message: "no stock", Type: "StockError"},
+	}
+	wholeAssignment = assignments.Assignment{
+		Org: id.New[id.OrgKind](), OrgSlug: "acme", Namespace: "org-acme-1", State: org.Active, TaskQueues: []string{"orders"},
+	}
+	wholeToken = tokens.Token{JWT: "a.b.c", Namespace: "org-acme-1", Access: signing.Read, ExpiresAt: now}
+	wholeActor = authz.NewKeyActor(authz.KeyHolder{
+		Org: id.New[id.OrgKind](), OrgSlug: "acme", User: id.New[id.UserKind](), Key: id.New[id.APIKeyKind](), Role: authz.Viewer,
+	})
+	wholeStart = gen.WorkflowStart{
+		WorkflowID: new("order/1"), Type: "Order", TaskQueue: "orders", Input: &[]json.RawMessage{json.RawMessage(`{"n":1}`)},
+		ExecutionTimeoutSeconds: new(int64(3)), RunTimeoutSeconds: new(int64(2)),
+	}
+)
+
+// unset returns the path of a field that has its zero value, or "".
+func unset(path string, v reflect.Value) string {
+	if v.IsZero() {
+		return path
+	}
+	switch v.Kind() {
+	case reflect.Pointer:
+		return unset(path, v.Elem())
+	case reflect.Slice:
+		for i := range v.Len() {
+			if found := unset(path+"[]", v.Index(i)); found != "" {
+				return found
+			}
+		}
+	case reflect.Struct:
+		if v.Type() == reflect.TypeFor[time.Time]() {
+			return ""
+		}
+		for i := range v.NumField() {
+			if found := unset(path+"."+v.Type().Field(i).Name, v.Field(i)); found != "" {
+				return found
+			}
+		}
+	}
+	return ""
+}
+
+func TestConvert(t *testing.T) {
+	t.Parallel()
+
+	for _, c := range []struct {
+		name     string
+		from, to any
+	}{
+		{"an organization", wholeOrg, toOrganization(org.Restore(wholeOrg))},
+		{"a user", wholeUser, toUser(user.Restore(wholeUser))},
+		{"an API key", wholeKey, toAPIKey(apikey.Restore(wholeKey))},
+		{"an operation", wholeOperation, toOperation(operation.Restore(wholeOperation))},
+		{"an execution", wholeExecution, toWorkflow(wholeExecution)},
+		{"a result", wholeResult, toWorkflowResult(wholeResult)},
+		{"an assignment", wholeAssignment, toAssignment(wholeAssignment)},
+		{"a token", wholeToken, toToken(wholeToken, "temporal:7233")},
+		{"a start", wholeStart, toStart(wholeStart)},
+		{"an actor", struct{}{}, toActor(wholeActor)},
+	} {
+		t.Run("Should set every field of "+c.name, func(t *testing.T) {
+			t.Parallel()
+			is := is.New(t)
+
+			if reflect.ValueOf(c.from).NumField() > 0 {
+				is.Equal(unset(c.name, reflect.ValueOf(c.from)), "") // the test gives all there is
+			}
+			is.Equal(unset(c.name, reflect.ValueOf(c.to)), "") // and all of it arrives
+		})
+	}
+
+	t.Run("Should keep each value in its own field", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+
+		k := toAPIKey(apikey.Restore(wholeKey))
+		is.Equal([]string{k.ID, k.OrganizationID, *k.UserID, k.Name, k.Prefix, k.LastFour, string(k.State)},
+			[]string{wholeKey.ID.String(), wholeKey.OrgID.String(), wholeKey.UserID.String(), "ci", "bhk_12345678", "wxyz", "revoked"})
+		is.Equal([]time.Time{k.CreatedAt, k.UpdatedAt, *k.RevokedAt, *k.ExpiresAt},
+			[]time.Time{now, now.Add(time.Second), now.Add(time.Minute), now.Add(time.Hour)})
+		o := toOperation(operation.Restore(wholeOperation))
+		is.Equal([]string{o.ID, o.OrganizationID, o.Kind, string(o.State), *o.Step, *o.Failure},
+			[]string{wholeOperation.ID.String(), wholeOperation.OrgID.String(), "organization.provision", "failed", "namespace_usable", "no luck"})
+		is.Equal([]time.Time{o.CreatedAt, o.UpdatedAt, *o.FinishedAt}, []time.Time{now, now.Add(time.Second), now.Add(time.Minute)})
+		u := toUser(user.Restore(wholeUser))
+		is.Equal([]string{u.ID, u.OrganizationID, u.Email, u.Name, string(u.Role), string(u.State)},
+			[]string{wholeUser.ID.String(), wholeUser.OrgID.String(), "ada@acme.example", "Ada", "manager", "suspended"})
+		s := toStart(wholeStart)
+		is.Equal([]string{s.ID, s.Type, s.TaskQueue, string(s.Input[0])}, []string{"order/1", "Order", "orders", `{"n":1}`})
+		is.Equal([]time.Duration{s.ExecutionTimeout, s.RunTimeout}, []time.Duration{3 * time.Second, 2 * time.Second})
+	})
+
+	t.Run("Should leave out what there is none of, and have no null lists", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+
+		for _, v := range []any{
+			toOrganization(org.Restore(org.Snapshot{})), toUser(user.Restore(user.Snapshot{})), toAPIKey(apikey.Restore(apikey.Snapshot{})),
+			toOperation(operation.Restore(operation.Snapshot{})), toWorkflow(workflow.Execution{}), toWorkflowResult(workflow.Result{}),
+			toAssignment(assignments.Assignment{}), toActor(authz.Actor{}), each(nil, toUser),
+		} {
+			text, err := json.Marshal(v)
+			is.NoErr(err)
+			is.True(!containsNull(text))
+		}
+		is.Equal(toStart(gen.WorkflowStart{}), workflow.Start{})
+	})
+}
+
+func containsNull(text []byte) bool {
+	var v any
+	if json.Unmarshal(text, &v) != nil {
+		return true
+	}
+	switch v := v.(type) {
+	case nil:
+		return true
+	case map[string]any:
+		for _, member := range v {
+			if member == nil {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,271 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/bulkheadhq/bulkhead/core/apikey"
+	"github.com/bulkheadhq/bulkhead/core/audit"
+	"github.com/bulkheadhq/bulkhead/core/authz"
+	"github.com/bulkheadhq/bulkhead/core/fault"
+	"github.com/bulkheadhq/bulkhead/core/id"
+	"github.com/bulkheadhq/bulkhead/core/operation"
+	"github.com/bulkheadhq/bulkhead/core/org"
+	"github.com/bulkheadhq/bulkhead/core/outbox"
+	"github.com/bulkheadhq/bulkhead/core/page"
+	"github.com/bulkheadhq/bulkhead/core/signing"
+	"github.com/bulkheadhq/bulkhead/core/user"
+	"github.com/bulkheadhq/bulkhead/core/workflow"
+	"github.com/bulkheadhq/bulkhead/ports"
+)
+
+// memory is as much of the ports as one request needs. It keeps no rule but the
+// one that this package's tests are about: what is foreign is absent. That the
+// real adapters keep all of them is what porttest shows.
+type memory struct {
+	mu          sync.Mutex
+	orgs        []org.Org
+	users       []user.User
+	keys        []apikey.Key
+	operations  []operation.Operation
+	credentials map[apikey.Versioned]apikey.Credential
+
+	failure error         // what authentication fails with
+	panics  bool          // whether it panics
+	asked   chan struct{} // gets a value at each read of an operation
+
+	started   workflow.Start // the last start
+	described [3]string      // namespace, workflow id and run id of the last description
+}
+
+type fixedClock time.Time
+
+func (c fixedClock) Now() time.Time { return time.Time(c) }
+
+func (m *memory) Find(ctx context.Context, candidates []apikey.Versioned) (apikey.Credential, error) {
+	if m.panics {
+		panic("a fault in the cache")
+	}
+	if err := ctx.Err(); err != nil {
+		return apikey.Credential{}, err
+	}
+	if m.failure != nil {
+		return apikey.Credential{}, m.failure
+	}
+	for _, c := range candidates {
+		if found, ok := m.credentials[c]; ok {
+			return found, nil
+		}
+	}
+	return apikey.Credential{}, fault.ErrNotFound
+}
+
+func (m *memory) Reads(o id.Org) ports.Reads { return reads{m, o} }
+
+func (m *memory) WriteTx(ctx context.Context, o id.Org, fn func(context.Context, ports.Tx) error) error {
+	w := writes{m, o}
+	return fn(ctx, ports.Tx{
+		Orgs: orgWrites{w}, Users: userWrites{w}, APIKeys: keyWrites{w}, Operations: operationWrites{w},
+		Audit: auditWrites{}, Outbox: outboxWrites{},
+	})
+}
+
+// first returns the first of the items that is wanted.
+func first[T any](m *memory, items *[]T, wanted func(T) bool) (T, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, v := range *items {
+		if wanted(v) {
+			return v, nil
+		}
+	}
+	var zero T
+	return zero, fault.ErrNotFound
+}
+
+// pageOf returns the items after the one that the request names.
+func pageOf[T any](m *memory, items *[]T, r page.Request, wanted func(T) bool, key func(T) uuid.UUID) page.Page[T] {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var rows []T
+	for _, v := range *items {
+		if k := key(v); wanted(v) && k.String() > r.After.String() {
+			rows = append(rows, v)
+		}
+	}
+	return page.Cut(rows, r.Limit, key)
+}
+
+func add[T any](m *memory, items *[]T, v T) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	*items = append(*items, v)
+	return nil
+}
+
+type reads struct {
+	*memory
+	org id.Org
+}
+
+func (r reads) Org(context.Context) (org.Org, error) {
+	return first(r.memory, &r.orgs, func(o org.Org) bool { return o.ID() == r.org })
+}
+
+func (r reads) User(_ context.Context, u id.User) (user.User, error) {
+	return first(r.memory, &r.users, func(v user.User) bool { return v.ID() == u && v.Snapshot().OrgID == r.org })
+}
+
+func (r reads) Users(_ context.Context, p page.Request) (page.Page[user.User], error) {
+	return pageOf(r.memory, &r.users, p, func(v user.User) bool { return v.Snapshot().OrgID == r.org },
+		func(v user.User) uuid.UUID { return v.ID().UUID() }), nil
+}
+
+func (r reads) APIKey(_ context.Context, k id.APIKey) (apikey.Key, error) {
+	return first(r.memory, &r.keys, func(v apikey.Key) bool { return v.Snapshot().ID == k && v.Snapshot().OrgID == r.org })
+}
+
+func (r reads) APIKeys(_ context.Context, p page.Request) (page.Page[apikey.Key], error) {
+	return pageOf(r.memory, &r.keys, p, func(v apikey.Key) bool { return v.Snapshot().OrgID == r.org },
+		func(v apikey.Key) uuid.UUID { return v.Snapshot().ID.UUID() }), nil
+}
+
+func (r reads) Operation(ctx context.Context, i id.Operation) (operation.Operation, error) {
+	if r.asked != nil {
+		select {
+		case r.asked <- struct{}{}:
+		default:
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return operation.Operation{}, err
+	}
+	return first(r.memory, &r.operations, func(v operation.Operation) bool { return v.Snapshot().ID == i && v.Snapshot().OrgID == r.org })
+}
+
+type platform struct{ *memory }
+
+func (p platform) Org(_ context.Context, i id.Org) (org.Org, error) {
+	return first(p.memory, &p.orgs, func(o org.Org) bool { return o.ID() == i })
+}
+
+func (p platform) OrgBySlug(_ context.Context, slug string) (org.Org, error) {
+	return first(p.memory, &p.orgs, func(o org.Org) bool { return o.Snapshot().Slug == slug })
+}
+
+func (p platform) Orgs(_ context.Context, r page.Request) (page.Page[org.Org], error) {
+	return pageOf(p.memory, &p.orgs, r, func(org.Org) bool { return true }, func(o org.Org) uuid.UUID { return o.ID().UUID() }), nil
+}
+
+func (p platform) ActiveOrgs(context.Context) ([]org.Org, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return append([]org.Org(nil), p.orgs...), nil
+}
+
+func (p platform) Operation(_ context.Context, i id.Operation) (operation.Operation, error) {
+	return first(p.memory, &p.operations, func(v operation.Operation) bool { return v.Snapshot().ID == i })
+}
+
+type writes struct {
+	*memory
+	org id.Org
+}
+
+type (
+	orgWrites       struct{ writes }
+	userWrites      struct{ writes }
+	keyWrites       struct{ writes }
+	operationWrites struct{ writes }
+	auditWrites     struct{}
+	outboxWrites    struct{}
+)
+
+func (w orgWrites) Insert(_ context.Context, o org.Org) error {
+	if _, err := (platform{w.memory}).OrgBySlug(context.Background(), o.Snapshot().Slug); err == nil {
+		return org.ErrSlugTaken
+	}
+	return add(w.memory, &w.orgs, o)
+}
+
+func (orgWrites) Update(context.Context, func(*org.Org) error) error { return errors.ErrUnsupported }
+
+func (w userWrites) Insert(_ context.Context, u user.User) error { return add(w.memory, &w.users, u) }
+
+func (w userWrites) Lock(ctx context.Context, u id.User) (user.User, error) {
+	return w.Reads(w.org).User(ctx, u)
+}
+
+func (w keyWrites) Insert(_ context.Context, k apikey.Key) error { return add(w.memory, &w.keys, k) }
+
+func (w keyWrites) Update(ctx context.Context, i id.APIKey, fn func(*apikey.Key) error) error {
+	k, err := w.Reads(w.org).APIKey(ctx, i)
+	if err != nil {
+		return err
+	}
+	return fn(&k)
+}
+
+func (w operationWrites) Insert(_ context.Context, o operation.Operation) error {
+	return add(w.memory, &w.operations, o)
+}
+
+func (operationWrites) Update(context.Context, id.Operation, func(*operation.Operation) error) error {
+	return errors.ErrUnsupported
+}
+
+func (auditWrites) Append(context.Context, audit.Entry) error { return nil }
+
+func (outboxWrites) Append(context.Context, outbox.Message) error { return nil }
+
+func (m *memory) Start(_ context.Context, _ string, _ authz.Actor, s workflow.Start) (workflow.Execution, error) {
+	m.started = s
+	return workflow.Execution{ID: s.ID, RunID: "run", Type: s.Type, TaskQueue: s.TaskQueue, Status: workflow.Running, StartedAt: now}, nil
+}
+
+func (m *memory) Describe(_ context.Context, namespace, workflowID, runID string) (workflow.Execution, error) {
+	m.described = [3]string{namespace, workflowID, runID}
+	return workflow.Execution{ID: workflowID, RunID: "run", Type: "Order", TaskQueue: "orders", Status: workflow.Running, StartedAt: now}, nil
+}
+
+func (m *memory) Result(ctx context.Context, _, workflowID, _ string, wait time.Duration) (workflow.Result, error) {
+	if wait > 0 {
+		<-ctx.Done() // it never ends
+		return workflow.Result{}, ctx.Err()
+	}
+	return workflow.Result{ID: workflowID, RunID: "run", Status: workflow.Running}, nil
+}
+
+type signingKeys struct{}
+
+func (signingKeys) List(context.Context) ([]signing.Key, error) {
+	return []signing.Key{{ID: "k", State: signing.Active}}, nil
+}
+
+func (signingKeys) Change(context.Context, func([]signing.Key) ([]signing.Key, error)) error {
+	return errors.ErrUnsupported
+}
+
+type crypto struct{}
+
+func (crypto) Generate(signing.State, time.Time) (signing.Key, error) {
+	return signing.Key{}, errors.ErrUnsupported
+}
+
+func (crypto) Sign(_ signing.Key, c signing.Claims) (string, error) {
+	return "jwt " + c.Permission, nil
+}
+func (crypto) KeySet([]signing.Key) ([]byte, error) { return []byte(`{"keys":[{"kid":"k"}]}`), nil }
+
+// pinger answers as its error says.
+type pinger struct {
+	name string
+	err  error
+}
+
+func (p pinger) Name() string               { return p.name }
+func (p pinger) Ping(context.Context) error { return p.err }

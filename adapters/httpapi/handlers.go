@@ -1,0 +1,73 @@
+package httpapi
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+
+	"github.com/bulkheadhq/bulkhead/adapters/httpapi/internal/gen"
+	"github.com/bulkheadhq/bulkhead/core/authz"
+	"github.com/bulkheadhq/bulkhead/core/fault"
+	"github.com/bulkheadhq/bulkhead/core/id"
+	"github.com/bulkheadhq/bulkhead/core/page"
+)
+
+// handlers is the operations of the contract. Each parses, calls one use case
+// and converts; an error is the use case's own.
+type handlers struct {
+	Deps
+	drain *drain
+}
+
+var _ gen.StrictServerInterface = (*handlers)(nil)
+
+// The paths under which things are found again.
+const (
+	organizationsPath = "/api/v0/organizations/"
+	usersPath         = "/users/"
+	apiKeysPath       = "/api-keys/"
+	workflowsPath     = "/workflows/"
+)
+
+// organization returns who is asking, and the organization that a path names for
+// them.
+func (h *handlers) organization(ctx context.Context, ref string) (authz.Actor, id.Org, error) {
+	by := actorOf(ctx)
+	org, err := h.Orgs.Resolve(ctx, by, ref)
+	return by, org, err
+}
+
+// parseID reads an identifier that stands in a parameter.
+func parseID[K id.Kind](parameter, s string) (id.ID[K], error) {
+	v, err := id.Parse[K](s)
+	if err != nil {
+		return id.ID[K]{}, fault.InvalidField(parameter, ruleFormat, "is not an identifier of this kind")
+	}
+	return v, nil
+}
+
+// listing is one list, to which its cursors are bound.
+type listing struct {
+	cursors page.Sealer
+	binding string
+}
+
+// listOf names a list by its operation and its organization, so that a cursor of
+// another is refused.
+func (h *handlers) listOf(operation string, org id.Org) listing {
+	return listing{cursors: h.Cursors, binding: operation + " " + org.String()}
+}
+
+// request reads the parameters of a list.
+func (l listing) request(limit *gen.Limit, cursor *gen.Cursor) (page.Request, error) {
+	after, err := l.cursors.Open(l.binding, orZero(cursor))
+	if err != nil {
+		return page.Request{}, err
+	}
+	return page.NewRequest(int(orZero(limit)), after)
+}
+
+// next returns the cursor that goes on after the given item; nil at the end.
+func (l listing) next(after uuid.UUID) *string {
+	return optional(l.cursors.Seal(l.binding, after))
+}

@@ -1,0 +1,209 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"runtime/debug"
+	"time"
+
+	"github.com/bulkheadhq/bulkhead/core/fault"
+)
+
+// begin gives the request its identity and its exchange. The identifier is
+// always ours: one that a client chooses could be another's, and would let them
+// forge entries of the log. Theirs is kept beside it when it is a plain word.
+func (s *Server) begin(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		e := &exchange{ResponseWriter: w, ip: clientIP(r, s.config.TrustedProxies)}
+		e.requestID[0] = newRequestID()
+		if given := r.Header[requestIDHeader]; len(given) == 1 && isPlainWord(given[0]) {
+			e.clientRequestID = given[0]
+		}
+		w.Header()[requestIDHeader] = e.requestID[:]
+		next.ServeHTTP(e, r.WithContext(context.WithValue(r.Context(), exchangeKey{}, e)))
+	})
+}
+
+// requestIDHeader is in canonical form, to index a header without a copy.
+const requestIDHeader = "X-Request-Id"
+
+const maxClientRequestID = 128
+
+// isPlainWord tells whether a text can stand in a log without being mistaken.
+func isPlainWord(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if (c|0x20 < 'a' || c|0x20 > 'z') && !isDigit(c) && c != '-' && c != '_' && c != '.' {
+			return false
+		}
+	}
+	return s != "" && len(s) <= maxClientRequestID
+}
+
+// newRequestID returns 26 characters of base32 with 128 random bits. They need
+// to be unique, not secret, so the fast source is good enough.
+func newRequestID() string {
+	const alphabet = "0123456789abcdefghjkmnpqrstvwxyz"
+	var out [26]byte
+	hi, lo := rand.Uint64(), rand.Uint64() //nolint:gosec // unique, not secret
+	for i := range out {
+		out[i] = alphabet[lo&31]
+		lo = lo>>5 | hi<<59
+		hi >>= 5
+	}
+	return string(out[:])
+}
+
+// Headers of every answer. They are shared between answers: nothing appends to
+// them, as a header is only ever set.
+var (
+	noStore    = []string{"no-store"}
+	noSniff    = []string{"nosniff"}
+	noContent  = []string{"default-src 'none'; frame-ancestors 'none'"}
+	noReferrer = []string{"no-referrer"}
+)
+
+// secureHeaders says that answers are data: never kept, never guessed at, never
+// shown as a page. What may be kept says so itself.
+func secureHeaders(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h["Cache-Control"] = noStore
+		h["X-Content-Type-Options"] = noSniff
+		h["Content-Security-Policy"] = noContent
+		h["Referrer-Policy"] = noReferrer
+		next.ServeHTTP(w, r)
+	})
+}
+
+// accessLog writes one line a request, with the pattern of its route in place of
+// its path, and never a header, a query or a body: none of those is ours to
+// keep, and each may hold a secret. It is also where the cause of a fault of
+// ours is logged, once.
+func (s *Server) accessLog(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer s.record(r, time.Now())
+		next.ServeHTTP(w, r)
+	})
+}
+
+// record writes the line of a request that began at start.
+func (s *Server) record(r *http.Request, start time.Time) {
+	e := exchangeOf(r.Context())
+	level := levelOf(e)
+	if s.log.Enabled(r.Context(), level) {
+		var room [14]slog.Attr // on the stack; enough for all that there can be
+		s.log.LogAttrs(r.Context(), level, "request", attributes(room[:0], e, r, time.Since(start))...)
+	}
+}
+
+// levelOf makes faults of ours stand out and lets probes, which come every few
+// seconds, be left out.
+func levelOf(e *exchange) slog.Level {
+	switch {
+	case e.isOurs():
+		return slog.LevelError
+	case e.endpoint != nil && e.endpoint.probe:
+		return slog.LevelDebug
+	}
+	return slog.LevelInfo
+}
+
+// attributes appends what is logged of a request.
+func attributes(attrs []slog.Attr, e *exchange, r *http.Request, took time.Duration) []slog.Attr {
+	attrs = append(attrs,
+		slog.String("request_id", e.requestID[0]),
+		slog.String("method", methodOf(r)),
+		slog.String("route", e.route()),
+		slog.Int("status", e.status),
+		slog.Int64("bytes", e.bytes),
+		slog.Int64("duration_us", took.Microseconds()),
+		slog.String("ip", e.ip.String()),
+	)
+	if !e.actor.Org().IsZero() {
+		attrs = append(attrs, slog.String("organization_id", e.actor.Org().String()), slog.String("api_key_id", e.actor.Key().String()))
+	}
+	if e.clientRequestID != "" {
+		attrs = append(attrs, slog.String("client_request_id", e.clientRequestID))
+	}
+	if e.problem != nil {
+		attrs = append(attrs, slog.String("code", e.problem.Code))
+	}
+	if e.problem != nil && e.isOurs() {
+		attrs = append(attrs, slog.String("error", e.problem.Error()))
+	}
+	if e.stack != nil {
+		attrs = append(attrs, slog.String("stack", string(e.stack)))
+	}
+	return attrs
+}
+
+// methodOf returns a method for the log. One that no route could have is the
+// client's text, and as long as they like.
+func methodOf(r *http.Request) string {
+	for _, m := range methods {
+		if r.Method == m {
+			return m
+		}
+	}
+	return "other"
+}
+
+// recoverPanics turns a panic into a problem and its stack into a part of the
+// request's line in the log. When the answer has begun already, it can only be
+// cut off, so that nobody takes it for whole.
+func recoverPanics(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer rescue(w, r)
+		next.ServeHTTP(w, r)
+	})
+}
+
+// rescue ends a panic. It is to be deferred itself: recover works nowhere else.
+func rescue(w http.ResponseWriter, r *http.Request) {
+	cause := recover()
+	if cause == nil {
+		return
+	}
+	err, isError := cause.(error)
+	if isError && errors.Is(err, http.ErrAbortHandler) {
+		panic(cause) // net/http's own way to cut an answer off
+	}
+	e := exchangeOf(r.Context())
+	e.stack = debug.Stack()
+	begun := e.status != 0
+	// That the client is gone does not excuse a panic, hence the detached context.
+	detached := r.WithContext(context.WithoutCancel(r.Context()))
+	fail(w, detached, fault.ErrInternal.Because(fmt.Errorf("panic: %v", cause)))
+	if begun {
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// identify finds the operation that the route is. New has checked that there is one.
+func (s *Server) identify(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		e := exchangeOf(r.Context())
+		e.endpoint = s.contract[route{r.Method, r.Pattern}]
+		next.ServeHTTP(w, r)
+	})
+}
+
+// deadline ends the request's context after the time that any request gets, and
+// after the time that this one asks to wait. Whatever a handler calls returns by
+// then, whatever has become of what it waits for.
+func (s *Server) deadline(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		limit := s.config.Timeout
+		if exchangeOf(r.Context()).endpoint.waits {
+			limit += requestedWait(r)
+		}
+		ctx, cancel := context.WithTimeout(r.Context(), limit)
+		defer cancel()
+		next.ServeHTTP(w, r.WithContext(ctx))
+	})
+}

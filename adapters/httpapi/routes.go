@@ -1,0 +1,79 @@
+package httpapi
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/go-chi/chi/v5"
+
+	"github.com/bulkheadhq/bulkhead/adapters/httpapi/internal/gen"
+)
+
+// routes puts everything together: the middleware in their order, and under them
+// the routes, which the generated code takes from the OpenAPI document.
+func (s *Server) routes(h *handlers) (http.Handler, error) {
+	router := chi.NewRouter()
+	router.Use(
+		s.begin,       // an identity, for all that follows
+		s.accessLog,   // outside of recovery, to see what became of a panic
+		recoverPanics, // outside of whatever may panic
+		secureHeaders,
+	)
+	router.NotFound(noRoute)
+	router.MethodNotAllowed(methodNotAllowed(router))
+	gen.HandlerWithOptions(
+		gen.NewStrictHandlerWithOptions(h, nil, gen.StrictHTTPServerOptions{
+			RequestErrorHandlerFunc:  func(w http.ResponseWriter, r *http.Request, err error) { fail(w, r, misfit(err)) },
+			ResponseErrorHandlerFunc: fail,
+		}),
+		gen.ChiServerOptions{
+			BaseRouter: router.With(
+				s.identify,     // what is asked for
+				s.deadline,     // how long it may take, authentication included
+				s.authenticate, // who asks; before anything else of the request is judged
+				s.validate,     // and whether the request is one at all
+			),
+			// After validate nothing is left that could not be bound.
+			ErrorHandlerFunc: func(w http.ResponseWriter, r *http.Request, err error) { fail(w, r, misfit(err)) },
+		})
+	served, err := registered(router)
+	if err != nil {
+		return nil, err
+	}
+	return router, s.contract.compare(served)
+}
+
+// registered returns the routes that the router knows.
+func registered(router chi.Routes) ([]route, error) {
+	var found []route
+	err := chi.Walk(router, func(method, pattern string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
+		found = append(found, route{method, pattern})
+		return nil
+	})
+	return found, err
+}
+
+func noRoute(w http.ResponseWriter, r *http.Request) { fail(w, r, errNoRoute) }
+
+// methods are those that a route could have.
+var methods = []string{
+	http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch,
+	http.MethodDelete, http.MethodConnect, http.MethodOptions, http.MethodTrace,
+}
+
+// methodNotAllowed answers with the methods that the path does have. The router
+// comes here, too, with a method that it never heard of, whatever the path.
+func methodNotAllowed(router chi.Routes) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		allowed := slices.DeleteFunc(slices.Clone(methods), func(m string) bool {
+			return !router.Match(chi.NewRouteContext(), m, r.URL.EscapedPath())
+		})
+		if len(allowed) == 0 {
+			noRoute(w, r)
+			return
+		}
+		w.Header().Set("Allow", strings.Join(allowed, ", "))
+		fail(w, r, errMethod)
+	}
+}

@@ -1,0 +1,179 @@
+// Package httpapi is the HTTP side of Bulkhead: the contract of api/openapi.yaml
+// served over chi.
+//
+// A request passes through three stages. The middleware of routes.go gives it an
+// identity, a line in the log and a deadline, and finds out who is asking. The
+// contract's own rules are then checked against the document itself, before
+// anything is bound to Go values. What is left for a handler is to call one use
+// case and to convert its result. Errors leave through one function, fail, which
+// has one table of how a fault shows in HTTP.
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/bulkheadhq/bulkhead/api"
+	"github.com/bulkheadhq/bulkhead/core/page"
+	"github.com/bulkheadhq/bulkhead/core/usecase/apikeys"
+	"github.com/bulkheadhq/bulkhead/core/usecase/assignments"
+	"github.com/bulkheadhq/bulkhead/core/usecase/auth"
+	"github.com/bulkheadhq/bulkhead/core/usecase/operations"
+	"github.com/bulkheadhq/bulkhead/core/usecase/orgs"
+	"github.com/bulkheadhq/bulkhead/core/usecase/tokens"
+	"github.com/bulkheadhq/bulkhead/core/usecase/users"
+	"github.com/bulkheadhq/bulkhead/core/usecase/workflows"
+	"github.com/bulkheadhq/bulkhead/ports"
+)
+
+// Deps is what the API is made of.
+type Deps struct {
+	Orgs        *orgs.Service
+	Users       *users.Service
+	APIKeys     *apikeys.Service
+	Auth        *auth.Service
+	Tokens      *tokens.Service
+	Workflows   *workflows.Service
+	Operations  *operations.Service
+	Assignments *assignments.Service
+	Cursors     page.Sealer
+	Pingers     []ports.Pinger // what readiness asks after
+	Log         *slog.Logger
+	Config      Config
+}
+
+// Config is how the API behaves. The zero value is good but for
+// TemporalAddress, which workers are told.
+type Config struct {
+	TemporalAddress string         // where workers reach Temporal's frontend
+	Version         string         // of the release; "" is "devel"
+	Commit          string         // it was built from
+	TrustedProxies  []netip.Prefix // whose X-Forwarded-For is believed; none
+	Timeout         time.Duration  // of a request, besides what it asks to wait; 15 s
+	PingTimeout     time.Duration  // of each dependency's answer to readiness; 1 s
+	MaxBody         int64          // of a request, in bytes; 1 MiB
+}
+
+const (
+	defaultTimeout     = 15 * time.Second
+	defaultPingTimeout = time.Second
+	defaultMaxBody     = 1 << 20
+	defaultVersion     = "devel"
+)
+
+// withDefaults returns the configuration with its zero values filled in.
+func (c Config) withDefaults() Config {
+	if c.Timeout == 0 {
+		c.Timeout = defaultTimeout
+	}
+	if c.PingTimeout == 0 {
+		c.PingTimeout = defaultPingTimeout
+	}
+	if c.MaxBody == 0 {
+		c.MaxBody = defaultMaxBody
+	}
+	if c.Version == "" {
+		c.Version = defaultVersion
+	}
+	return c
+}
+
+// Server serves the API. It is an http.Handler.
+type Server struct {
+	handler  http.Handler
+	contract contract
+	config   Config
+	auth     *auth.Service
+	log      *slog.Logger
+	drain    *drain
+}
+
+// New returns a server. It fails when the routes and the OpenAPI document do not
+// name the same operations.
+func New(d Deps) (*Server, error) {
+	if d.Log == nil {
+		return nil, errors.New("a log is needed")
+	}
+	c, err := loadContract(api.Document)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{contract: c, config: d.Config.withDefaults(), auth: d.Auth, log: d.Log, drain: newDrain()}
+	d.Config = s.config
+	s.handler, err = s.routes(&handlers{Deps: d, drain: s.drain})
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// ServeHTTP answers one request.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+
+// SetDraining says that the process is about to end: readiness is denied from
+// now on, so that load balancers stop sending, and requests that wait for
+// something answer at once with what there is. Everything else goes on. It is
+// the first step of a graceful shutdown, and may be called again.
+func (s *Server) SetDraining() { s.drain.begin() }
+
+const (
+	readHeaderTimeout = 5 * time.Second
+	readTimeout       = 15 * time.Second
+	idleTimeout       = 2 * time.Minute
+	maxHeaderBytes    = 16 << 10
+	// writeGrace is for what comes after a request's deadline: its answer.
+	writeGrace = 15 * time.Second
+)
+
+// NewHTTPServer returns an HTTP server for s with limits on everything that a
+// client could stretch. Its Shutdown makes s drain.
+func NewHTTPServer(addr string, s *Server) *http.Server {
+	server := &http.Server{
+		Addr:              addr,
+		Handler:           s,
+		ReadHeaderTimeout: readHeaderTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      maxWait + s.config.Timeout + writeGrace,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
+	}
+	server.RegisterOnShutdown(s.SetDraining)
+	return server
+}
+
+// drain is the state of shutting down, as a context that ends when it begins.
+type drain struct {
+	ctx   context.Context
+	begin context.CancelFunc
+}
+
+func newDrain() *drain {
+	ctx, begin := context.WithCancel(context.Background())
+	return &drain{ctx: ctx, begin: begin}
+}
+
+// begun tells whether the process is shutting down.
+func (d *drain) begun() bool { return d.ctx.Err() != nil }
+
+// waiting calls a use case that may wait. When the process begins to shut down
+// meanwhile, the wait ends and the use case is asked again for what there is: a
+// client that waits is told the present state, not that we go.
+func waiting[T any](ctx context.Context, d *drain, wait time.Duration, call func(context.Context, time.Duration) (T, error)) (T, error) {
+	if wait <= 0 || d.begun() {
+		return call(ctx, 0)
+	}
+	held, release := context.WithCancel(ctx)
+	defer release()
+	stop := context.AfterFunc(d.ctx, release) //nolint:contextcheck // the wait ends with either of two contexts
+	defer stop()
+	got, err := call(held, wait)
+	if err != nil && held.Err() != nil && ctx.Err() == nil {
+		return call(ctx, 0)
+	}
+	return got, err
+}

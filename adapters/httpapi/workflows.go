@@ -1,0 +1,54 @@
+package httpapi
+
+import (
+	"context"
+	"net/url"
+	"time"
+
+	"github.com/bulkheadhq/bulkhead/adapters/httpapi/internal/gen"
+	"github.com/bulkheadhq/bulkhead/core/workflow"
+)
+
+// StartWorkflow starts a workflow.
+func (h *handlers) StartWorkflow(ctx context.Context, req gen.StartWorkflowRequestObject) (gen.StartWorkflowResponseObject, error) {
+	by, org, err := h.organization(ctx, req.Org)
+	if err != nil {
+		return nil, err
+	}
+	e, err := h.Workflows.Start(ctx, by, org, toStart(*req.Body))
+	if err != nil {
+		return nil, err
+	}
+	location := organizationsPath + org.String() + workflowsPath + url.PathEscape(e.ID)
+	return gen.StartWorkflow201JSONResponse{
+		Body: toWorkflow(e), Headers: gen.StartWorkflow201ResponseHeaders{Location: location},
+	}, nil
+}
+
+// DescribeWorkflow shows a workflow execution.
+func (h *handlers) DescribeWorkflow(ctx context.Context, req gen.DescribeWorkflowRequestObject) (gen.DescribeWorkflowResponseObject, error) {
+	by, org, err := h.organization(ctx, req.Org)
+	if err != nil {
+		return nil, err
+	}
+	e, err := h.Workflows.Describe(ctx, by, org, req.WorkflowID, orZero(req.Params.RunID))
+	if err != nil {
+		return nil, err
+	}
+	return gen.DescribeWorkflow200JSONResponse(toWorkflow(e)), nil
+}
+
+// GetWorkflowResult returns how a workflow ended, after a wait if that is asked for.
+func (h *handlers) GetWorkflowResult(ctx context.Context, req gen.GetWorkflowResultRequestObject) (gen.GetWorkflowResultResponseObject, error) {
+	by, org, err := h.organization(ctx, req.Org)
+	if err != nil {
+		return nil, err
+	}
+	r, err := waiting(ctx, h.drain, seconds(req.Params.Wait), func(ctx context.Context, wait time.Duration) (workflow.Result, error) {
+		return h.Workflows.Result(ctx, by, org, req.WorkflowID, orZero(req.Params.RunID), wait)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return gen.GetWorkflowResult200JSONResponse(toWorkflowResult(r)), nil
+}
