@@ -1,0 +1,325 @@
+package cli
+
+import (
+	"encoding/json"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/matryer/is"
+
+	"github.com/bulkheadhq/bulkhead/sdk"
+)
+
+// Each command once as a table and once as JSON: what it prints stands in
+// testdata, what it asks the API stands here.
+func TestCommands(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name    string
+		args    string
+		request string // the last one, with its body
+	}{
+		{"org-create", "org create acme --admin-email ada@acme.example --name Acme", "GET /api/v0/organizations/" + orgID},
+		{
+			"org-create-no-wait", "org create acme --admin-email ada@acme.example --admin-name Ada --no-wait",
+			`POST /api/v0/organizations {"admin":{"email":"ada@acme.example","name":"Ada"},"slug":"acme"}`,
+		},
+		{"org-list", "org list", "GET /api/v0/organizations?limit=200"},
+		{"org-show", "org show acme", "GET /api/v0/organizations/acme"},
+		{"org-show-own", "org show", "GET /api/v0/organizations/acme"},
+		{
+			"user-add", "user add grace@acme.example --org acme --role member",
+			`POST /api/v0/organizations/acme/users {"email":"grace@acme.example","role":"member"}`,
+		},
+		{"user-list", "user list", "GET /api/v0/organizations/acme/users?limit=200"},
+		{
+			"apikey-create", "apikey create ci --user ADA@acme.example --scope workflows:start --scope workflows:read --expires-in 30d",
+			`POST /api/v0/organizations/acme/api-keys {"expires_at":"2030-02-01T03:04:05Z","name":"ci","scopes":["workflows:start","workflows:read"],"user_id":"` + adaID + `"}`,
+		},
+		{
+			"apikey-create-organization", "apikey create ci --org acme --scope workflows:start",
+			`POST /api/v0/organizations/acme/api-keys {"name":"ci","scopes":["workflows:start"]}`,
+		},
+		{"apikey-list", "apikey list --org acme", "GET /api/v0/organizations/acme/api-keys?limit=200"},
+		{"apikey-revoke", "apikey revoke " + keyID + " --org acme --yes", "POST /api/v0/organizations/acme/api-keys/" + keyID + "/revoke"},
+		{
+			"workflow-start", `workflow start --org acme --type Greet -q default --id greet-1 --input "a,b" -i {"n":1} --execution-timeout 90s`,
+			`POST /api/v0/organizations/acme/workflows {"execution_timeout_seconds":90,"input":["a,b",{"n":1}],"task_queue":"default","type":"Greet","workflow_id":"greet-1"}`,
+		},
+		{"workflow-show", "workflow show greet-1 --org acme --run " + runID, "GET /api/v0/organizations/acme/workflows/greet-1?run_id=" + runID},
+		{"workflow-result", "workflow result greet-1 --org acme --wait 0s", "GET /api/v0/organizations/acme/workflows/greet-1/result"},
+		{"workflow-result-wait", "workflow result greet-1 --org acme --wait 60s", "GET /api/v0/organizations/acme/workflows/greet-1/result?wait=30"},
+		{"whoami", "whoami", "GET /api/v0/auth/whoami"},
+		{"token", "token", "POST /api/v0/auth/token {}"},
+		{"token-read", "token --org acme --access read", `POST /api/v0/auth/token {"access":"read","organization":"acme"}`},
+		{"migrate-status", "migrate status", ""},
+		{"bootstrap", "bootstrap", ""},
+		{"bootstrap-new-key", "bootstrap --new-key", ""},
+	} {
+		t.Run("Should do "+c.args, func(t *testing.T) {
+			is := is.New(t)
+			for _, format := range []string{"table", "json"} {
+				w := newWorld(t)
+				w.serve()
+				code, out, err := w.run(append(strings.Fields(c.args), "--output", format)...)
+				is.Equal(code, 0)
+				request := w.last()
+				is.Equal(strings.TrimSpace(request.line+" "+request.body), c.request)
+				text := out
+				if err != "" {
+					text += "--- standard error\n" + err
+				}
+				golden(t, "commands/"+c.name+"."+format, text)
+				if format == "json" {
+					is.True(json.Valid([]byte(out)))
+					is.Equal(err, "") // a program that reads JSON wants nothing else
+				}
+			}
+		})
+	}
+	t.Run("Should print its version", func(t *testing.T) {
+		is := is.New(t)
+		w := newWorld(t)
+		for _, args := range [][]string{{"version"}, {"--version"}, {"-v"}} {
+			code, out, _ := w.run(args...)
+			is.Equal(code, 0)
+			is.True(strings.HasPrefix(out, "bulkhead v1.2.3 (go"))
+		}
+		_, out, _ := w.run("version", "-o", "json")
+		var v sdk.Version
+		is.NoErr(json.Unmarshal([]byte(out), &v))
+		is.Equal(v.Version, "v1.2.3")
+	})
+}
+
+func TestSecrets(t *testing.T) {
+	t.Parallel()
+	t.Run("Should print a new key once, alone on the standard output", func(t *testing.T) {
+		is := is.New(t)
+		_, out, err := newWorld(t).run("apikey", "create", "ci", "--user", adaID)
+		is.Equal(out, newKey+"\n") // so that KEY=$(bulkhead apikey create …) is the key
+		is.True(strings.Contains(err, "only time"))
+		is.True(!strings.Contains(err, newKey))
+	})
+	t.Run("Should read the key from a file", func(t *testing.T) {
+		is := is.New(t)
+		w := newWorld(t)
+		delete(w.vars, "BULKHEAD_API_KEY")
+		file := filepath.Join(t.TempDir(), "key")
+		is.NoErr(os.WriteFile(file, []byte(ownKey+"\n"), 0o600))
+		code, _, _ := w.run("whoami", "--api-key-file", file)
+		is.Equal(code, 0)
+		is.NoErr(os.WriteFile(file, []byte("\n"), 0o600))
+		code, _, _ = w.run("whoami", "--api-key-file", file)
+		is.Equal(code, 4)
+		code, _, _ = w.run("whoami", "--api-key-file", file+"x")
+		is.Equal(code, 1)
+	})
+	t.Run("Should refuse a mangled key without showing it", func(t *testing.T) {
+		is := is.New(t)
+		w := newWorld(t)
+		w.vars["BULKHEAD_API_KEY"] = ownKey + " " + ownKey
+		code, _, err := w.run("whoami") // run looks for the key in all that is printed
+		is.Equal(code, 2)
+		is.True(err != "")
+	})
+	t.Run("Should not show a key that an error repeats", func(t *testing.T) {
+		is := is.New(t)
+		w := newWorld(t)
+		w.problem("GET /auth/whoami", 400, "bad", "What is "+ownKey+"?", sdk.ProblemField{Pointer: ownKey, Detail: ownKey})
+		code, _, err := w.run("whoami")
+		is.Equal(code, 2)
+		is.True(strings.Contains(err, "[redacted]"))
+	})
+	t.Run("Should have no flag for a key", func(t *testing.T) {
+		is := is.New(t)
+		code, _, err := newWorld(t).run("whoami", "--api-key", "bhk_x")
+		is.Equal(code, 2)
+		is.True(strings.Contains(err, "--api-key-file"))
+	})
+}
+
+func TestOrganizationFlag(t *testing.T) {
+	t.Parallel()
+	t.Run("Should take the organization of the environment before asking whose key it is", func(t *testing.T) {
+		is := is.New(t)
+		w := newWorld(t)
+		w.vars["BULKHEAD_ORG"] = "acme"
+		code, _, _ := w.run("user", "list")
+		is.Equal(code, 0)
+		is.Equal(len(w.asked()), 1)
+	})
+	t.Run("Should want an organization from an operator", func(t *testing.T) {
+		is := is.New(t)
+		w := newWorld(t)
+		w.answer("GET /auth/whoami", 200, sdk.Actor{Organization: sdk.OrganizationRef{Slug: "system"}})
+		code, _, err := w.run("user", "list")
+		is.Equal(code, 2)
+		is.True(strings.Contains(err, "--org is needed"))
+	})
+}
+
+func TestCreateOrganization(t *testing.T) {
+	t.Parallel()
+	// stages makes the operation take one more step each time that it is asked for.
+	stages := func(w *world, ops ...sdk.Operation) {
+		next := 0
+		w.answers["GET /operations/"+opID] = func(out http.ResponseWriter, _ *http.Request) {
+			send(out, 200, ops[min(next, len(ops)-1)])
+			next++
+		}
+	}
+	create := []string{"org", "create", "acme", "--admin-email", "ada@acme.example"}
+	t.Run("Should say each step in a line where nobody watches", func(t *testing.T) {
+		is := is.New(t)
+		w := newWorld(t)
+		retried := operation(sdk.OperationStateRunning, "namespace_registered")
+		retried.Attempts, retried.Failure = 2, "temporal is away"
+		stages(w, operation(sdk.OperationStatePending, ""), operation(sdk.OperationStateRunning, "namespace_registered"), retried,
+			operation(sdk.OperationStateSucceeded, "organization_activated"))
+		code, out, err := w.run(create...)
+		is.Equal(code, 0)
+		is.True(strings.HasPrefix(err, "Preparing organization acme\n  namespace registered\n"+
+			"  namespace registered; attempt 2 failed: temporal is away\n  organization activated\n"))
+		is.True(strings.Contains(out, "state         active"))
+		is.True(strings.Contains(err, "bulkhead apikey create admin --org acme --user ada@acme.example"))
+	})
+	t.Run("Should move a line on a terminal and leave it with a mark", func(t *testing.T) {
+		is := is.New(t)
+		w := newWorld(t)
+		w.typing("")
+		code, _, err := w.run(create...)
+		is.Equal(code, 0)
+		is.True(strings.Contains(err, eraseLine+doneMark+" Preparing organization acme: organization activated\n"))
+	})
+	t.Run("Should say why the work failed", func(t *testing.T) {
+		is := is.New(t)
+		w := newWorld(t)
+		failed := operation(sdk.OperationStateFailed, "")
+		failed.Failure = "the namespace is someone else's"
+		stages(w, failed)
+		code, _, err := w.run(create...)
+		is.Equal(code, 1)
+		is.True(strings.Contains(err, "the namespace is someone else's"))
+		is.True(strings.Contains(err, "bulkhead org show acme"))
+	})
+	t.Run("Should not wait longer than told", func(t *testing.T) {
+		is := is.New(t)
+		w := newWorld(t)
+		stages(w, operation(sdk.OperationStateRunning, ""))
+		code, _, err := w.run(append(create, "--timeout", "50ms")...)
+		is.Equal(code, 6)
+		is.True(strings.Contains(err, "the work goes on"))
+	})
+}
+
+func TestWorkflowResult(t *testing.T) {
+	t.Parallel()
+	result := func(w *world, r sdk.WorkflowResult) {
+		r.WorkflowID = "greet-1"
+		w.answer("GET /organizations/acme/workflows/greet-1/result", 200, r)
+	}
+	ask := []string{"workflow", "result", "greet-1", "--org", "acme", "--wait", "0s"}
+	for status, want := range map[sdk.WorkflowStatus]int{
+		sdk.WorkflowStatusFailed: 7, sdk.WorkflowStatusCanceled: 7, sdk.WorkflowStatusTerminated: 7, sdk.WorkflowStatusTimedOut: 7,
+		sdk.WorkflowStatusRunning: 6, sdk.WorkflowStatusPaused: 6,
+	} {
+		t.Run("Should tell by the exit code that it is "+string(status), func(t *testing.T) {
+			is := is.New(t)
+			w := newWorld(t)
+			result(w, sdk.WorkflowResult{Status: status, Failure: sdk.WorkflowFailure{Message: "no name"}})
+			code, out, err := w.run(ask...)
+			is.Equal(code, want)
+			is.Equal(out, "")
+			is.True(strings.Contains(err, string(status)))
+			code, out, _ = w.run(append(ask, "-o", "json")...)
+			is.Equal(code, want)
+			is.True(strings.Contains(out, `"status": "`+string(status)+`"`)) // programs get the whole answer too
+		})
+	}
+	t.Run("Should stop waiting when the time is over and say how it stands", func(t *testing.T) {
+		is := is.New(t)
+		w := newWorld(t)
+		result(w, sdk.WorkflowResult{Status: sdk.WorkflowStatusRunning})
+		code, _, err := w.run(append(ask[:len(ask)-1], "50ms")...)
+		is.Equal(code, 6)
+		is.True(strings.Contains(err, "is running"))
+	})
+	t.Run("Should print nothing for a workflow that returned nothing", func(t *testing.T) {
+		is := is.New(t)
+		w := newWorld(t)
+		result(w, sdk.WorkflowResult{Status: sdk.WorkflowStatusCompleted})
+		code, out, _ := w.run(ask...)
+		is.Equal(code, 0)
+		is.Equal(out, "")
+	})
+	t.Run("Should help with an input that lacks its quotes", func(t *testing.T) {
+		is := is.New(t)
+		code, _, err := newWorld(t).run("workflow", "start", "-t", "Greet", "-q", "default", "-i", "it's Ada")
+		is.Equal(code, 2)
+		is.True(strings.Contains(err, `--input '"it'\''s Ada"'`)) // ready to paste
+	})
+}
+
+func TestTables(t *testing.T) {
+	t.Parallel()
+	t.Run("Should not let a name draw on the terminal", func(t *testing.T) {
+		is := is.New(t)
+		w := newWorld(t)
+		o := organization(sdk.OrganizationStateActive)
+		o.Name = "evil\x1b[2J\nfake line"
+		w.answer("GET /organizations", 200, sdk.OrganizationList{Items: []sdk.Organization{o}})
+		w.answer("GET /organizations/acme", 200, o)
+		for _, args := range [][]string{{"org", "list"}, {"org", "show", "acme"}} {
+			_, out, _ := w.run(args...)
+			is.True(!strings.ContainsAny(out, "\x1b"))
+			is.True(!strings.Contains(out, "\nfake"))
+		}
+	})
+	t.Run("Should colour on a terminal only, and not against NO_COLOR", func(t *testing.T) {
+		is := is.New(t)
+		w := newWorld(t)
+		_, plain, _ := w.run("org", "list")
+		w.env.OutTerminal = true
+		_, out, _ := w.run("org", "list")
+		is.True(strings.HasPrefix(out, "\x1b[1mSLUG"))
+		w.vars["NO_COLOR"] = "1"
+		_, out, _ = w.run("org", "list")
+		is.Equal(out, plain)
+	})
+	t.Run("Should print an empty list as a list", func(t *testing.T) {
+		is := is.New(t)
+		w := newWorld(t)
+		w.answer("GET /organizations/acme/users", 200, sdk.UserList{Items: []sdk.User{}})
+		_, out, _ := w.run("user", "list", "-o", "json")
+		is.Equal(out, "{\n  \"items\": []\n}\n")
+	})
+	t.Run("Should take every page", func(t *testing.T) {
+		is := is.New(t)
+		w := newWorld(t)
+		w.answers["GET /organizations/acme/users"] = func(out http.ResponseWriter, r *http.Request) {
+			l := sdk.UserList{Items: []sdk.User{user("one@acme.example", sdk.RoleViewer)}, NextCursor: "two"}
+			if r.URL.Query().Get("cursor") == "two" {
+				l = sdk.UserList{Items: []sdk.User{user("two@acme.example", sdk.RoleViewer)}}
+			}
+			send(out, 200, l)
+		}
+		_, out, _ := w.run("user", "list")
+		is.True(strings.Contains(out, "one@acme.example") && strings.Contains(out, "two@acme.example"))
+	})
+	t.Run("Should say times as people do", func(t *testing.T) {
+		is := is.New(t)
+		s := &shell{env: Environment{Now: func() time.Time { return now }}}
+		for d, want := range map[time.Duration]string{
+			0: "just now", 59 * time.Second: "59s ago", time.Hour: "1h ago", 47 * time.Hour: "47h ago", 48 * time.Hour: "2d ago",
+			-90 * time.Minute: "in 1h",
+		} {
+			is.Equal(s.ago(now.Add(-d)), want)
+		}
+		is.Equal(s.ago(time.Time{}), "-")
+	})
+}

@@ -1,0 +1,191 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/bulkheadhq/bulkhead/sdk"
+)
+
+func (s *shell) workflowCommand() *cli.Command {
+	run := &cli.StringFlag{Name: "run", Usage: "one run; the latest if absent (`RUN_ID`)"}
+	return &cli.Command{
+		Name: "workflow", Usage: "workflows of an organization", Category: categoryTenants,
+		Description: `They run in the organization's own Temporal namespace, on workers of your own.
+
+Example:
+  bulkhead workflow start --org acme --type Greet --task-queue default --input '"Ada"'`,
+		Subcommands: []*cli.Command{
+			{
+				Name: "start", Usage: "start a workflow", ArgsUsage: "--type TYPE --task-queue QUEUE",
+				Flags: []cli.Flag{
+					orgFlag(),
+					&cli.StringFlag{Name: "type", Aliases: []string{"t"}, Usage: "workflow type that a worker has registered (`TYPE`)"},
+					&cli.StringFlag{Name: "task-queue", Aliases: []string{"q"}, Usage: "queue that the worker serves (`QUEUE`)"},
+					&cli.StringFlag{Name: "id", Usage: "workflow id; a random one if absent (`ID`)"},
+					&cli.StringSliceFlag{Name: "input", Aliases: []string{"i"}, Usage: "an argument, as JSON; repeat for more, in order (`JSON`)"},
+					&cli.DurationFlag{Name: "execution-timeout", Usage: "how long it may take in all; for ever if absent (`DURATION`)"},
+				},
+				Description: `An id that is running or has run is refused: starting the same twice starts it once.
+
+Examples:
+  bulkhead workflow start --org acme --type Greet --task-queue default --input '"Ada"'
+  bulkhead workflow start --type Charge -q billing --id charge-42 -i '{"cents":995}' -i true`,
+				Action: s.workflowStart,
+			},
+			{
+				Name: "show", Usage: "show a workflow", ArgsUsage: "ID", Flags: []cli.Flag{orgFlag(), run},
+				Description: `Where it stands, and since when.
+
+Example:
+  bulkhead workflow show charge-42 --org acme`,
+				Action: s.workflowShow,
+			},
+			{
+				Name: "result", Usage: "print what a workflow returned", ArgsUsage: "ID",
+				Flags: []cli.Flag{
+					orgFlag(), run,
+					&cli.DurationFlag{Name: "wait", Value: time.Minute, Usage: "how long to wait for its end; 0s is not at all (`DURATION`)"},
+				},
+				Description: `Prints the JSON that it returned. The exit code tells how it ended: 0 completed,
+7 ended without completing, 6 still running.
+
+Examples:
+  bulkhead workflow result charge-42 --org acme --wait 60s
+  bulkhead workflow result charge-42 --output json`,
+				Action: s.workflowResult,
+			},
+		},
+	}
+}
+
+func (s *shell) workflowStart(c *cli.Context) error {
+	if _, err := arguments(c); err != nil {
+		return err
+	}
+	if err := needed(c, "type", "task-queue"); err != nil {
+		return err
+	}
+	in := sdk.WorkflowStart{WorkflowID: c.String("id"), Type: c.String("type"), TaskQueue: c.String("task-queue")}
+	for _, text := range c.StringSlice("input") {
+		if !json.Valid([]byte(text)) {
+			e := usageError(fmt.Sprintf("--input %s is not JSON", quote(text)))
+			e.hint = fmt.Sprintf("If it is a text: --input %s", quote(strconv.Quote(text)))
+			return e
+		}
+		in.Input = append(in.Input, json.RawMessage(text))
+	}
+	if timeout := c.Duration("execution-timeout"); timeout != 0 {
+		if timeout < time.Second {
+			return usageError("--execution-timeout must be a second or more")
+		}
+		in.ExecutionTimeoutSeconds = int64(timeout / time.Second)
+	}
+	api, org, err := s.within(c)
+	if err != nil {
+		return err
+	}
+	w, err := api.StartWorkflow(c.Context, org, in)
+	if err != nil {
+		return err
+	}
+	if asJSON(c) {
+		return s.printJSON(w)
+	}
+	if err := s.printWorkflow(w); err != nil {
+		return err
+	}
+	s.say("\nNext, wait for its result:\n  bulkhead workflow result %s --org %s --wait 60s\n", quote(w.WorkflowID), quote(org))
+	return nil
+}
+
+func (s *shell) workflowShow(c *cli.Context) error {
+	id, err := argument(c, "ID")
+	if err != nil {
+		return err
+	}
+	api, org, err := s.within(c)
+	if err != nil {
+		return err
+	}
+	w, err := api.DescribeWorkflow(c.Context, org, id, c.String("run"))
+	if err != nil {
+		return err
+	}
+	if asJSON(c) {
+		return s.printJSON(w)
+	}
+	return s.printWorkflow(w)
+}
+
+func (s *shell) printWorkflow(w *sdk.Workflow) error {
+	events := ""
+	if w.HistoryLength > 0 {
+		events = strconv.FormatInt(w.HistoryLength, 10)
+	}
+	return s.printPairs(
+		pair{"workflow", w.WorkflowID}, pair{"run", w.RunID}, pair{"type", w.Type}, pair{"task queue", w.TaskQueue},
+		pair{"status", string(w.Status)}, pair{"started", s.moment(w.StartedAt)}, pair{"closed", s.moment(w.ClosedAt)},
+		pair{"events", events},
+	)
+}
+
+func (s *shell) workflowResult(c *cli.Context) error {
+	id, err := argument(c, "ID")
+	if err != nil {
+		return err
+	}
+	api, org, err := s.within(c)
+	if err != nil {
+		return err
+	}
+	r, err := awaitResult(c, api, org, id)
+	if err != nil {
+		return err
+	}
+	if asJSON(c) {
+		if err := s.printJSON(r); err != nil {
+			return err
+		}
+	}
+	var output json.RawMessage
+	err = r.Decode(&output)
+	var ended *sdk.WorkflowError
+	switch {
+	case errors.As(err, &ended) && !r.Status.Closed():
+		return &failure{
+			code: exitUnavailable, message: fmt.Sprintf("workflow %s is %s", id, r.Status),
+			hint: "Wait longer: --wait 5m",
+		}
+	case errors.As(err, &ended):
+		return &failure{code: exitWorkflow, message: ended.Error()}
+	case err != nil:
+		return err
+	}
+	if asJSON(c) || len(output) == 0 {
+		return nil
+	}
+	_, err = fmt.Fprintf(s.env.Out, "%s\n", output)
+	return err
+}
+
+// awaitResult waits until the workflow has closed or the time to wait is over,
+// and then returns how it stands.
+func awaitResult(c *cli.Context, api *sdk.Client, org, id string) (*sdk.WorkflowResult, error) {
+	run := c.String("run")
+	if wait := c.Duration("wait"); wait > 0 {
+		ctx, cancel := context.WithTimeout(c.Context, wait)
+		defer cancel()
+		r, err := api.AwaitResult(ctx, org, id, run)
+		if ctx.Err() == nil || c.Err() != nil {
+			return r, err
+		}
+	}
+	return api.WorkflowResult(c.Context, org, id, run, 0)
+}

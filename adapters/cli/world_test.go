@@ -1,0 +1,285 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/bulkheadhq/bulkhead/sdk"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+// What the world's API knows. The secrets do not have the form of keys, so that
+// nobody who scans for lost ones is alarmed.
+const (
+	orgID    = "org_01h455vb4pex5vsknk084sn02q"
+	adaID    = "usr_01h455vb4pex5vsknk084sn02q"
+	keyID    = "key_01h455vb4pex5vsknk084sn02q"
+	opID     = "op_01h455vb4pex5vsknk084sn02q"
+	runID    = "0192d7c5-7e1f-7000-8000-000000000000"
+	ownKey   = "bhk_own-key-of-the-tests"
+	newKey   = "bhk_new-key-of-the-tests"
+	dataKey  = "header.payload.signature"
+	longAgo  = 3 * 24 * time.Hour
+	greeting = `"Hello, Ada!"`
+)
+
+var now = time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
+
+// world is all that a command meets, and what it left behind.
+type world struct {
+	t        *testing.T
+	env      Environment
+	vars     map[string]string
+	out, err bytes.Buffer
+	deps     Deps
+
+	mu       sync.Mutex
+	requests []request
+	answers  map[string]func(w http.ResponseWriter, r *http.Request) // by "METHOD /path"; they come before the usual ones
+}
+
+// request is what the API was asked.
+type request struct {
+	line string // method and address
+	body string
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	w := &world{t: t, answers: map[string]func(http.ResponseWriter, *http.Request){}}
+	server := httptest.NewServer(w)
+	t.Cleanup(server.Close)
+	w.vars = map[string]string{"BULKHEAD_URL": server.URL, "BULKHEAD_API_KEY": ownKey}
+	w.env = Environment{
+		Getenv: func(name string) string { return w.vars[name] },
+		In:     strings.NewReader(""), Out: &w.out, Err: &w.err, Now: func() time.Time { return now },
+	}
+	w.deps.Version = "v1.2.3"
+	return w
+}
+
+// run runs a command line and returns its exit code and what it printed.
+func (w *world) run(args ...string) (code int, out, err string) {
+	w.t.Helper()
+	return w.runContext(w.t.Context(), args...)
+}
+
+func (w *world) runContext(ctx context.Context, args ...string) (code int, out, err string) {
+	w.t.Helper()
+	w.out.Reset()
+	w.err.Reset()
+	code = Main(ctx, append([]string{"/usr/bin/bulkhead"}, args...), w.env, w.deps)
+	if strings.Contains(w.err.String(), ownKey) || strings.Contains(w.out.String(), ownKey) {
+		w.t.Errorf("%q shows the API key", args)
+	}
+	return code, w.out.String(), w.err.String()
+}
+
+// typing makes a person sit at the terminal, who types the text.
+func (w *world) typing(text string) {
+	w.env.In, w.env.InTerminal, w.env.ErrTerminal = strings.NewReader(text), true, true
+	w.vars["NO_COLOR"] = "1"
+}
+
+// answer sets the answer to a request, by method and path.
+func (w *world) answer(request string, status int, body any) {
+	w.answers[request] = func(out http.ResponseWriter, _ *http.Request) { send(out, status, body) }
+}
+
+// problem sets the answer to a request to a problem.
+func (w *world) problem(request string, status int, code, detail string, fields ...sdk.ProblemField) {
+	w.answer(request, status, sdk.Problem{
+		Type: "about:blank", Title: http.StatusText(status), Status: int32(status), Code: code, Detail: detail, RequestID: "req_1", Fields: fields,
+	})
+}
+
+func send(w http.ResponseWriter, status int, body any) {
+	media := "application/json"
+	if status >= 400 {
+		media = "application/problem+json"
+	}
+	w.Header().Set("Content-Type", media)
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(body)
+}
+
+func (w *world) asked() []request {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.requests
+}
+
+// last returns the last request.
+func (w *world) last() request {
+	all := w.asked()
+	if len(all) == 0 {
+		return request{}
+	}
+	return all[len(all)-1]
+}
+
+// ServeHTTP is the API.
+func (w *world) ServeHTTP(out http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	w.mu.Lock()
+	w.requests = append(w.requests, request{line: r.Method + " " + r.RequestURI, body: string(body)})
+	w.mu.Unlock()
+	name := r.Method + " " + strings.TrimPrefix(r.URL.Path, "/api/v0")
+	if f := w.answers[name]; f != nil {
+		f(out, r)
+		return
+	}
+	if r.Header.Get("Authorization") != "Bearer "+ownKey {
+		send(out, 401, sdk.Problem{Code: "auth.unauthenticated", Detail: "The credential is not valid.", RequestID: "req_1"})
+		return
+	}
+	if a, ok := usual[name]; ok {
+		send(out, a.status, a.body)
+		return
+	}
+	send(out, 404, sdk.Problem{Code: "not_found", Detail: "There is no such thing.", RequestID: "req_1"})
+}
+
+func organization(state sdk.OrganizationState) sdk.Organization {
+	return sdk.Organization{
+		ID: orgID, Slug: "acme", Name: "Acme Corp.", State: state, Namespace: "org-acme-84sn02q0",
+		CreatedAt: now.Add(-longAgo), UpdatedAt: now.Add(-time.Minute),
+	}
+}
+
+func operation(state sdk.OperationState, step string) sdk.Operation {
+	return sdk.Operation{
+		ID: opID, OrganizationID: orgID, Kind: "organization.provision", State: state, Step: step, CreatedAt: now, UpdatedAt: now,
+	}
+}
+
+func user(email string, role sdk.Role) sdk.User {
+	return sdk.User{
+		ID: adaID, OrganizationID: orgID, Email: email, Name: "Ada", Role: role, State: sdk.UserStateActive,
+		CreatedAt: now.Add(-longAgo), UpdatedAt: now.Add(-longAgo),
+	}
+}
+
+func apiKey(state sdk.APIKeyState) sdk.APIKey {
+	k := sdk.APIKey{
+		ID: keyID, OrganizationID: orgID, UserID: adaID, Name: "ci", Scopes: []string{"workflows:start"}, Prefix: "bhk_NEWKEYNE",
+		LastFour: "0000", State: state, ExpiresAt: now.Add(longAgo), CreatedAt: now.Add(-longAgo), UpdatedAt: now.Add(-longAgo),
+	}
+	if state == sdk.APIKeyStateRevoked {
+		k.RevokedAt = now
+	}
+	return k
+}
+
+func workflow(status sdk.WorkflowStatus) sdk.Workflow {
+	return sdk.Workflow{
+		WorkflowID: "greet-1", RunID: runID, Type: "Greet", TaskQueue: "default", Status: status, StartedAt: now.Add(-time.Minute),
+		HistoryLength: 11,
+	}
+}
+
+// usual are the API's answers when all is well, by method and path below /api/v0.
+var usual = map[string]struct {
+	status int
+	body   any
+}{
+	"GET /auth/whoami": {200, sdk.Actor{
+		Kind: sdk.ActorKindUser, Organization: sdk.OrganizationRef{ID: orgID, Slug: "acme"}, UserID: adaID, APIKeyID: keyID,
+		Role: "admin", Permissions: []string{"users:read", "workflows:start"},
+	}},
+	"POST /auth/token": {200, sdk.Token{
+		Token: dataKey, TokenType: sdk.TokenTokenTypeBearer, ExpiresAt: now.Add(5 * time.Minute), Namespace: "org-acme-84sn02q0",
+		Access: sdk.TokenAccessWrite, TemporalAddress: "127.0.0.1:7233",
+	}},
+	"POST /organizations": {201, sdk.OrganizationCreated{
+		Organization: organization(sdk.OrganizationStateProvisioning), Admin: user("ada@acme.example", sdk.RoleAdmin),
+		Operation: operation(sdk.OperationStatePending, ""),
+	}},
+	"GET /operations/" + opID:                                {200, operation(sdk.OperationStateSucceeded, "organization_activated")},
+	"GET /organizations":                                     {200, sdk.OrganizationList{Items: []sdk.Organization{organization(sdk.OrganizationStateActive)}}},
+	"GET /organizations/acme":                                {200, organization(sdk.OrganizationStateActive)},
+	"GET /organizations/" + orgID:                            {200, organization(sdk.OrganizationStateActive)},
+	"POST /organizations/acme/users":                         {201, user("grace@acme.example", sdk.RoleMember)},
+	"GET /organizations/acme/users":                          {200, sdk.UserList{Items: []sdk.User{user("ada@acme.example", sdk.RoleAdmin)}}},
+	"POST /organizations/acme/api-keys":                      {201, sdk.APIKeyCreated{APIKey: apiKey(sdk.APIKeyStateActive), Secret: newKey}},
+	"GET /organizations/acme/api-keys":                       {200, sdk.APIKeyList{Items: []sdk.APIKey{apiKey(sdk.APIKeyStateActive)}}},
+	"GET /organizations/acme/api-keys/" + keyID:              {200, apiKey(sdk.APIKeyStateActive)},
+	"POST /organizations/acme/api-keys/" + keyID + "/revoke": {200, apiKey(sdk.APIKeyStateRevoked)},
+	"POST /organizations/acme/workflows":                     {201, workflow(sdk.WorkflowStatusRunning)},
+	"GET /organizations/acme/workflows/greet-1":              {200, workflow(sdk.WorkflowStatusRunning)},
+	"GET /organizations/acme/workflows/greet-1/result": {200, sdk.WorkflowResult{
+		WorkflowID: "greet-1", RunID: runID, Status: sdk.WorkflowStatusCompleted, Output: json.RawMessage(greeting),
+	}},
+}
+
+// golden compares a text with a file of testdata, or writes it with -update.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	file := filepath.Join("testdata", name+".txt")
+	if *update {
+		if err := os.MkdirAll(filepath.Dir(file), 0o750); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatalf("%v (write it with -update)", err)
+	}
+	if got != string(want) {
+		t.Errorf("%s differs (write it with -update)\n--- want\n%s\n--- got\n%s", file, want, got)
+	}
+}
+
+// TestWorld keeps the tests' API true to the contract.
+func TestWorld(t *testing.T) {
+	t.Parallel()
+	t.Run("Should answer documented operations only, with documented statuses", func(t *testing.T) {
+		text, err := os.ReadFile("../../api/openapi.yaml")
+		if err != nil {
+			t.Fatal(err)
+		}
+		documented := map[string]string{} // the statuses by operation
+		var path, operation string
+		line := regexp.MustCompile(`^(?:  (/\S*):|    (get|post|put|patch|delete):|        '(\d+)':.*)$`)
+		for l := range strings.SplitSeq(string(text), "\n") {
+			switch m := line.FindStringSubmatch(l); {
+			case m == nil:
+			case m[1] != "":
+				path = regexp.MustCompile(`\{\w+\}`).ReplaceAllString(m[1], "[^/]+")
+			case m[2] != "":
+				operation = strings.ToUpper(m[2]) + " " + path
+			default:
+				documented[operation] += " " + m[3]
+			}
+		}
+		for name, a := range usual {
+			method, rest, _ := strings.Cut(name, " ")
+			found := false
+			for o, statuses := range documented {
+				found = found || regexp.MustCompile("^"+o+"$").MatchString(method+" /api/v0"+rest) &&
+					strings.Contains(statuses, fmt.Sprint(a.status))
+			}
+			if !found {
+				t.Errorf("%s with %d is not in the contract", name, a.status)
+			}
+		}
+	})
+}
