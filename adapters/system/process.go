@@ -20,18 +20,18 @@ type Shutdown struct {
 	Limit    time.Duration // how long requests in flight may take after that
 }
 
-// Listen serves on an address until ctx ends, and then until the requests in
-// flight have ended. It adds its work to g.
-func Listen(ctx context.Context, g *errgroup.Group, address string, srv *http.Server, end Shutdown, log *slog.Logger) {
+// Listen serves on the server's address until ctx ends, and then until the
+// requests in flight have ended. It adds its work to g.
+func Listen(ctx context.Context, g *errgroup.Group, srv *http.Server, end Shutdown, log *slog.Logger) {
 	g.Go(func() error {
 		var lc net.ListenConfig
-		l, err := lc.Listen(ctx, "tcp", address)
+		l, err := lc.Listen(ctx, "tcp", srv.Addr)
 		if err != nil {
-			return fmt.Errorf("listen on %s: %w", address, err)
+			return fmt.Errorf("listen on %s: %w", srv.Addr, err)
 		}
 		log.InfoContext(ctx, "listening", "address", l.Addr().String())
 		if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			return fmt.Errorf("serve on %s: %w", address, err)
+			return fmt.Errorf("serve on %s: %w", srv.Addr, err)
 		}
 		return nil
 	})

@@ -1,0 +1,249 @@
+package harness
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// waitLimit is how long a condition may take to become true. Nothing should
+// come near it: it only ends a test that has failed.
+const waitLimit = 60 * time.Second
+
+// Eventually asks again until the condition holds, and fails the test when it
+// does not within a minute. what says in words what is waited for.
+func Eventually(t testing.TB, what string, condition func() bool) {
+	t.Helper()
+	deadline := time.NewTimer(waitLimit)
+	defer deadline.Stop()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for !condition() {
+		select {
+		case <-deadline.C:
+			t.Fatalf("not within %v: %s", waitLimit, what)
+		case <-t.Context().Done():
+			t.Fatalf("the test ended while waiting: %s", what)
+		case <-tick.C:
+		}
+	}
+}
+
+// FreePort returns a port of the loopback interface on which nobody listens.
+func FreePort(t testing.TB) int {
+	t.Helper()
+	var lc net.ListenConfig
+	l, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+// built holds the programs that this test process has built, by package.
+var built struct {
+	sync.Mutex
+	dir   string
+	paths map[string]string
+}
+
+// Build builds a command of the product, with the race detector if the tests
+// have it, and returns its path. It is built once a test process, from the
+// source as it is: a test never runs against yesterday's program.
+func Build(t testing.TB, pkg string) string {
+	t.Helper()
+	built.Lock()
+	defer built.Unlock()
+	if path, ok := built.paths[pkg]; ok {
+		return path
+	}
+	root, err := moduleRoot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if built.dir == "" {
+		if built.dir, err = os.MkdirTemp("", "bulkhead-programs-"); err != nil {
+			t.Fatal(err)
+		}
+		built.paths = map[string]string{}
+	}
+	path := filepath.Join(built.dir, filepath.Base(pkg))
+	args := []string{"build", "-buildvcs=false", "-o", path}
+	if raceDetector {
+		args = append(args, "-race")
+	}
+	cmd := exec.CommandContext(t.Context(), "go", append(args, "./"+pkg)...)
+	cmd.Dir = root
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("build %s: %v\n%s", pkg, err, out)
+	}
+	built.paths[pkg] = path
+	return path
+}
+
+// RemoveBuilt removes what Build has built. It is for TestMain.
+func RemoveBuilt() {
+	built.Lock()
+	defer built.Unlock()
+	if built.dir != "" {
+		_ = os.RemoveAll(built.dir)
+	}
+}
+
+// Daemon is a long-running command of the product that a test starts, kills and
+// starts again.
+type Daemon struct {
+	name string
+	path string
+	args []string
+	env  []string
+	url  string // whose /livez tells that it runs
+
+	mu   sync.Mutex
+	log  bytes.Buffer // of all its runs
+	cmd  *exec.Cmd
+	done chan struct{}
+	err  error // how the last run ended, once done is closed
+}
+
+// NewDaemon describes a command. Its environment is env and nothing else.
+func NewDaemon(name, path, url string, env []string, args ...string) *Daemon {
+	return &Daemon{name: name, path: path, args: args, env: env, url: url}
+}
+
+// Launch starts the command and does not wait for anything.
+func (d *Daemon) Launch(t testing.TB) {
+	t.Helper()
+	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), d.path, d.args...)
+	cmd.Env = d.env
+	cmd.Stdout, cmd.Stderr = writer{d}, writer{d}
+	cmd.WaitDelay = time.Second
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := cmd.Start(); err != nil {
+		t.Fatalf("start %s: %v", d.name, err)
+	}
+	done := make(chan struct{})
+	d.mu.Lock()
+	d.cmd, d.done = cmd, done
+	d.mu.Unlock()
+	go func() {
+		err := cmd.Wait()
+		d.mu.Lock()
+		d.err = err
+		d.mu.Unlock()
+		close(done)
+	}()
+}
+
+// Start starts the command and waits until it serves.
+func (d *Daemon) Start(t testing.TB) {
+	t.Helper()
+	d.Launch(t)
+	d.AwaitStatus(t, "/livez", http.StatusOK)
+}
+
+// AwaitStatus waits until a page answers with a status.
+func (d *Daemon) AwaitStatus(t testing.TB, page string, status int) {
+	t.Helper()
+	Eventually(t, fmt.Sprintf("%s answers %s with %d", d.name, page, status), func() bool {
+		if !d.Running() {
+			t.Fatalf("%s has ended:\n%s", d.name, d.Log())
+		}
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, d.url+page, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			return false
+		}
+		_ = res.Body.Close()
+		return res.StatusCode == status
+	})
+}
+
+// Running tells whether the command has not ended.
+func (d *Daemon) Running() bool {
+	d.mu.Lock()
+	done := d.done
+	d.mu.Unlock()
+	if done == nil {
+		return false
+	}
+	select {
+	case <-done:
+		return false
+	default:
+		return true
+	}
+}
+
+// Kill ends the command as a power failure would.
+func (d *Daemon) Kill() { d.end(syscall.SIGKILL) }
+
+// Stop asks the command to end, waits until it has, and returns its exit code.
+func (d *Daemon) Stop() int {
+	d.end(syscall.SIGTERM)
+	return d.exitCode()
+}
+
+// Await waits until the command ends by itself, and returns its exit code.
+func (d *Daemon) Await(t testing.TB) int {
+	t.Helper()
+	Eventually(t, d.name+" ends", func() bool { return !d.Running() })
+	return d.exitCode()
+}
+
+func (d *Daemon) exitCode() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if exit := (*exec.ExitError)(nil); errors.As(d.err, &exit) {
+		return exit.ExitCode()
+	}
+	return 0
+}
+
+// Signal sends a signal to the command.
+func (d *Daemon) Signal(s syscall.Signal) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	_ = syscall.Kill(-d.cmd.Process.Pid, s)
+}
+
+func (d *Daemon) end(s syscall.Signal) {
+	if !d.Running() {
+		return
+	}
+	d.Signal(s)
+	d.mu.Lock()
+	done := d.done
+	d.mu.Unlock()
+	<-done
+}
+
+// Log returns what the command has written in all its runs.
+func (d *Daemon) Log() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.log.String()
+}
+
+// writer appends to a daemon's log.
+type writer struct{ d *Daemon }
+
+func (w writer) Write(b []byte) (int, error) {
+	w.d.mu.Lock()
+	defer w.d.mu.Unlock()
+	return w.d.log.Write(b)
+}

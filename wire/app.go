@@ -1,0 +1,45 @@
+// Package wire is the one place where adapters meet: it assembles the processes
+// of the product from their configuration (docs/adr/0001). It starts nothing.
+package wire
+
+import (
+	"log/slog"
+
+	"github.com/bulkheadhq/bulkhead/adapters/config"
+	"github.com/bulkheadhq/bulkhead/adapters/httpapi"
+	"github.com/bulkheadhq/bulkhead/adapters/postgres"
+	"github.com/bulkheadhq/bulkhead/adapters/temporal"
+	"github.com/bulkheadhq/bulkhead/adapters/temporal/worker"
+	"github.com/bulkheadhq/bulkhead/core/usecase/bootstrap"
+	"github.com/bulkheadhq/bulkhead/core/usecase/relay"
+	"github.com/bulkheadhq/bulkhead/core/usecase/tokens"
+)
+
+// API is the API process: what cmd starts and stops.
+type API struct {
+	Config   config.Config
+	Build    Build
+	Log      *slog.Logger
+	DB       *postgres.DB
+	Temporal *temporal.Connection
+	Tokens   *tokens.Service
+	HTTP     *httpapi.Server
+}
+
+// Worker is the worker process: what cmd starts and stops.
+type Worker struct {
+	Config   config.Config
+	Build    Build
+	Log      *slog.Logger
+	DB       *postgres.DB
+	Temporal *temporal.Connection
+	Tokens   *tokens.Service
+	Relay    *relay.Service
+	System   *worker.Worker
+	Probe    *httpapi.Probe
+}
+
+// Admin is what works on the database without an API.
+type Admin struct {
+	Bootstrap *bootstrap.Service
+}
