@@ -59,18 +59,16 @@ func (w *Worker) Run(ctx context.Context) error {
 func verify(ctx context.Context, log *slog.Logger, name string, check func(context.Context) error) error {
 	for {
 		err := check(ctx)
-		switch {
-		case err == nil:
+		if err == nil {
 			log.InfoContext(ctx, "dependency checked", "name", name)
 			return nil
-		case ctx.Err() != nil:
-			return nil
-		case !isAway(err):
+		}
+		if ctx.Err() == nil && !isAway(err) {
 			return err
 		}
 		log.WarnContext(ctx, "dependency not checked yet; trying again", "name", name, "error", err)
 		if !system.Pause(ctx, retryEvery) {
-			return nil
+			return nil // asked to end
 		}
 	}
 }
@@ -99,9 +97,9 @@ func rotate(ctx context.Context, log *slog.Logger, do func(context.Context, bool
 
 func ended(log *slog.Logger, name string, err error) error {
 	if err != nil {
-		log.Error(name+" ends", "error", err)
+		log.Error("process ends", "process", name, "error", err)
 		return err
 	}
-	log.Info(name + " ends")
+	log.Info("process ends", "process", name)
 	return nil
 }

@@ -109,8 +109,7 @@ func redactParse(err error) error {
 	}
 	var out []error
 	for _, e := range all.Errors {
-		var p env.ParseError
-		if errors.As(e, &p) {
+		if p, ok := errors.AsType[env.ParseError](e); ok {
 			var named interface{ Reason() string }
 			reason := "is not a " + p.Type.String()
 			if errors.As(p.Err, &named) {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -31,11 +32,8 @@ var (
 )
 
 func redact(_ []string, a slog.Attr) slog.Attr {
-	name := strings.ToLower(a.Key)
-	for _, s := range secretNames {
-		if name == s {
-			return slog.String(a.Key, redacted)
-		}
+	if slices.Contains(secretNames, strings.ToLower(a.Key)) {
+		return slog.String(a.Key, redacted)
 	}
 	switch a.Value.Kind() {
 	case slog.KindString:

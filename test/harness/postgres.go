@@ -128,6 +128,17 @@ func (s *PostgresServer) Empty(t testing.TB) Database {
 	return d
 }
 
+// Unmigrated returns a fresh database with its roles and without a schema, which
+// is dropped after the test.
+func (s *PostgresServer) Unmigrated(t testing.TB) Database {
+	t.Helper()
+	d := s.Empty(t)
+	if err := postgres.Init(t.Context(), s.adminURL, d.Roles()); err != nil {
+		t.Fatalf("make database %s: %v", d.Name, err)
+	}
+	return d
+}
+
 func (s *PostgresServer) freshName() string {
 	return "bulkhead_test_" + strconv.FormatInt(s.next.Add(1), 10)
 }

@@ -10,8 +10,18 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/bulkheadhq/bulkhead/adapters/postgres"
+	"github.com/bulkheadhq/bulkhead/adapters/signing"
+	core "github.com/bulkheadhq/bulkhead/core/signing"
 	"github.com/bulkheadhq/bulkhead/sdk"
+)
+
+// The secrets of every stack.
+var (
+	pepper        = bytes.Repeat([]byte("p"), 32)
+	encryptionKey = bytes.Repeat([]byte("e"), 32)
 )
 
 // Stack is the whole product as an operator runs it: the API and the worker as
@@ -52,12 +62,12 @@ func Prepare(t testing.TB, d Database) *Stack {
 	api, worker := address(), address()
 	s.Temporal.Address, s.Temporal.HTTPAddress = address(), address()
 	s.URL = "http://" + api
-	key := func(b byte) string { return "1:" + base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{b}, 32)) }
+	key := func(b []byte) string { return "1:" + base64.StdEncoding.EncodeToString(b) }
 	s.env = []string{
 		"PATH=" + os.Getenv("PATH"), "TZ=Canada/Newfoundland",
 		"BULKHEAD_HTTP_ADDRESS=" + api, "BULKHEAD_WORKER_HTTP_ADDRESS=" + worker,
 		"BULKHEAD_DATABASE_URL=" + d.AppURL, "BULKHEAD_DATABASE_AUTH_URL=" + d.AuthURL,
-		"BULKHEAD_API_KEY_PEPPERS=" + key('p'), "BULKHEAD_ENCRYPTION_KEYS=" + key('e'),
+		"BULKHEAD_API_KEY_PEPPERS=" + key(pepper), "BULKHEAD_ENCRYPTION_KEYS=" + key(encryptionKey),
 		"BULKHEAD_TEMPORAL_ADDRESS=" + s.Temporal.Address,
 	}
 	s.API = NewDaemon("server", s.bin, s.URL, s.env, "server")
@@ -181,6 +191,41 @@ func (s *Stack) NewTenant(t testing.TB, slug string) Tenant {
 		t.Fatalf("create a key for %s: %v", slug, err)
 	}
 	return Tenant{Org: created.Organization, Admin: created.Admin, Key: key.Secret, Client: s.Client(t, key.Secret)}
+}
+
+// SystemToken returns a token with which Temporal lets its bearer read
+// everything, signed with the stack's own key as the control plane would.
+func (s *Stack) SystemToken(t testing.TB) string {
+	t.Helper()
+	crypto, err := signing.New(signing.Config{
+		EncryptionKeys: map[int16][]byte{1: encryptionKey}, Audience: TemporalAudience,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	db, err := postgres.Open(t.Context(), postgres.Config{URL: s.Database.AppURL, AuthURL: s.Database.AuthURL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	keys, err := postgres.NewSigningKeys(db).List(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range keys {
+		if k.State == core.Active {
+			now := time.Now()
+			token, err := crypto.Sign(k, core.Claims{
+				Subject: "test", Permission: "temporal-system:read", IssuedAt: now, ExpiresAt: now.Add(5 * time.Minute),
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return token
+		}
+	}
+	t.Fatal("the stack has no active signing key")
+	return ""
 }
 
 // inspect looks through the logs of both processes.

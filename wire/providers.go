@@ -1,0 +1,123 @@
+package wire
+
+import (
+	"context"
+	"crypto/hkdf"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+
+	"github.com/bulkheadhq/bulkhead/adapters/config"
+	"github.com/bulkheadhq/bulkhead/adapters/httpapi"
+	"github.com/bulkheadhq/bulkhead/adapters/postgres"
+	"github.com/bulkheadhq/bulkhead/adapters/signing"
+	"github.com/bulkheadhq/bulkhead/adapters/telemetry"
+	"github.com/bulkheadhq/bulkhead/adapters/temporal"
+	"github.com/bulkheadhq/bulkhead/adapters/temporal/worker"
+	"github.com/bulkheadhq/bulkhead/core/apikey"
+	"github.com/bulkheadhq/bulkhead/core/page"
+	"github.com/bulkheadhq/bulkhead/core/usecase/provisioning"
+	"github.com/bulkheadhq/bulkhead/ports"
+)
+
+// Output is where a process writes its log.
+type Output io.Writer
+
+// Build says which release is running.
+type Build struct{ Version, Commit string }
+
+func newLogger(cfg config.Config, out Output) *slog.Logger {
+	return telemetry.NewLogger(out, cfg.Log.Level, cfg.Log.Format)
+}
+
+func newRandom() io.Reader { return rand.Reader }
+
+func newPeppers(cfg config.Config) (apikey.Peppers, error) {
+	return apikey.NewPeppers(cfg.Secrets.Peppers)
+}
+
+func newDB(ctx context.Context, cfg config.Config) (*postgres.DB, func(), error) {
+	db, err := postgres.Open(ctx, postgres.Config{
+		URL: cfg.Database.URL.Reveal(), AuthURL: cfg.Database.AuthURL.Reveal(),
+		MaxConns: cfg.Database.MaxConns, AuthMaxConns: cfg.Database.AuthMaxConns,
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	return db, db.Close, nil
+}
+
+func newOutbox(ctx context.Context, db *postgres.DB) (*postgres.Outbox, func()) {
+	o := postgres.NewOutbox(db)
+	return o, func() { _ = o.Close(context.WithoutCancel(ctx)) }
+}
+
+func newCrypto(cfg config.Config) (*signing.Crypto, error) {
+	return signing.New(signing.Config{EncryptionKeys: cfg.Secrets.Encryption, Audience: cfg.Temporal.Audience})
+}
+
+func newConnection(cfg config.Config, source temporal.TokenSource, clock ports.Clock, log *slog.Logger) (*temporal.Connection, func(), error) {
+	t, err := newTLS(cfg.Temporal)
+	if err != nil {
+		return nil, nil, err
+	}
+	c, err := temporal.NewConnection(temporal.Config{
+		Address: cfg.Temporal.Address, TLS: t, AllowInsecure: cfg.Temporal.AllowInsecure,
+	}, source, clock, log)
+	if err != nil {
+		return nil, nil, err
+	}
+	return c, c.Close, nil
+}
+
+// newTLS returns nil for a frontend without TLS.
+func newTLS(cfg config.Temporal) (*tls.Config, error) {
+	switch {
+	case cfg.CAFile != "":
+		pem, err := os.ReadFile(cfg.CAFile)
+		if err != nil {
+			return nil, fmt.Errorf("BULKHEAD_TEMPORAL_CA_FILE: %w", err)
+		}
+		pool := x509.NewCertPool()
+		if !pool.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("BULKHEAD_TEMPORAL_CA_FILE: %s holds no PEM certificate", cfg.CAFile)
+		}
+		return &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: pool}, nil
+	case cfg.TLS:
+		return &tls.Config{MinVersion: tls.VersionTLS12}, nil
+	}
+	return nil, nil
+}
+
+func newSettings(cfg config.Config) provisioning.Settings {
+	return provisioning.Settings{Retention: cfg.Tenancy.Retention}
+}
+
+// newCursors derives the key of cursors from the current encryption key, which
+// all replicas share: a cursor of one works on another. A new encryption key
+// ends at most the lists that are being paged just then.
+func newCursors(cfg config.Config) (page.Sealer, error) {
+	key, err := hkdf.Key(sha256.New, cfg.Secrets.Encryption.Current(), nil, "bulkhead page cursors v1", sha256.Size)
+	if err != nil {
+		return page.Sealer{}, fmt.Errorf("derive the key of cursors: %w", err)
+	}
+	return page.NewSealer(key), nil
+}
+
+func newPingers(db *postgres.DB, t *temporal.Health) []ports.Pinger { return []ports.Pinger{db, t} }
+
+func newProbe(db *postgres.DB, t *temporal.Health, w *worker.Worker, log *slog.Logger) *httpapi.Probe {
+	return httpapi.NewProbe([]ports.Pinger{db, t, w}, log)
+}
+
+func newAPIConfig(cfg config.Config, b Build) httpapi.Config {
+	return httpapi.Config{
+		TemporalAddress: cfg.Temporal.Advertised(), Version: b.Version, Commit: b.Commit,
+		TrustedProxies: cfg.HTTP.TrustedProxies,
+	}
+}
