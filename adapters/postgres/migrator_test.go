@@ -185,7 +185,7 @@ func program(t testing.TB, name string) string {
 			return found[len(found)-1]
 		}
 	}
-	t.Skipf("%s is not installed", name)
+	t.Fatalf("%s is not installed: it comes with the clients of Postgres (on Debian: postgresql-client)", name)
 	return ""
 }
 
