@@ -1,7 +1,6 @@
 package usecase_test
 
 import (
-	"context"
 	"errors"
 	"io"
 	"testing"
@@ -13,67 +12,80 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/authz"
 	"github.com/bulkheadhq/bulkhead/core/fault"
 	"github.com/bulkheadhq/bulkhead/core/id"
-	"github.com/bulkheadhq/bulkhead/core/usecase/auth"
+	"github.com/bulkheadhq/bulkhead/core/org"
+	"github.com/bulkheadhq/bulkhead/core/user"
 )
 
-// credentials answers with one credential, whatever is asked.
-type credentials struct {
-	*world
-	answer apikey.Credential
-}
-
-func (c *credentials) Find(context.Context, []apikey.Versioned) (apikey.Credential, error) {
-	return c.answer, c.call("Find")
+// good is a key as it is about to be stored, with its user and organization.
+type good struct {
+	key    apikey.Snapshot
+	role   authz.Role
+	user   user.State
+	org    org.State
+	secret apikey.Secret
+	unkept bool // the key is not stored at all
 }
 
 func TestAuthenticate(t *testing.T) {
 	t.Parallel()
-	tenant, owner, k := id.New[id.OrgKind](), id.New[id.UserKind](), id.New[id.APIKeyKind]()
 
-	// try authenticates with a good key whose stored credential was changed.
-	try := func(t *testing.T, change func(*world, *credentials, apikey.Secret)) (authz.Actor, *world, error) {
+	// try authenticates with a good key that was changed, or whose world was.
+	try := func(t *testing.T, change func(*world, *good)) (authz.Actor, *world, good, error) {
 		t.Helper()
 		w := newWorld(t)
 		secret, err := apikey.NewSecret(random)
-		if err != nil {
-			t.Fatal(err)
+		must(t, err)
+		g := good{
+			key: apikey.Snapshot{
+				ID: id.New[id.APIKeyKind](), Name: "k", Hash: peppers(t).Hash(secret), State: apikey.Active, Version: 1,
+			},
+			role: authz.Member, user: user.Active, org: org.Active, secret: secret,
 		}
-		c := &credentials{world: w, answer: apikey.Credential{
-			Key: k, Org: tenant, OrgSlug: "acme", OrgActive: true, User: owner, UserRole: authz.Member, UserOK: true,
-			Hash: peppers(t).Hash(secret), State: apikey.Active,
-		}}
-		change(w, c, secret)
-		a, err := auth.New(c, w, peppers(t)).Authenticate(t.Context(), secret.Reveal())
-		return a, w, err
+		change(w, &g)
+		g.key.OrgID = w.addOrg("acme", g.org)
+		if !g.role.IsZero() {
+			g.key.UserID = w.addUser(g.key.OrgID, g.role, g.user)
+		}
+		if !g.unkept {
+			w.addKey(g.key)
+		}
+		a, err := newServices(w).auth.Authenticate(t.Context(), secret.Reveal())
+		return a, w, g, err
 	}
 
 	t.Run("Should find the actor behind a good key", func(t *testing.T) {
 		t.Parallel()
 		is := is.New(t)
-		a, _, err := try(t, func(_ *world, c *credentials, _ apikey.Secret) { c.answer.Scopes = authz.SetOf(authz.WorkflowsRead) })
+		a, w, g, err := try(t, func(_ *world, g *good) { g.key.Scopes = authz.SetOf(authz.WorkflowsRead) })
 		is.NoErr(err)
 		is.Equal(a.Kind(), authz.UserActor)
-		is.Equal(a.Org(), tenant)
+		is.Equal(a.Org(), g.key.OrgID)
 		is.Equal(a.OrgSlug(), "acme")
-		is.Equal(a.User(), owner)
-		is.Equal(a.Key(), k)
+		is.Equal(a.User(), g.key.UserID)
+		is.Equal(a.Key(), g.key.ID)
 		is.Equal(a.Role(), authz.Member)
 		is.Equal(a.Permissions(), authz.SetOf(authz.WorkflowsRead))
+		is.Equal(w.called(), []string{"Find"})
 	})
 
 	t.Run("Should accept a key that was stored under an older pepper", func(t *testing.T) {
 		t.Parallel()
 		is := is.New(t)
-		_, _, err := try(t, func(_ *world, c *credentials, s apikey.Secret) { c.answer.Hash = peppers(t).Candidates(s)[1] })
+		_, _, _, err := try(t, func(_ *world, g *good) { g.key.Hash = peppers(t).Candidates(g.secret)[1] })
+		is.NoErr(err)
+	})
+
+	t.Run("Should accept a key that has not expired yet", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		_, _, _, err := try(t, func(w *world, g *good) { g.key.ExpiresAt = w.clock.Now().Add(time.Microsecond) })
 		is.NoErr(err)
 	})
 
 	t.Run("Should bound an organization's own key by the organization", func(t *testing.T) {
 		t.Parallel()
 		is := is.New(t)
-		a, _, err := try(t, func(_ *world, c *credentials, _ apikey.Secret) {
-			c.answer.User, c.answer.UserRole, c.answer.Scopes = id.User{}, authz.Role{}, authz.SetOf(permissions()...)
-		})
+		a, _, _, err := try(t, func(_ *world, g *good) { g.role, g.key.Scopes = authz.Role{}, authz.SetOf(permissions()...) })
 		is.NoErr(err)
 		is.Equal(a.Kind(), authz.OrganizationActor)
 		is.Equal(a.Permissions(), authz.Admin.Permissions())
@@ -83,29 +95,38 @@ func TestAuthenticate(t *testing.T) {
 	t.Run("Should give no power to a user without a role", func(t *testing.T) {
 		t.Parallel()
 		is := is.New(t)
-		a, _, err := try(t, func(_ *world, c *credentials, _ apikey.Secret) { c.answer.UserRole = authz.Role{} })
+		a, _, _, err := try(t, func(w *world, _ *good) {
+			w.credentials.twist = func(c *apikey.Credential) { c.UserRole = authz.Role{} } // the schema rules it out
+		})
 		is.NoErr(err)
 		is.Equal(a.Permissions(), authz.Set(0))
 	})
 
-	for name, change := range map[string]func(*world, *credentials, apikey.Secret){
-		"it is unknown":             func(w *world, _ *credentials, _ apikey.Secret) { w.fail["Find"] = fault.ErrNotFound },
-		"another key was found":     func(_ *world, c *credentials, _ apikey.Secret) { c.answer.Hash.Hash[31] ^= 1 },
-		"another pepper was found":  func(_ *world, c *credentials, _ apikey.Secret) { c.answer.Hash.Version = 1 },
-		"it is revoked":             func(_ *world, c *credentials, _ apikey.Secret) { c.answer.State = apikey.Revoked },
-		"it is disabled":            func(_ *world, c *credentials, _ apikey.Secret) { c.answer.State = apikey.Disabled },
-		"its organization is gone":  func(_ *world, c *credentials, _ apikey.Secret) { c.answer.OrgActive = false },
-		"its user is gone":          func(_ *world, c *credentials, _ apikey.Secret) { c.answer.UserOK = false },
-		"it expires at this moment": func(w *world, c *credentials, _ apikey.Secret) { c.answer.ExpiresAt = w.now },
-		"it has expired":            func(w *world, c *credentials, _ apikey.Secret) { c.answer.ExpiresAt = w.now.Add(-time.Hour) },
+	for name, change := range map[string]func(*world, *good){
+		"it is unknown": func(_ *world, g *good) { g.unkept = true },
+		"another key was found": func(w *world, _ *good) {
+			w.credentials.twist = func(c *apikey.Credential) { c.Hash.Hash[31] ^= 1 }
+		},
+		"another pepper was found": func(w *world, _ *good) {
+			w.credentials.twist = func(c *apikey.Credential) { c.Hash.Version = 1 }
+		},
+		"it is revoked":                   func(_ *world, g *good) { g.key.State = apikey.Revoked },
+		"it is disabled":                  func(_ *world, g *good) { g.key.State = apikey.Disabled },
+		"its organization is suspended":   func(_ *world, g *good) { g.org = org.Suspended },
+		"its organization is being ended": func(_ *world, g *good) { g.org = org.Deleting },
+		"its organization is gone":        func(_ *world, g *good) { g.org = org.Deleted },
+		"its user is suspended":           func(_ *world, g *good) { g.user = user.Suspended },
+		"its user is gone":                func(_ *world, g *good) { g.user = user.Removed },
+		"it expires at this moment":       func(w *world, g *good) { g.key.ExpiresAt = w.clock.Now() },
+		"it has expired":                  func(w *world, g *good) { g.key.ExpiresAt = w.clock.Now().Add(-time.Hour) },
 	} {
 		t.Run("Should refuse a key alike when "+name, func(t *testing.T) {
 			t.Parallel()
 			is := is.New(t)
-			a, w, err := try(t, change)
+			a, w, _, err := try(t, change)
 			is.Equal(err, error(fault.ErrUnauthenticated)) // the sentinel itself: nothing tells why
 			is.Equal(a, authz.Actor{})
-			is.Equal(w.calls, []string{"Find"})
+			is.Equal(w.called(), []string{"Find"})
 		})
 	}
 
@@ -113,19 +134,19 @@ func TestAuthenticate(t *testing.T) {
 		t.Parallel()
 		is := is.New(t)
 		w := newWorld(t)
-		s := auth.New(&credentials{world: w}, w, peppers(t))
+		s := newServices(w)
 		for _, presented := range []string{"", "bhk_", "bhk_" + string(make([]byte, 49)), "x"} {
-			_, err := s.Authenticate(t.Context(), presented)
+			_, err := s.auth.Authenticate(t.Context(), presented)
 			is.Equal(err, error(fault.ErrUnauthenticated))
 		}
-		is.Equal(len(w.calls), 0)
+		is.Equal(len(w.called()), 0)
 	})
 
 	t.Run("Should not take a missing database for a bad key", func(t *testing.T) {
 		t.Parallel()
 		is := is.New(t)
 		for _, away := range []error{fault.ErrUnavailable, io.ErrUnexpectedEOF} {
-			a, _, err := try(t, func(w *world, _ *credentials, _ apikey.Secret) { w.fail["Find"] = away })
+			a, _, _, err := try(t, func(w *world, _ *good) { w.breaks("Find", away) })
 			is.True(errors.Is(err, away))
 			is.Equal(a, authz.Actor{})
 		}

@@ -1,9 +1,10 @@
 package usecase_test
 
 import (
-	"encoding/json"
+	"encoding/hex"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -24,6 +25,9 @@ import (
 
 func TestAPIKeysCreate(t *testing.T) {
 	t.Parallel()
+	managing := slices.DeleteFunc(permissions(), func(p authz.Permission) bool {
+		return p != authz.APIKeysCreate && !authz.Manager.Permissions().Has(p)
+	})
 
 	t.Run("Should keep the hash and the trail, and the secret nowhere", func(t *testing.T) {
 		t.Parallel()
@@ -32,26 +36,32 @@ func TestAPIKeysCreate(t *testing.T) {
 		s := newServices(w)
 		o := w.addOrg("own", org.Active)
 		owner := w.addUser(o, authz.Member, user.Active)
-		by := holder(o, authz.Manager)
+		by := holder(o, authz.Admin)
 		key, secret, err := s.apikeys.Create(t.Context(), by, o, apikeys.CreateInput{
-			UserID: owner, Name: "ci", Scopes: []string{"workflows:start"}, ExpiresAt: w.now.Add(time.Hour + 1),
+			UserID: owner, Name: "ci", Scopes: []string{"workflows:start"}, ExpiresAt: w.clock.Now().Add(time.Hour + 1),
 		})
 		is.NoErr(err)
 		got := key.Snapshot()
 		is.Equal(got.Hash, peppers(t).Hash(secret))
-		is.Equal(got.ExpiresAt, w.now.Add(time.Hour)) // as exact as the database
+		is.Equal(got.UserID, owner)
+		is.Equal(got.ExpiresAt, w.clock.Now().Add(time.Hour)) // as exact as the database
 		is.Equal(got.Scopes, authz.SetOf(authz.WorkflowsStart))
-		is.Equal(w.keys[got.ID], key)
-		is.Equal(len(w.keys), 1)
+		is.Equal(w.keyOf(o, got.ID), key)
+		is.Equal(w.rows("api_keys"), 1)
 
-		is.Equal(len(w.trail), 1)
-		e := w.trail[0]
-		is.Equal(e.Action, audit.APIKeyCreated)
-		is.Equal(e.Actor, by)
+		trail := w.trail()
+		is.Equal(len(trail), 1)
+		e := trail[0]
+		is.Equal(e.Action, audit.APIKeyCreated.String())
+		is.Equal(e.Org, o)
+		is.Equal(e.At, w.clock.Now())
+		is.Equal(e.Actor, whoIs(by))
 		is.Equal(e.ResourceID, got.ID.String())
-		b, err := json.Marshal(e.Changes)
-		is.NoErr(err)
-		is.True(!strings.Contains(string(b), secret.Reveal()[12:20]))
+		everything := strings.Join(w.contents(), "")
+		is.True(strings.Contains(everything, secret.Reveal()[:12])) // the hint
+		inside := secret.Reveal()[12:20]
+		is.True(!strings.Contains(everything, inside))
+		is.True(!strings.Contains(everything, hex.EncodeToString([]byte(inside)))) // as bytes are shown
 	})
 
 	for name, c := range map[string]struct {
@@ -61,17 +71,21 @@ func TestAPIKeysCreate(t *testing.T) {
 		scopes []string
 		want   error
 	}{
-		"a manager, for a member":                           {authz.Manager, nil, authz.Member, nil, nil},
-		"a manager, for themselves":                         {authz.Manager, nil, authz.Manager, nil, nil},
-		"an admin, for the organization":                    {authz.Admin, nil, authz.Role{}, []string{"users:read"}, nil},
-		"an admin, for the organization, without scopes":    {authz.Admin, nil, authz.Role{}, nil, apikey.ErrScopesUnset},
-		"a narrow key, for the same narrowness":             {authz.Admin, []authz.Permission{authz.APIKeysCreate}, authz.Admin, []string{"apikeys:create"}, nil},
-		"a narrow key, for more":                            {authz.Admin, []authz.Permission{authz.APIKeysCreate}, authz.Admin, []string{"apikeys:create", "users:read"}, authz.ErrPowerExceeded},
-		"a narrow key, for all of a viewer":                 {authz.Admin, []authz.Permission{authz.APIKeysCreate}, authz.Viewer, nil, authz.ErrPowerExceeded},
-		"a narrow key, for the organization":                {authz.Admin, []authz.Permission{authz.APIKeysCreate}, authz.Role{}, []string{"users:read"}, authz.ErrPowerExceeded},
-		"an admin, for power over the platform":             {authz.Admin, nil, authz.Role{}, []string{"organizations:create"}, authz.ErrPowerExceeded},
-		"a manager, for scopes that a viewer may get later": {authz.Manager, nil, authz.Viewer, []string{"organizations:list"}, authz.ErrPowerExceeded},
-		"a scope that is none":                              {authz.Admin, nil, authz.Role{}, []string{"users:read", "users:fly"}, apikey.ErrUnknownScope},
+		"an admin, for a member":                           {authz.Admin, nil, authz.Member, nil, nil},
+		"an admin, for themselves":                         {authz.Admin, nil, authz.Admin, nil, nil},
+		"a manager, for a viewer":                          {authz.Manager, nil, authz.Viewer, nil, fault.ErrForbidden},
+		"a manager, for themselves":                        {authz.Manager, nil, authz.Manager, nil, fault.ErrForbidden},
+		"an admin, for the organization":                   {authz.Admin, nil, authz.Role{}, []string{"users:read"}, nil},
+		"an admin, for the organization, without scopes":   {authz.Admin, nil, authz.Role{}, nil, apikey.ErrScopesUnset},
+		"a narrow key, for the same narrowness":            {authz.Admin, []authz.Permission{authz.APIKeysCreate}, authz.Admin, []string{"apikeys:create"}, nil},
+		"a narrow key, for more":                           {authz.Admin, []authz.Permission{authz.APIKeysCreate}, authz.Admin, []string{"apikeys:create", "users:read"}, authz.ErrPowerExceeded},
+		"a narrow key, for all of a viewer":                {authz.Admin, []authz.Permission{authz.APIKeysCreate}, authz.Viewer, nil, authz.ErrPowerExceeded},
+		"a narrow key, for the organization":               {authz.Admin, []authz.Permission{authz.APIKeysCreate}, authz.Role{}, []string{"users:read"}, authz.ErrPowerExceeded},
+		"an admin, for power over the platform":            {authz.Admin, nil, authz.Role{}, []string{"organizations:create"}, authz.ErrPowerExceeded},
+		"an admin, for scopes that a viewer may get later": {authz.Admin, nil, authz.Viewer, []string{"organizations:list"}, authz.ErrPowerExceeded},
+		"a key of a manager's power, for a manager":        {authz.Admin, managing, authz.Manager, nil, nil},
+		"a key of a manager's power, for an admin":         {authz.Admin, managing, authz.Admin, nil, authz.ErrPowerExceeded},
+		"a scope that is none":                             {authz.Admin, nil, authz.Role{}, []string{"users:read", "users:fly"}, apikey.ErrUnknownScope},
 	} {
 		t.Run("Should bound the key's power by its maker's: "+name, func(t *testing.T) {
 			t.Parallel()
@@ -91,8 +105,8 @@ func TestAPIKeysCreate(t *testing.T) {
 			if err == nil {
 				kept = 1
 			}
-			is.Equal(len(w.keys), kept)
-			is.Equal(len(w.trail), kept)
+			is.Equal(w.rows("api_keys"), kept)
+			is.Equal(len(w.trail()), kept)
 		})
 	}
 
@@ -101,7 +115,7 @@ func TestAPIKeysCreate(t *testing.T) {
 		is := is.New(t)
 		w := newWorld(t)
 		s := newServices(w)
-		w.orgs[id.SystemOrg] = org.NewSystem(w.now)
+		w.addSystem()
 		boss := w.addUser(id.SystemOrg, authz.Operator, user.Active)
 		for _, owner := range []id.User{{}, boss} {
 			in := apikeys.CreateInput{UserID: owner, Name: "n", Scopes: []string{"workflows:read"}}
@@ -119,7 +133,7 @@ func TestAPIKeysCreate(t *testing.T) {
 		o := w.addOrg("own", org.Active)
 		_, _, err := newServices(w).apikeys.Create(t.Context(), holder(o, authz.Admin), o, apikeys.CreateInput{Name: "n", Scopes: []string{"users:read", "x"}})
 		is.Equal(fault.From(err).Fields[0].Pointer, "/scopes/1")
-		is.Equal(len(w.calls), 0)
+		is.Equal(len(w.called()), 0)
 	})
 
 	t.Run("Should need an active user of the organization, and tell no more", func(t *testing.T) {
@@ -141,7 +155,7 @@ func TestAPIKeysCreate(t *testing.T) {
 		for _, text := range texts {
 			is.Equal(text, texts[0])
 		}
-		is.Equal(len(w.keys), 0)
+		is.Equal(w.rows("api_keys"), 0)
 	})
 
 	t.Run("Should show no secret of a key that was not kept", func(t *testing.T) {
@@ -151,13 +165,14 @@ func TestAPIKeysCreate(t *testing.T) {
 				t.Parallel()
 				is := is.New(t)
 				w := newWorld(t)
-				w.fail[port] = fault.ErrUnavailable
+				w.breaks(port, fault.ErrUnavailable)
 				o := w.addOrg("own", org.Active)
 				u := w.addUser(o, authz.Viewer, user.Active)
+				before := w.contents()
 				_, secret, err := newServices(w).apikeys.Create(t.Context(), holder(o, authz.Admin), o, apikeys.CreateInput{UserID: u, Name: "n"})
 				is.True(errors.Is(err, fault.ErrUnavailable))
 				is.Equal(secret.Reveal(), "")
-				is.Equal(len(w.keys)+len(w.trail), 0)
+				is.Equal(w.contents(), before)
 			})
 		}
 	})
@@ -167,10 +182,10 @@ func TestAPIKeysCreate(t *testing.T) {
 		is := is.New(t)
 		w := newWorld(t)
 		o := w.addOrg("own", org.Active)
-		s := apikeys.New(w, w, peppers(t), iotest.ErrReader(io.ErrUnexpectedEOF))
+		s := apikeys.New(w.store, w.clock, peppers(t), iotest.ErrReader(io.ErrUnexpectedEOF))
 		_, _, err := s.Create(t.Context(), holder(o, authz.Admin), o, apikeys.CreateInput{Name: "n", Scopes: []string{"users:read"}})
 		is.True(errors.Is(err, io.ErrUnexpectedEOF))
-		is.Equal(len(w.calls), 0)
+		is.Equal(len(w.called()), 0)
 	})
 
 	t.Run("Should refuse a broken rule before a transaction", func(t *testing.T) {
@@ -180,7 +195,7 @@ func TestAPIKeysCreate(t *testing.T) {
 		o := w.addOrg("own", org.Active)
 		_, _, err := newServices(w).apikeys.Create(t.Context(), holder(o, authz.Admin), o, apikeys.CreateInput{Scopes: []string{"users:read"}})
 		is.True(errors.Is(err, fault.ErrInvalid))
-		is.Equal(len(w.calls), 0)
+		is.Equal(len(w.called()), 0)
 	})
 }
 
@@ -193,20 +208,26 @@ func TestAPIKeysRevoke(t *testing.T) {
 		w := newWorld(t)
 		s := newServices(w)
 		o := w.addOrg("own", org.Active)
-		by := holder(o, authz.Manager)
+		by := holder(o, authz.Admin)
 		key, _, err := s.apikeys.Create(t.Context(), by, o, apikeys.CreateInput{Name: "n", Scopes: []string{"users:read"}})
 		is.NoErr(err)
+		w.clock.advance(time.Hour)
+		revokedAt := w.clock.Now()
 		for range 2 {
 			got, err := s.apikeys.Revoke(t.Context(), by, o, key.Snapshot().ID)
 			is.NoErr(err)
 			is.Equal(got.Snapshot().State, apikey.Revoked)
-			is.Equal(got.Snapshot().RevokedAt, w.now)
+			is.Equal(got.Snapshot().RevokedAt, revokedAt) // the first time
 			is.Equal(got.Snapshot().Version, int64(2))
-			is.Equal(w.keys[key.Snapshot().ID], got)
+			is.Equal(w.keyOf(o, key.Snapshot().ID), got)
+			w.clock.advance(time.Hour)
 		}
-		is.Equal(len(w.trail), 2) // created, revoked
-		is.Equal(w.trail[1].Action, audit.APIKeyRevoked)
-		is.Equal(w.trail[1].Changes["state"], audit.Change{Before: "active", After: "revoked"})
+		trail := w.trail()
+		is.Equal(len(trail), 2) // created, revoked
+		is.Equal(trail[1].Action, audit.APIKeyRevoked.String())
+		is.Equal(trail[1].Actor, whoIs(by))
+		is.Equal(trail[1].ResourceID, key.Snapshot().ID.String())
+		is.Equal(trail[1].Changes["state"], audit.Change{Before: "active", After: "revoked"})
 	})
 
 	t.Run("Should not revoke without a trail", func(t *testing.T) {
@@ -215,21 +236,26 @@ func TestAPIKeysRevoke(t *testing.T) {
 		w := newWorld(t)
 		o := w.addOrg("own", org.Active)
 		k := id.New[id.APIKeyKind]()
-		w.keys[k] = apikey.Restore(apikey.Snapshot{ID: k, OrgID: o, State: apikey.Active})
-		w.fail["Audit.Append"] = fault.ErrUnavailable
-		_, err := newServices(w).apikeys.Revoke(t.Context(), holder(o, authz.Manager), o, k)
+		w.addKey(apikey.Snapshot{ID: k, OrgID: o, Name: "n", State: apikey.Active, Version: 1})
+		w.breaks("Audit.Append", fault.ErrUnavailable)
+		before := w.contents()
+		_, err := newServices(w).apikeys.Revoke(t.Context(), holder(o, authz.Admin), o, k)
 		is.True(errors.Is(err, fault.ErrUnavailable))
-		row := w.keys[k]
-		is.Equal(row.Snapshot().State, apikey.Active)
+		is.Equal(w.contents(), before) // active, that is
 	})
 
-	t.Run("Should find nothing under an unknown id", func(t *testing.T) {
+	t.Run("Should find nothing under an unknown id, nor under another organization's", func(t *testing.T) {
 		t.Parallel()
 		is := is.New(t)
 		w := newWorld(t)
-		o := w.addOrg("own", org.Active)
-		_, err := newServices(w).apikeys.Revoke(t.Context(), holder(o, authz.Manager), o, id.New[id.APIKeyKind]())
-		is.True(errors.Is(err, fault.ErrNotFound))
+		o, foreign, k := w.addOrg("own", org.Active), w.addOrg("foreign", org.Active), id.New[id.APIKeyKind]()
+		w.addKey(apikey.Snapshot{ID: k, OrgID: foreign, Name: "n", State: apikey.Active, Version: 1})
+		before := w.contents()
+		for _, which := range []id.APIKey{id.New[id.APIKeyKind](), k, {}} {
+			_, err := newServices(w).apikeys.Revoke(t.Context(), holder(o, authz.Admin), o, which)
+			is.True(errors.Is(err, fault.ErrNotFound))
+		}
+		is.Equal(w.contents(), before)
 	})
 }
 
@@ -246,12 +272,15 @@ func TestUsersAdd(t *testing.T) {
 		is.NoErr(err)
 		is.Equal(u.Snapshot().Email, "ada@example.com")
 		is.Equal(u.Snapshot().OrgID, o)
-		is.Equal(u.Snapshot().CreatedAt, w.now)
-		is.Equal(w.users[u.ID()], u)
-		is.Equal(len(w.trail), 1)
-		is.Equal(w.trail[0].Action, audit.UserCreated)
-		is.Equal(w.trail[0].Actor, by)
-		is.Equal(w.trail[0].Changes["role"], audit.Created("member"))
+		is.Equal(u.Snapshot().CreatedAt, w.clock.Now())
+		is.Equal(w.userOf(o, u.ID()), u)
+		trail := w.trail()
+		is.Equal(len(trail), 1)
+		is.Equal(trail[0].Action, audit.UserCreated.String())
+		is.Equal(trail[0].Org, o)
+		is.Equal(trail[0].Actor, whoIs(by))
+		is.Equal(trail[0].ResourceID, u.ID().String())
+		is.Equal(trail[0].Changes["role"], audit.Created("member"))
 	})
 
 	for name, c := range map[string]struct {
@@ -262,6 +291,7 @@ func TestUsersAdd(t *testing.T) {
 		want   error
 	}{
 		"a manager, a manager":                     {authz.Manager, nil, authz.Manager, false, nil},
+		"a manager, an admin":                      {authz.Manager, nil, authz.Admin, false, authz.ErrPowerExceeded},
 		"an admin, an admin":                       {authz.Admin, nil, authz.Admin, false, nil},
 		"an admin, an operator":                    {authz.Admin, nil, authz.Operator, false, user.ErrOperatorOutside},
 		"a narrow key, a viewer":                   {authz.Admin, []authz.Permission{authz.UsersCreate}, authz.Viewer, false, authz.ErrPowerExceeded},
@@ -276,14 +306,18 @@ func TestUsersAdd(t *testing.T) {
 			is := is.New(t)
 			w := newWorld(t)
 			o := id.SystemOrg
-			if !c.system {
+			if c.system {
+				w.addSystem()
+			} else {
 				o = w.addOrg("own", org.Active)
 			}
+			before := w.contents()
 			_, err := newServices(w).users.Add(t.Context(), holder(o, c.by, c.narrow...), o, users.AddInput{Email: "a@example.com", Role: c.role})
 			is.True(errors.Is(err, c.want))
 			is.Equal(err == nil, c.want == nil)
 			if err != nil {
-				is.Equal(len(w.calls), 0)
+				is.Equal(len(w.called()), 0)
+				is.Equal(w.contents(), before)
 			}
 		})
 	}
@@ -295,19 +329,36 @@ func TestUsersAdd(t *testing.T) {
 		o := w.addOrg("own", org.Active)
 		_, err := newServices(w).users.Add(t.Context(), holder(o, authz.Admin), o, users.AddInput{Email: "x", Role: authz.Viewer})
 		is.Equal(fault.From(err).Fields[0].Pointer, "/email")
-		is.Equal(len(w.calls), 0)
+		is.Equal(len(w.called()), 0)
 	})
 
 	t.Run("Should add nobody without a trail", func(t *testing.T) {
 		t.Parallel()
 		is := is.New(t)
-		for port, want := range map[string]error{"Users.Insert": user.ErrEmailTaken, "Audit.Append": fault.ErrUnavailable} {
+		for port, want := range map[string]error{"Users.Insert": user.ErrEmailTaken, "Audit.Append": fault.ErrUnavailable, "Commit": fault.ErrTimeout} {
 			w := newWorld(t)
 			o := w.addOrg("own", org.Active)
-			w.fail[port] = want
+			w.breaks(port, want)
+			before := w.contents()
 			_, err := newServices(w).users.Add(t.Context(), holder(o, authz.Admin), o, users.AddInput{Email: "a@example.com", Role: authz.Viewer})
 			is.True(errors.Is(err, want))
-			is.Equal(len(w.users)+len(w.trail), 0)
+			is.Equal(w.contents(), before)
 		}
+	})
+
+	t.Run("Should say that the address is taken", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		w := newWorld(t)
+		s := newServices(w)
+		o, other := w.addOrg("own", org.Active), w.addOrg("other", org.Active)
+		for _, free := range []id.Org{o, other} { // in each organization
+			_, err := s.users.Add(t.Context(), operator(), free, users.AddInput{Email: "a@example.com", Role: authz.Viewer})
+			is.NoErr(err)
+		}
+		before := w.contents()
+		_, err := s.users.Add(t.Context(), operator(), o, users.AddInput{Email: "A@example.com", Role: authz.Admin})
+		is.True(errors.Is(err, user.ErrEmailTaken))
+		is.Equal(w.contents(), before)
 	})
 }

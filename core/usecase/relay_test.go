@@ -1,15 +1,12 @@
 package usecase_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,126 +15,31 @@ import (
 
 	"github.com/bulkheadhq/bulkhead/core/fault"
 	"github.com/bulkheadhq/bulkhead/core/id"
+	"github.com/bulkheadhq/bulkhead/core/org"
 	"github.com/bulkheadhq/bulkhead/core/outbox"
 	"github.com/bulkheadhq/bulkhead/core/usecase/relay"
+	"github.com/bulkheadhq/bulkhead/ports"
 )
 
-// queue is the outbox and the orchestrator, in the time of its bubble.
-type queue struct {
-	mu       sync.Mutex
-	messages map[id.Message]outbox.Message
-	due      map[id.Message]time.Time
-	reasons  map[id.Message]string
-	started  map[id.Operation]int
-
-	claims  int
-	claim   error
-	done    error
-	retry   error
-	wait    error
-	deliver func(ctx context.Context, p outbox.ProvisionPayload) error
-}
-
-func newQueue() *queue {
-	return &queue{
-		messages: map[id.Message]outbox.Message{}, due: map[id.Message]time.Time{}, reasons: map[id.Message]string{},
-		started: map[id.Operation]int{},
-		deliver: func(context.Context, outbox.ProvisionPayload) error { return nil },
-	}
-}
-
-func (q *queue) Now() time.Time { return time.Now() }
-
-// add leaves a message that asks for provisioning.
-func (q *queue) add() (id.Message, id.Operation) {
+// asking returns a message that asks for provisioning.
+func asking(t *testing.T, o id.Org, now time.Time) (outbox.Message, id.Operation) {
+	t.Helper()
 	op := id.New[id.OperationKind]()
-	m, err := outbox.NewProvision(id.New[id.OrgKind](), op, time.Now())
-	if err != nil {
-		panic(err)
-	}
-	q.put(m)
+	m, err := outbox.NewProvision(o, op, now)
+	must(t, err)
+	return m, op
+}
+
+// ask leaves such a message.
+func (w *world) ask(o id.Org) (id.Message, id.Operation) {
+	w.t.Helper()
+	m, op := asking(w.t, o, w.clock.Now())
+	w.addMessage(m)
 	return m.ID, op
 }
 
-func (q *queue) put(m outbox.Message) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.messages[m.ID], q.due[m.ID] = m, time.Now()
-}
-
-func (q *queue) left() int {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return len(q.messages)
-}
-
-func (q *queue) Claim(_ context.Context, now time.Time, limit int, lease time.Duration) ([]outbox.Message, error) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.claims++
-	if q.claim != nil {
-		return nil, q.claim
-	}
-	var out []outbox.Message
-	for i, m := range q.messages {
-		if !q.due[i].After(now) {
-			out = append(out, m)
-		}
-	}
-	slices.SortFunc(out, func(a, b outbox.Message) int { return strings.Compare(a.ID.String(), b.ID.String()) })
-	out = out[:min(limit, len(out))]
-	for i := range out {
-		out[i].Attempts++
-		q.messages[out[i].ID] = out[i]
-		q.due[out[i].ID] = now.Add(lease)
-	}
-	return out, nil
-}
-
-func (q *queue) Done(_ context.Context, m id.Message) error {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if q.done == nil {
-		delete(q.messages, m)
-	}
-	return q.done
-}
-
-func (q *queue) Retry(_ context.Context, m id.Message, at time.Time, reason string) error {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if q.retry == nil {
-		q.due[m], q.reasons[m] = at, reason
-	}
-	return q.retry
-}
-
-func (q *queue) Wait(ctx context.Context, limit time.Duration) error {
-	if q.wait != nil {
-		return q.wait
-	}
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(limit): //nolint:forbidigo // the time is the bubble's
-		return nil
-	}
-}
-
-func (q *queue) ProvisionOrganization(ctx context.Context, p outbox.ProvisionPayload) error {
-	q.mu.Lock()
-	q.started[p.Operation]++
-	deliver := q.deliver
-	q.mu.Unlock()
-	return deliver(ctx, p)
-}
-
-func (q *queue) relay(log *bytes.Buffer) *relay.Service {
-	h := slog.DiscardHandler
-	if log != nil {
-		h = slog.NewTextHandler(log, nil)
-	}
-	return relay.New(q, q, q, slog.New(h))
+func refuse(err error) func(context.Context, outbox.ProvisionPayload) error {
+	return func(context.Context, outbox.ProvisionPayload) error { return err }
 }
 
 func TestRelay(t *testing.T) {
@@ -145,153 +47,217 @@ func TestRelay(t *testing.T) {
 
 	t.Run("Should deliver and remove", func(t *testing.T) {
 		t.Parallel()
-		synctest.Test(t, func(t *testing.T) {
-			is := is.New(t)
-			q := newQueue()
-			_, a := q.add()
-			_, b := q.add()
-			n, err := q.relay(nil).Deliver(t.Context())
-			is.NoErr(err)
-			is.Equal(n, 2)
-			is.Equal(q.started, map[id.Operation]int{a: 1, b: 1})
-			is.Equal(q.left(), 0)
-			n, err = q.relay(nil).Deliver(t.Context())
-			is.NoErr(err)
-			is.Equal(n, 0)
-		})
+		is := is.New(t)
+		w := newWorld(t)
+		s := newServices(w).relay
+		_, a := w.ask(w.addOrg("a", org.Provisioning))
+		_, b := w.ask(w.addOrg("b", org.Provisioning))
+		n, err := s.Deliver(t.Context())
+		is.NoErr(err)
+		is.Equal(n, 2)
+		is.Equal(w.temporal.started, map[id.Operation]int{a: 1, b: 1})
+		is.Equal(w.rows("outbox"), 0)
+		n, err = s.Deliver(t.Context())
+		is.NoErr(err)
+		is.Equal(n, 0)
+	})
+
+	t.Run("Should say what it delivers for which organization", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		w := newWorld(t)
+		o := w.addOrg("a", org.Provisioning)
+		_, op := w.ask(o)
+		var got outbox.ProvisionPayload
+		w.temporal.deliver = func(_ context.Context, p outbox.ProvisionPayload) error { got = p; return nil }
+		_, err := newServices(w).relay.Deliver(t.Context())
+		is.NoErr(err)
+		is.Equal(got, outbox.ProvisionPayload{Organization: o, Operation: op})
 	})
 
 	t.Run("Should come back ever later, half a minute at most, and never give up", func(t *testing.T) {
 		t.Parallel()
-		synctest.Test(t, func(t *testing.T) {
-			is := is.New(t)
-			q := newQueue()
-			m, op := q.add()
-			q.deliver = func(context.Context, outbox.ProvisionPayload) error { return fault.ErrUnavailable }
-			s := q.relay(nil)
-			want := []int{200, 400, 800, 1600, 3200, 6400, 12800, 25600, 30000, 30000, 30000} // milliseconds
-			for attempt, ms := range want {
-				d := time.Duration(ms) * time.Millisecond
-				_, err := s.Deliver(t.Context())
-				is.NoErr(err)
-				is.Equal(time.Until(q.due[m]), d)
-				is.Equal(q.messages[m].Attempts, attempt+1)
-				is.True(strings.HasPrefix(q.reasons[m], "unavailable"))
-				pass(d - 1)
-				n, err := s.Deliver(t.Context())
-				is.NoErr(err)
-				is.Equal(n, 0) // not before its time
-				pass(1)
-			}
-			q.messages[m] = outbox.Message{ID: m, Kind: outbox.ProvisionOrganization, Payload: q.messages[m].Payload, Attempts: 1_000_000}
+		is := is.New(t)
+		w := newWorld(t)
+		s := newServices(w).relay
+		o := w.addOrg("a", org.Provisioning)
+		m, op := w.ask(o)
+		w.temporal.deliver = refuse(fault.ErrUnavailable)
+		want := []int{200, 400, 800, 1600, 3200, 6400, 12800, 25600, 30000, 30000, 30000} // milliseconds
+		for attempt, ms := range want {
+			d := time.Duration(ms) * time.Millisecond
 			_, err := s.Deliver(t.Context())
 			is.NoErr(err)
-			is.Equal(time.Until(q.due[m]), 30*time.Second)
-			is.Equal(q.started[op], len(want)+1)
-			is.Equal(q.left(), 1)
-		})
+			left := w.message(m)
+			is.Equal(left.Due.Sub(w.clock.Now()), d)
+			is.Equal(left.Attempts, attempt+1)
+			is.True(strings.HasPrefix(left.Reason, "unavailable"))
+			w.clock.advance(d - time.Microsecond)
+			n, err := s.Deliver(t.Context())
+			is.NoErr(err)
+			is.Equal(n, 0) // not before its time
+			w.clock.advance(time.Microsecond)
+		}
+		is.Equal(w.temporal.started[op], len(want))
+
+		old, _ := asking(t, o, w.clock.Now())
+		old.Attempts = 1_000_000
+		w.addMessage(old)
+		_, err := s.Deliver(t.Context())
+		is.NoErr(err)
+		is.Equal(w.message(old.ID).Due.Sub(w.clock.Now()), 30*time.Second)
+		is.Equal(w.temporal.started[op], len(want)+1)
+		is.Equal(w.rows("outbox"), 2)
 	})
 
 	t.Run("Should keep what it does not understand and deliver the rest", func(t *testing.T) {
 		t.Parallel()
-		synctest.Test(t, func(t *testing.T) {
-			is := is.New(t)
-			q := newQueue()
-			newer := outbox.Message{ID: id.New[id.MessageKind](), Kind: "org.provision.v2", Payload: json.RawMessage(`{}`)}
-			broken := outbox.Message{ID: id.New[id.MessageKind](), Kind: outbox.ProvisionOrganization, Payload: json.RawMessage(`{"organization":"x"}`)}
-			q.put(newer)
-			q.put(broken)
-			_, op := q.add()
-			var log bytes.Buffer
-			n, err := q.relay(&log).Deliver(t.Context())
-			is.NoErr(err)
-			is.Equal(n, 3)
-			is.Equal(q.started, map[id.Operation]int{op: 1})
-			is.Equal(q.left(), 2)
-			is.True(q.reasons[newer.ID] != "" && q.reasons[broken.ID] != "")
-			is.Equal(strings.Count(log.String(), "message not delivered"), 2)
-		})
+		is := is.New(t)
+		w := newWorld(t)
+		o := w.addOrg("a", org.Provisioning)
+		now := w.clock.Now()
+		newer := outbox.Message{ID: id.New[id.MessageKind](), OrgID: o, Kind: "org.provision.v2", Payload: json.RawMessage(`{}`), CreatedAt: now}
+		broken := outbox.Message{
+			ID: id.New[id.MessageKind](), OrgID: o, Kind: outbox.ProvisionOrganization,
+			Payload: json.RawMessage(`{"organization":"x"}`), CreatedAt: now,
+		}
+		w.addMessage(newer)
+		w.addMessage(broken)
+		_, op := w.ask(o)
+		n, err := newServices(w).relay.Deliver(t.Context())
+		is.NoErr(err)
+		is.Equal(n, 3)
+		is.Equal(w.temporal.started, map[id.Operation]int{op: 1})
+		is.Equal(w.rows("outbox"), 2)
+		is.True(w.message(newer.ID).Reason != "" && w.message(broken.ID).Reason != "")
+		is.Equal(strings.Count(w.log.String(), "message not delivered"), 2)
+	})
+
+	t.Run("Should deliver a batch at the same time", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		w := newWorld(t)
+		o := w.addOrg("a", org.Provisioning)
+		for range 10 {
+			w.ask(o)
+		}
+		_, fast := w.ask(o)
+		delivered := make(chan struct{})
+		w.temporal.deliver = func(ctx context.Context, p outbox.ProvisionPayload) error {
+			if p.Operation == fast {
+				close(delivered)
+				return nil
+			}
+			select {
+			case <-delivered: // the last one has not waited for this one
+				return fault.ErrUnavailable
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		n, err := newServices(w).relay.Deliver(t.Context())
+		is.NoErr(err)
+		is.Equal(n, 11)
+		is.Equal(w.rows("outbox"), 10)
+		is.Equal(strings.Count(w.log.String(), "unavailable"), 10)
 	})
 
 	t.Run("Should let no message wait for a slow one beyond the lease", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			is := is.New(t)
-			q := newQueue()
+			var told toldOutbox
 			for range 10 {
-				q.add()
+				m, _ := asking(t, id.New[id.OrgKind](), time.Now())
+				told.next = append(told.next, m)
 			}
-			_, fast := q.add()
-			q.deliver = func(ctx context.Context, p outbox.ProvisionPayload) error {
+			last, fast := asking(t, id.New[id.OrgKind](), time.Now())
+			told.next = append(told.next, last)
+			slow := &temporal{spy: newSpy(t), deliver: func(ctx context.Context, p outbox.ProvisionPayload) error {
 				if p.Operation == fast {
 					return nil
 				}
 				<-ctx.Done() // a server that never answers
 				return ctx.Err()
-			}
+			}}
 			start := time.Now()
-			_, err := q.relay(nil).Deliver(t.Context())
+			_, err := relay.New(&told, slow, wall{}, slog.New(slog.DiscardHandler)).Deliver(t.Context())
 			is.NoErr(err)
-			is.Equal(q.left(), 10)
+			is.Equal(told.done, []id.Message{last.ID})
+			is.Equal(len(told.retried), 10)
 			is.True(time.Since(start) < 5*time.Second) // the lease: nobody else has claimed them meanwhile
 		})
 	})
 
+	t.Run("Should claim for no longer than the lease, and hide what it has claimed", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		w := newWorld(t)
+		s := newServices(w).relay
+		m, _ := w.ask(w.addOrg("a", org.Provisioning))
+		w.breaks("Retry", fault.ErrUnavailable) // so that the claim stays
+		w.temporal.deliver = refuse(fault.ErrUnavailable)
+		_, err := s.Deliver(t.Context())
+		is.NoErr(err)
+		is.Equal(w.message(m).Due.Sub(w.clock.Now()), 5*time.Second)
+		n, err := s.Deliver(t.Context())
+		is.NoErr(err)
+		is.Equal(n, 0)
+	})
+
 	t.Run("Should deliver again what could not be removed or put back", func(t *testing.T) {
 		t.Parallel()
-		synctest.Test(t, func(t *testing.T) {
-			is := is.New(t)
-			q := newQueue()
-			_, op := q.add()
-			var log bytes.Buffer
-			s := q.relay(&log)
-			q.done = fault.ErrUnavailable
-			_, err := s.Deliver(t.Context())
-			is.NoErr(err)
-			q.done, q.retry = nil, fault.ErrUnavailable
-			q.deliver = func(context.Context, outbox.ProvisionPayload) error { return errors.New("no") }
-			pass(5 * time.Second) // the lease
-			_, err = s.Deliver(t.Context())
-			is.NoErr(err)
-			q.deliver = func(context.Context, outbox.ProvisionPayload) error { return nil }
-			pass(5 * time.Second)
-			_, err = s.Deliver(t.Context())
-			is.NoErr(err)
-			is.Equal(q.started[op], 3)
-			is.Equal(q.left(), 0)
-			is.True(strings.Contains(log.String(), "not removed"))
-			is.True(strings.Contains(log.String(), "not put back"))
-		})
+		is := is.New(t)
+		w := newWorld(t)
+		s := newServices(w).relay
+		_, op := w.ask(w.addOrg("a", org.Provisioning))
+		w.breaks("Done", fault.ErrUnavailable)
+		_, err := s.Deliver(t.Context())
+		is.NoErr(err)
+		w.mends("Done")
+		w.breaks("Retry", fault.ErrUnavailable)
+		w.temporal.deliver = refuse(errors.New("no"))
+		w.clock.advance(5 * time.Second) // the lease
+		_, err = s.Deliver(t.Context())
+		is.NoErr(err)
+		w.temporal.deliver = nil
+		w.clock.advance(5 * time.Second)
+		_, err = s.Deliver(t.Context())
+		is.NoErr(err)
+		is.Equal(w.temporal.started[op], 3)
+		is.Equal(w.rows("outbox"), 0)
+		is.True(strings.Contains(w.log.String(), "not removed"))
+		is.True(strings.Contains(w.log.String(), "not put back"))
 	})
 
 	t.Run("Should run until it is told to stop, through every failure, and never spin", func(t *testing.T) {
 		t.Parallel()
-		for name, breakIt := range map[string]func(*queue){
-			"nothing":            func(*queue) {},
-			"a claim that fails": func(q *queue) { q.claim = fault.ErrUnavailable },
-			"a wait that fails":  func(q *queue) { q.wait = fault.ErrUnavailable },
-			"both":               func(q *queue) { q.claim, q.wait = fault.ErrUnavailable, fault.ErrUnavailable },
+		for name, told := range map[string]*toldOutbox{
+			"nothing":            {},
+			"a claim that fails": {claim: fault.ErrUnavailable},
+			"a wait that fails":  {wait: fault.ErrUnavailable},
+			"both":               {claim: fault.ErrUnavailable, wait: fault.ErrUnavailable},
 		} {
 			t.Run("Should survive "+name, func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
 					is := is.New(t)
-					q := newQueue()
-					breakIt(q)
 					ctx, cancel := context.WithCancel(t.Context())
 					ended := make(chan struct{})
-					go func() { q.relay(nil).Run(ctx); close(ended) }()
+					s := relay.New(told, &temporal{spy: newSpy(t)}, wall{}, slog.New(slog.DiscardHandler))
+					go func() { s.Run(ctx); close(ended) }()
 					pass(time.Minute)
 					synctest.Wait()
-					q.mu.Lock()
-					claims := q.claims
-					q.claim = nil
-					q.mu.Unlock()
+					m, _ := asking(t, id.New[id.OrgKind](), time.Now())
+					told.mu.Lock()
+					claims := told.claims
+					told.claim, told.next = nil, []outbox.Message{m}
+					told.mu.Unlock()
 					is.True(claims >= 50 && claims <= 62)
 
-					q.add()
 					pass(3 * time.Second)
-					is.Equal(q.left(), 0) // it has recovered
+					synctest.Wait()
+					is.Equal(told.done, []id.Message{m.ID}) // it has recovered
 					cancel()
 					<-ended
 				})
@@ -299,25 +265,57 @@ func TestRelay(t *testing.T) {
 		}
 	})
 
+	t.Run("Should deliver what is left while it waits", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		w := newWorld(t)
+		o := w.addOrg("a", org.Provisioning)
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		waits := w.watch("Wait")
+		go func() { newServices(w).relay.Run(ctx); close(ended) }()
+		<-waits
+		delivered := w.watch("ProvisionOrganization")
+		_, op := w.ask(o)
+		<-delivered
+		<-w.watch("Wait") // it goes on when the delivery is settled
+		is.Equal(w.rows("outbox"), 0)
+		cancel()
+		<-ended
+		is.Equal(w.temporal.started, map[id.Operation]int{op: 1})
+	})
+
 	t.Run("Should not wait while there may be more", func(t *testing.T) {
 		t.Parallel()
-		synctest.Test(t, func(t *testing.T) {
-			is := is.New(t)
-			q := newQueue()
-			for range 500 {
-				q.add()
-			}
-			ctx, cancel := context.WithCancel(t.Context())
-			defer cancel()
-			go q.relay(nil).Run(ctx)
-			pass(time.Millisecond)
-			synctest.Wait()
-			is.Equal(q.left(), 0)
-			for op, n := range q.started {
-				if n != 1 {
-					t.Error(fmt.Sprint(op, " was delivered ", n, " times"))
+		is := is.New(t)
+		const many = 500
+		w := newWorld(t)
+		o := w.addOrg("a", org.Provisioning)
+		w.write(o, func(ctx context.Context, tx ports.Tx) error {
+			for range many {
+				m, _ := asking(t, o, w.clock.Now())
+				if err := tx.Outbox.Append(ctx, m); err != nil {
+					return err
 				}
 			}
+			return nil
 		})
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		waits := w.watch("Wait")
+		go func() { newServices(w).relay.Run(ctx); close(ended) }()
+		<-waits
+		is.Equal(w.rows("outbox"), 0) // before it waited at all
+		cancel()
+		<-ended
+		calls := w.called()
+		claims := slices.DeleteFunc(calls[:slices.Index(calls, "Wait")], func(c string) bool { return c != "Claim" })
+		is.Equal(len(claims), many/16+1)
+		is.Equal(len(w.temporal.started), many)
+		for op, n := range w.temporal.started {
+			if n != 1 {
+				t.Errorf("%s was delivered %d times", op, n)
+			}
+		}
 	})
 }

@@ -27,16 +27,19 @@ func TestWorkflowsStart(t *testing.T) {
 		is := is.New(t)
 		w := newWorld(t)
 		o := w.addOrg("own", org.Active)
-		row := w.orgs[o]
 		by := holder(o, authz.Member)
 		got, err := newServices(w).workflows.Start(t.Context(), by, o, start)
 		is.NoErr(err)
 		is.Equal(got.ID, "order-42")
-		is.Equal(w.calls, []string{"Reads.Org", "WriteTx", "Audit.Append", "Audit.Append", "Start " + row.Namespace()})
-		is.Equal(len(w.trail), 1)
-		is.Equal(w.trail[0].Action, audit.WorkflowStartRequested)
-		is.Equal(w.trail[0].ResourceID, "order-42")
-		is.Equal(w.trail[0].Actor, by)
+		is.Equal(w.called(), []string{"Reads.Org", "WriteTx", "Audit.Append", "Audit.Append", "Start " + w.namespaceOf(o)})
+		is.Equal(w.temporal.starts, []workflow.Start{start})
+		is.Equal(w.temporal.starters, []authz.Actor{by})
+		trail := w.trail()
+		is.Equal(len(trail), 1)
+		is.Equal(trail[0].Action, audit.WorkflowStartRequested.String())
+		is.Equal(trail[0].Org, o)
+		is.Equal(trail[0].ResourceID, "order-42")
+		is.Equal(trail[0].Actor, whoIs(by))
 	})
 
 	t.Run("Should start nothing that nobody can account for", func(t *testing.T) {
@@ -44,11 +47,13 @@ func TestWorkflowsStart(t *testing.T) {
 		is := is.New(t)
 		for _, port := range []string{"Reads.Org", "WriteTx", "Audit.Append", "Commit"} {
 			w := newWorld(t)
-			w.fail[port] = fault.ErrUnavailable
+			w.breaks(port, fault.ErrUnavailable)
 			o := w.addOrg("own", org.Active)
+			before := w.contents()
 			_, err := newServices(w).workflows.Start(t.Context(), holder(o, authz.Member), o, start)
 			is.True(errors.Is(err, fault.ErrUnavailable))
-			is.True(!slices.ContainsFunc(w.calls, func(c string) bool { return strings.HasPrefix(c, "Start ") }))
+			is.Equal(w.contents(), before)
+			is.True(!slices.ContainsFunc(w.called(), func(c string) bool { return strings.HasPrefix(c, "Start ") }))
 		}
 	})
 
@@ -63,7 +68,8 @@ func TestWorkflowsStart(t *testing.T) {
 		b, err := s.workflows.Start(t.Context(), holder(o, authz.Member), o, workflow.Start{Type: "t", TaskQueue: "q"})
 		is.NoErr(err)
 		is.True(strings.HasPrefix(a.ID, "wf-") && a.ID != b.ID)
-		is.Equal(w.trail[0].ResourceID, a.ID)
+		is.Equal(w.temporal.starts[0].ID, a.ID)
+		is.Equal(w.trail()[0].ResourceID, a.ID)
 	})
 
 	t.Run("Should refuse a broken rule before anything is asked", func(t *testing.T) {
@@ -73,7 +79,7 @@ func TestWorkflowsStart(t *testing.T) {
 		o := w.addOrg("own", org.Active)
 		_, err := newServices(w).workflows.Start(t.Context(), holder(o, authz.Member), o, workflow.Start{ID: "temporal-sys-x", Type: "t", TaskQueue: "q"})
 		is.True(errors.Is(err, fault.ErrInvalid))
-		is.Equal(len(w.calls), 0)
+		is.Equal(len(w.called()), 0)
 	})
 
 	t.Run("Should pass on what the dispatcher says", func(t *testing.T) {
@@ -81,8 +87,7 @@ func TestWorkflowsStart(t *testing.T) {
 		is := is.New(t)
 		w := newWorld(t)
 		o := w.addOrg("own", org.Active)
-		row := w.orgs[o]
-		w.fail["Start "+row.Namespace()] = workflow.ErrAlreadyStarted
+		w.breaks("Start "+w.namespaceOf(o), workflow.ErrAlreadyStarted)
 		_, err := newServices(w).workflows.Start(t.Context(), holder(o, authz.Member), o, start)
 		is.True(errors.Is(err, workflow.ErrAlreadyStarted))
 	})
@@ -111,21 +116,22 @@ func TestWorkflows(t *testing.T) {
 			is := is.New(t)
 			w := newWorld(t)
 			o := w.addOrg("own", org.Active)
-			row := w.orgs[o]
 			for _, by := range []authz.Actor{holder(o, authz.Member), operator()} {
 				is.NoErr(call(newServices(w).workflows, t, by, o, "wf"))
-				is.Equal(w.calls[len(w.calls)-1], name+" "+row.Namespace())
+				calls := w.called()
+				is.Equal(calls[len(calls)-1], name+" "+w.namespaceOf(o))
 			}
 		})
 
 		t.Run("Should reach no namespace of an organization that is not active: "+name, func(t *testing.T) {
 			t.Parallel()
 			is := is.New(t)
+			w := newWorld(t)
 			for _, state := range []org.State{org.Provisioning, org.Failed, org.Suspended, org.Deleting, org.Deleted} {
-				w := newWorld(t)
-				o := w.addOrg("own", state)
+				o := w.addOrg("own-"+state.String(), state)
+				w.forget()
 				is.True(errors.Is(call(newServices(w).workflows, t, operator(), o, "wf"), org.ErrNotActive))
-				is.Equal(w.calls, []string{"Reads.Org"})
+				is.Equal(w.called(), []string{"Reads.Org"})
 			}
 		})
 
@@ -133,9 +139,9 @@ func TestWorkflows(t *testing.T) {
 			t.Parallel()
 			is := is.New(t)
 			w := newWorld(t)
-			w.orgs[id.SystemOrg] = org.NewSystem(w.now)
+			w.addSystem()
 			is.True(errors.Is(call(newServices(w).workflows, t, operator(), id.SystemOrg, "wf"), org.ErrReserved))
-			is.Equal(len(w.calls), 0)
+			is.Equal(len(w.called()), 0)
 		})
 
 		t.Run("Should find nothing under an id that cannot exist, without asking: "+name, func(t *testing.T) {
@@ -150,7 +156,7 @@ func TestWorkflows(t *testing.T) {
 			for _, wf := range []string{"temporal-sys-scheduler", "a\x00b", strings.Repeat("x", 256)} {
 				is.True(errors.Is(call(newServices(w).workflows, t, operator(), o, wf), want))
 			}
-			is.Equal(len(w.calls), 0)
+			is.Equal(len(w.called()), 0)
 		})
 	}
 }

@@ -1,0 +1,200 @@
+package usecase_test
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/bulkheadhq/bulkhead/core/authz"
+	"github.com/bulkheadhq/bulkhead/core/id"
+	"github.com/bulkheadhq/bulkhead/core/operation"
+	"github.com/bulkheadhq/bulkhead/core/org"
+	"github.com/bulkheadhq/bulkhead/core/outbox"
+	"github.com/bulkheadhq/bulkhead/core/signing"
+	"github.com/bulkheadhq/bulkhead/core/workflow"
+	"github.com/bulkheadhq/bulkhead/ports"
+)
+
+// temporal is all ports of Temporal. It decides nothing: it notes the call, and
+// returns what it was given or told.
+type temporal struct {
+	*spy
+	starts     []workflow.Start
+	starters   []authz.Actor
+	blueprints []ports.Blueprint
+	started    map[id.Operation]int // deliveries
+	deliver    func(context.Context, outbox.ProvisionPayload) error
+}
+
+func (d *temporal) Start(_ context.Context, namespace string, by authz.Actor, s workflow.Start) (workflow.Execution, error) {
+	d.starts, d.starters = append(d.starts, s), append(d.starters, by)
+	return workflow.Execution{ID: s.ID}, d.remote("Start " + namespace)
+}
+
+func (d *temporal) Describe(_ context.Context, namespace, workflowID, runID string) (workflow.Execution, error) {
+	return workflow.Execution{ID: workflowID, RunID: runID}, d.remote("Describe " + namespace)
+}
+
+func (d *temporal) Result(_ context.Context, namespace, workflowID, runID string, _ time.Duration) (workflow.Result, error) {
+	return workflow.Result{ID: workflowID, RunID: runID}, d.remote("Result " + namespace)
+}
+
+func (d *temporal) Ensure(_ context.Context, b ports.Blueprint) error {
+	d.blueprints = append(d.blueprints, b)
+	return d.remote("Ensure " + b.Namespace)
+}
+
+func (d *temporal) EnsureSearchAttributes(_ context.Context, namespace string) error {
+	return d.remote("EnsureSearchAttributes " + namespace)
+}
+
+func (d *temporal) Probe(_ context.Context, namespace string) error {
+	return d.remote("Probe " + namespace)
+}
+
+func (d *temporal) ProvisionOrganization(ctx context.Context, p outbox.ProvisionPayload) error {
+	err := d.remote("ProvisionOrganization")
+	d.mu.Lock()
+	if d.started == nil {
+		d.started = map[id.Operation]int{}
+	}
+	d.started[p.Operation]++
+	deliver := d.deliver
+	d.mu.Unlock()
+	if err == nil && deliver != nil {
+		err = deliver(ctx, p)
+	}
+	return err
+}
+
+// What follows is for the few tests in a bubble of synctest, where minutes cost
+// nothing and no database can be reached. Each is one answer, not a store: any
+// other method of its port is missing.
+
+// pass lets time go by in a bubble.
+func pass(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // the time is the bubble's
+
+// wall is the clock of a bubble.
+type wall struct{}
+
+func (wall) Now() time.Time { return time.Now() }
+
+// answer is what a stub returns, until it is told otherwise.
+type answer[T any] struct {
+	mu    sync.Mutex
+	value T
+	asked int
+}
+
+func (a *answer[T]) get() T {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.asked++
+	return a.value
+}
+
+func (a *answer[T]) set(v T) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.value = v
+}
+
+// activeOrgs answers which organizations are active.
+type activeOrgs struct {
+	ports.Platform
+	answer[[]org.Org]
+}
+
+func (a *activeOrgs) ActiveOrgs(context.Context) ([]org.Org, error) { return a.get(), nil }
+
+// oneOperation answers how an operation stands.
+type oneOperation struct {
+	ports.Reads
+	answer[operation.Operation]
+}
+
+func (o *oneOperation) Operation(context.Context, id.Operation) (operation.Operation, error) {
+	return o.get(), nil
+}
+
+// onlyReads is a store of those reads, whatever the organization.
+type onlyReads struct {
+	ports.Store
+	reads ports.Reads
+}
+
+func (s onlyReads) Reads(id.Org) ports.Reads { return s.reads }
+
+// knownKeys answers which signing keys there are, or hangs.
+type knownKeys struct {
+	ports.SigningKeys
+	keys  []signing.Key
+	hangs bool
+}
+
+func (k *knownKeys) List(ctx context.Context) ([]signing.Key, error) {
+	if k.hangs {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	return k.keys, nil
+}
+
+// maxClaims stops a relay that spins: as long as it did, no time would go by in
+// its bubble, and nobody would find it out.
+const maxClaims = 1000
+
+// toldOutbox hands out each message it was told once, and notes what came of it.
+type toldOutbox struct {
+	mu      sync.Mutex
+	next    []outbox.Message
+	claims  int
+	claim   error // of every claim
+	wait    error // of every wait
+	done    []id.Message
+	retried []id.Message
+}
+
+func (o *toldOutbox) Claim(ctx context.Context, _ time.Time, _ int, _ time.Duration) ([]outbox.Message, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.claims++
+	if o.claims > maxClaims {
+		o.mu.Unlock()
+		<-ctx.Done()
+		o.mu.Lock()
+		return nil, ctx.Err()
+	}
+	if o.claim != nil {
+		return nil, o.claim
+	}
+	next := o.next
+	o.next = nil
+	return next, nil
+}
+
+func (o *toldOutbox) Done(_ context.Context, m id.Message) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.done = append(o.done, m)
+	return nil
+}
+
+func (o *toldOutbox) Retry(_ context.Context, m id.Message, _ time.Time, _ string) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.retried = append(o.retried, m)
+	return nil
+}
+
+func (o *toldOutbox) Wait(ctx context.Context, limit time.Duration) error {
+	if o.wait != nil {
+		return o.wait
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(limit): //nolint:forbidigo // the time is the bubble's
+		return nil
+	}
+}
