@@ -55,6 +55,7 @@ func broken(schema *openapi3.Schema, value any, at, words string) []fault.Field 
 type findings struct {
 	at, words string
 	fields    []fault.Field
+	seen      map[string]bool // objects whose unknown names are all here
 }
 
 func (f *findings) collect(err error) {
@@ -72,6 +73,9 @@ func (f *findings) collect(err error) {
 }
 
 func (f *findings) put(pointer, rule, detail string) {
+	if len(f.fields) >= maxProblemFields {
+		return // nobody is told more; and what a client can make long must not make us slow
+	}
 	// The library reports all unknown names once for each of them, and a number
 	// that does not fit its type as beyond its bounds, too.
 	if !slices.ContainsFunc(f.fields, func(o fault.Field) bool { return o.Pointer == pointer && o.Rule == rule }) {
@@ -126,8 +130,15 @@ func (f *findings) translate(c *openapi3.SchemaError) {
 }
 
 // unknown names the names that the schema does not know; the library says only
-// that there are some.
+// that there are some, as often as there are.
 func (f *findings) unknown(pointer string, c *openapi3.SchemaError) {
+	if f.seen[pointer] {
+		return
+	}
+	if f.seen == nil {
+		f.seen = map[string]bool{}
+	}
+	f.seen[pointer] = true
 	given, _ := c.Value.(map[string]any)
 	names := make([]string, 0, len(given))
 	for name := range given {

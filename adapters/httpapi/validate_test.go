@@ -177,6 +177,26 @@ func TestValidate(t *testing.T) {
 		is.True(!strings.Contains(w.Body.String(), "hunter2"))
 	})
 
+	t.Run("Should judge the longest bodies in linear time", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		b, h := checker(t)
+		// Were the work quadratic, these would take hours: the test's own time limit tells.
+		var names strings.Builder
+		for i := range 80_000 {
+			fmt.Fprintf(&names, `"k%d":0,`, i)
+		}
+		for url, body := range map[string]string{
+			orgsURL:                    "{" + names.String() + `"last":0}`,
+			orgsURL + "/acme/api-keys": `{"name":"n","scopes":[` + strings.Repeat("1,", 400_000) + `1]}`,
+		} {
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, request("POST", url, "", body))
+			is.Equal(w.Code, http.StatusBadRequest)
+			is.True(len(*b.problem(w).Fields) <= maxProblemFields)
+		}
+	})
+
 	t.Run("Should name what a parameter is to those who got it wrong", func(t *testing.T) {
 		t.Parallel()
 		is := is.New(t)

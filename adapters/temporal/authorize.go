@@ -2,6 +2,7 @@ package temporal
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"go.temporal.io/api/workflowservice/v1"
@@ -76,6 +77,20 @@ func authorizeAdmin(tokens *tokenCache) grpc.UnaryClientInterceptor {
 	}
 }
 
+// resourceHeader is where the SDK repeats a workflow's id, for routing.
+const resourceHeader = "temporal-resource-id"
+
+// withToken adds the token. It takes the routing header away where gRPC could
+// not carry it: an id may hold any letters, a header only those of ASCII.
 func withToken(ctx context.Context, token string) context.Context {
+	sent, _ := metadata.FromOutgoingContext(ctx) // a copy
+	if slices.ContainsFunc(sent.Get(resourceHeader), isUnprintable) {
+		sent.Delete(resourceHeader)
+		ctx = metadata.NewOutgoingContext(ctx, sent)
+	}
 	return metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+token)
+}
+
+func isUnprintable(s string) bool {
+	return strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' })
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"unicode/utf8"
 
 	commonpb "go.temporal.io/api/common/v1"
 	"go.temporal.io/sdk/converter"
@@ -74,7 +75,7 @@ func decodePayload(p *commonpb.Payload) (json.RawMessage, error) {
 	case converter.MetadataEncodingNil:
 		return nil, nil
 	case converter.MetadataEncodingJSON, converter.MetadataEncodingProtoJSON:
-		if data := bytes.TrimSpace(p.GetData()); json.Valid(data) {
+		if data := bytes.TrimSpace(p.GetData()); isSound(data) {
 			if string(data) == "null" {
 				return nil, nil
 			}
@@ -82,4 +83,31 @@ func decodePayload(p *commonpb.Payload) (json.RawMessage, error) {
 		}
 	}
 	return json.Marshal(opaque{Encoding: encoding, Data: p.GetData()})
+}
+
+// maxDepth is how deep JSON of a tenant may be nested to be passed on as it is.
+// Readers have limits, encoding/json's own being 10,000.
+const maxDepth = 1000
+
+// isSound tells whether data is JSON that every reader takes: UTF-8, which
+// json.Valid does not ask for, and of a sane depth. It is checked before it is
+// parsed, as a tenant's own workers write it.
+func isSound(data []byte) bool {
+	depth, inString := 0, false
+	for i := 0; i < len(data); i++ {
+		switch c := data[i]; {
+		case inString && c == '\\':
+			i++
+		case c == '"':
+			inString = !inString
+		case inString:
+		case c == '{' || c == '[':
+			if depth++; depth > maxDepth {
+				return false
+			}
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
+	return utf8.Valid(data) && json.Valid(data)
 }

@@ -7,6 +7,7 @@ package authz
 
 import (
 	"net/netip"
+	"time"
 
 	"github.com/bulkheadhq/bulkhead/core/fault"
 	"github.com/bulkheadhq/bulkhead/core/id"
@@ -45,6 +46,7 @@ type Actor struct {
 	system      string
 	role        Role
 	permissions Set
+	expiresAt   time.Time
 	origin      Origin
 }
 
@@ -56,12 +58,14 @@ type KeyHolder struct {
 	Key     id.APIKey
 	Role    Role // the owner's role now
 	Scopes  Set  // zero: all that the role allows
+
+	ExpiresAt time.Time // of the key; zero: never
 }
 
 // NewKeyActor returns the actor behind an API key: its power is the key's
 // scopes within its owner's role.
 func NewKeyActor(h KeyHolder) Actor {
-	a := Actor{kind: UserActor, org: h.Org, orgSlug: h.OrgSlug, user: h.User, key: h.Key, role: h.Role}
+	a := Actor{kind: UserActor, org: h.Org, orgSlug: h.OrgSlug, user: h.User, key: h.Key, role: h.Role, expiresAt: h.ExpiresAt}
 	if h.User.IsZero() {
 		a.kind = OrganizationActor
 	}
@@ -119,6 +123,10 @@ func (a Actor) Role() Role { return a.role }
 
 // Permissions returns what the actor may do.
 func (a Actor) Permissions() Set { return a.permissions }
+
+// ExpiresAt returns when the key ends, which bounds the life of what it makes;
+// zero is never.
+func (a Actor) ExpiresAt() time.Time { return a.expiresAt }
 
 // Origin returns where the request came from.
 func (a Actor) Origin() Origin { return a.origin }

@@ -152,6 +152,14 @@ func TenantClaims(subject, namespace string, a Access, now time.Time) Claims {
 	return Claims{Subject: subject, Permission: namespace + ":" + a.s, IssuedAt: now, ExpiresAt: now.Add(TokenLife)}
 }
 
+// Until returns the claims with an end no later than t; the zero t bounds nothing.
+func (c Claims) Until(t time.Time) Claims {
+	if !t.IsZero() && t.Before(c.ExpiresAt) {
+		c.ExpiresAt = t
+	}
+	return c
+}
+
 // ControlPlaneClaims are the claims with which Bulkhead itself administers
 // namespaces. Such a token never leaves the process that signed it, but for
 // Temporal's frontend.

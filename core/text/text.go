@@ -10,7 +10,7 @@ import (
 )
 
 // Check checks a text that people read: not empty, at most limit
-// characters, no control characters, no white space at its ends. It fails with
+// characters, none that misleads, no white space at its ends. It fails with
 // fault.ErrInvalid, naming pointer.
 func Check(pointer, s string, limit int) error {
 	switch {
@@ -22,8 +22,20 @@ func Check(pointer, s string, limit int) error {
 		return fault.InvalidField(pointer, "max_length", "is too long")
 	case strings.TrimSpace(s) != s:
 		return fault.InvalidField(pointer, "trim", "must not start or end with white space")
-	case strings.ContainsFunc(s, func(r rune) bool { return unicode.IsControl(r) || r == utf8.RuneError }):
-		return fault.InvalidField(pointer, "characters", "must not hold control characters")
+	case strings.ContainsFunc(s, misleads):
+		return fault.InvalidField(pointer, "characters", "must not hold control characters or invisible ones")
 	}
 	return nil
+}
+
+// misleads tells whether a character makes a text look like another one, or
+// like nothing: controls, line breaks of all kinds, what turns the direction of
+// writing around, tags and spaces without width. The joiners stay, as scripts
+// and emoji need them.
+func misleads(r rune) bool {
+	switch {
+	case r == utf8.RuneError, r == '\u200b', r == '\ufeff', r >= 0xe0000 && r <= 0xe007f:
+		return true
+	}
+	return unicode.IsControl(r) || unicode.In(r, unicode.Zl, unicode.Zp, unicode.Bidi_Control)
 }

@@ -199,6 +199,33 @@ func TestAPIKeysCreate(t *testing.T) {
 	})
 }
 
+func TestAPIKeysExpiry(t *testing.T) {
+	t.Parallel()
+
+	t.Run("Should make no key that outlives the one it is made with", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		w := newWorld(t)
+		o := w.addOrg("own", org.Active)
+		end := w.clock.Now().Add(time.Hour)
+		by := authz.NewKeyActor(authz.KeyHolder{Org: o, Key: id.New[id.APIKeyKind](), Role: authz.Admin, ExpiresAt: end})
+		create := func(until time.Time) error {
+			_, _, err := newServices(w).apikeys.Create(t.Context(), by, o, apikeys.CreateInput{
+				Name: "n", Scopes: []string{"users:read"}, ExpiresAt: until,
+			})
+			return err
+		}
+		before := w.contents()
+		for _, until := range []time.Time{{}, end.Add(time.Microsecond)} {
+			err := create(until)
+			is.True(fault.IsKind(err, fault.Invalid))
+			is.Equal(fault.From(err).Fields[0].Pointer, "/expires_at")
+		}
+		is.Equal(w.contents(), before)
+		is.NoErr(create(end))
+	})
+}
+
 func TestAPIKeysRevoke(t *testing.T) {
 	t.Parallel()
 
@@ -228,6 +255,21 @@ func TestAPIKeysRevoke(t *testing.T) {
 		is.Equal(trail[1].Actor, whoIs(by))
 		is.Equal(trail[1].ResourceID, key.Snapshot().ID.String())
 		is.Equal(trail[1].Changes["state"], audit.Change{Before: "active", After: "revoked"})
+	})
+
+	t.Run("Should leave the platform's keys to the platform", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		w := newWorld(t)
+		w.addSystem()
+		k := id.New[id.APIKeyKind]()
+		w.addKey(apikey.Snapshot{ID: k, OrgID: id.SystemOrg, Name: "fleet", State: apikey.Active, Version: 1})
+		before := w.contents()
+		_, err := newServices(w).apikeys.Revoke(t.Context(), holder(id.SystemOrg, authz.Admin), id.SystemOrg, k)
+		is.True(errors.Is(err, authz.ErrPowerExceeded))
+		is.Equal(w.contents(), before) // nobody is locked out
+		_, err = newServices(w).apikeys.Revoke(t.Context(), holder(id.SystemOrg, authz.Operator, authz.APIKeysRevoke), id.SystemOrg, k)
+		is.NoErr(err)
 	})
 
 	t.Run("Should not revoke without a trail", func(t *testing.T) {

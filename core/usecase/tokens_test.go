@@ -3,6 +3,7 @@ package usecase_test
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/matryer/is"
 
@@ -35,6 +36,23 @@ func TestExchange(t *testing.T) {
 			want := signing.TenantClaims(by.Key().String(), namespace, access, w.clock.Now())
 			is.Equal(w.said(got.JWT), saying(w.keys.made()[0], want))
 			is.Equal(w.crypto.signed[len(w.crypto.signed)-1], want)
+		}
+	})
+
+	t.Run("Should not let a token outlive its key", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		w := newWorld(t)
+		s := newServices(w).tokens
+		is.NoErr(s.Rotate(t.Context(), false))
+		o := w.addOrg("own", org.Active)
+		for ends, want := range map[time.Duration]time.Duration{time.Second: time.Second, time.Hour: signing.TokenLife} {
+			got, err := s.Exchange(t.Context(), authz.NewKeyActor(authz.KeyHolder{
+				Org: o, Key: id.New[id.APIKeyKind](), Role: authz.Admin, ExpiresAt: w.clock.Now().Add(ends),
+			}), o, signing.Write)
+			is.NoErr(err)
+			is.Equal(got.ExpiresAt, w.clock.Now().Add(want))
+			is.Equal(w.said(got.JWT).ExpiresAt, got.ExpiresAt.Unix())
 		}
 	})
 

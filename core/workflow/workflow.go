@@ -43,6 +43,9 @@ func (s Start) Validate() error {
 	if err := checkName("/workflow_id", s.ID); err != nil {
 		return err
 	}
+	if s.ID == "." || s.ID == ".." {
+		return fault.InvalidField("/workflow_id", "reserved", "would be taken for a step in a path")
+	}
 	if err := checkName("/type", s.Type); err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"os"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -85,6 +86,18 @@ func TestMainJob(t *testing.T) {
 		is := is.New(t)
 		tenant := s.NewTenant(t, "latecomer")
 		is.Equal(greet(t, tenant.Key, "hello", "Grace"), "Hello, Grace!")
+	})
+
+	t.Run("Should take a workflow's id in any letters", func(t *testing.T) {
+		is := is.New(t)
+		tenant := s.NewTenant(t, "polyglot")
+		for i, id := range []string{"é", "заказ/7", "注文 42", "🚀"} {
+			is.Equal(greet(t, tenant.Key, id, strconv.Itoa(i)), "Hello, "+strconv.Itoa(i)+"!")
+		}
+		for _, id := range []string{".", ".."} { // which would be taken for steps in a path
+			_, err := tenant.Client.StartWorkflow(t.Context(), "polyglot", sdk.WorkflowStart{WorkflowID: id, Type: "Greet", TaskQueue: "default"})
+			is.True(err != nil)
+		}
 	})
 
 	t.Run("Should end a revoked key at once", func(t *testing.T) {

@@ -51,6 +51,9 @@ func (s *Service) Create(ctx context.Context, by authz.Actor, org id.Org, in Cre
 	if err != nil {
 		return apikey.Key{}, apikey.Secret{}, err
 	}
+	if end := by.ExpiresAt(); !end.IsZero() && (in.ExpiresAt.IsZero() || in.ExpiresAt.After(end)) {
+		return apikey.Key{}, apikey.Secret{}, fault.InvalidField("/expires_at", "range", "must not be later than the end of the key that makes it")
+	}
 	secret, err := apikey.NewSecret(s.random)
 	if err != nil {
 		return apikey.Key{}, apikey.Secret{}, err
@@ -110,10 +113,15 @@ func ownerRole(ctx context.Context, tx ports.Tx, org id.Org, owner id.User) (aut
 	return u.Role(), nil
 }
 
-// Revoke ends a key for good. Revoking it again is success.
+// Revoke ends a key for good. Revoking it again is success. In the system
+// organization it is for actors of the platform alone: whoever could revoke the
+// operators' keys could lock them out. It fails with authz.ErrPowerExceeded.
 func (s *Service) Revoke(ctx context.Context, by authz.Actor, org id.Org, k id.APIKey) (apikey.Key, error) {
 	if err := by.Require(authz.APIKeysRevoke, org); err != nil {
 		return apikey.Key{}, err
+	}
+	if org == id.SystemOrg && !by.IsPlatform() {
+		return apikey.Key{}, authz.ErrPowerExceeded
 	}
 	now := s.clock.Now()
 	var revoked apikey.Key

@@ -45,7 +45,7 @@ func (s *Service) Authenticate(ctx context.Context, presented string) (authz.Act
 	}
 	return authz.NewKeyActor(authz.KeyHolder{
 		Org: c.Org, OrgSlug: c.OrgSlug, User: c.User, Key: c.Key,
-		Role: apikey.OwnerRole(c.Org, c.User, c.UserRole), Scopes: c.Scopes,
+		Role: apikey.OwnerRole(c.Org, c.User, c.UserRole), Scopes: c.Scopes, ExpiresAt: c.ExpiresAt,
 	}), nil
 }
 

@@ -54,7 +54,7 @@ type Token struct {
 }
 
 // Exchange signs a token for the organization's namespace. The organization must
-// be active. Nobody gets a token for the system's namespace. It fails with
+// be active. The token does not outlive the key it is exchanged for. Nobody gets a token for the system's namespace. It fails with
 // org.ErrNotActive, org.ErrReserved and signing.ErrNoActiveKey.
 func (s *Service) Exchange(ctx context.Context, by authz.Actor, o id.Org, access signing.Access) (Token, error) {
 	needed := authz.TokensRead
@@ -74,7 +74,7 @@ func (s *Service) Exchange(ctx context.Context, by authz.Actor, o id.Org, access
 	if err := row.RequireActive(); err != nil {
 		return Token{}, err
 	}
-	claims := signing.TenantClaims(by.Subject(), row.Namespace(), access, s.clock.Now())
+	claims := signing.TenantClaims(by.Subject(), row.Namespace(), access, s.clock.Now()).Until(by.ExpiresAt())
 	jwt, err := s.Token(ctx, claims)
 	if err != nil {
 		return Token{}, err
