@@ -89,6 +89,18 @@ func TestPostgres(t *testing.T) {
 	})
 }
 
+func TestRun(t *testing.T) {
+	t.Run("Should refuse to both start an example worker and leave it out", func(t *testing.T) {
+		is := is.New(t)
+		p := runProgram(t, nil, "run", "--data-dir", t.TempDir(), "--bulkhead", "/bin/sh",
+			"--example-worker", "/bin/sh", "--no-example-worker")
+		_, _ = io.Copy(io.Discard, p.stdout)
+		err := <-p.result
+		is.True(err != nil)
+		is.True(strings.Contains(err.Error(), "--no-example-worker"))
+	})
+}
+
 type stopFunc func()
 
 func (f stopFunc) Stop() error { f(); return nil }

@@ -29,6 +29,10 @@ func runCommand(started time.Time, start temporal.Starter) *cli.Command {
 			port("postgres-port", "port of Postgres", stack.UsualPorts.Postgres),
 			&cli.StringFlag{Name: "bulkhead", Usage: "the product's binary, otherwise the one beside this program or in PATH"},
 			&cli.StringFlag{Name: "example-worker", Usage: "the example worker's binary, found in the same way"},
+			&cli.BoolFlag{
+				Name:  "no-example-worker",
+				Usage: "do not start the example worker, which would take tasks of a worker of yours on the queue \"default\"",
+			},
 			&cli.StringFlag{
 				Name: "postgres-admin-url", EnvVars: []string{postgresAdminURLVariable},
 				Usage: "superuser `URL` of a Postgres server to use instead of starting one",
@@ -44,7 +48,7 @@ func runCommand(started time.Time, start temporal.Starter) *cli.Command {
 					HTTP: c.Int("http-port"), WorkerHTTP: c.Int("worker-http-port"),
 					Temporal: c.Int("temporal-port"), TemporalHTTP: c.Int("temporal-http-port"), Postgres: c.Int("postgres-port"),
 				},
-				Bulkhead: c.String("bulkhead"), ExampleWorker: c.String("example-worker"),
+				Bulkhead: c.String("bulkhead"), ExampleWorker: c.String("example-worker"), NoExample: c.Bool("no-example-worker"),
 				AdminURL: c.String("postgres-admin-url"), BinDir: c.String("postgres-bin"), Repository: c.String("postgres-repository"),
 				Started: started, StartTemporal: start, Out: c.App.Writer,
 			})

@@ -44,12 +44,13 @@ func locate(ctx context.Context, cfg Config) (Installation, error) {
 	if ctx.Err() != nil {
 		return Installation{}, context.Cause(ctx)
 	}
-	wanted := strconv.Itoa(oldestMajor) + " or newer"
+	wanted := oldestRelease().String() + " or later"
 	if major != 0 {
 		wanted = strconv.Itoa(major)
 	}
 	return Installation{}, fmt.Errorf("no usable Postgres (%s); searched:\n  %s\n  download: %w\n"+
 		"install one (Debian, Ubuntu: apt-get install postgresql), or name the folder of its programs with --postgres-bin,\n"+
+		"or a Maven repository that this machine can reach with --postgres-repository,\n"+
 		"or let `run` use an existing server with --postgres-admin-url",
 		wanted, strings.Join(search.searched, "\n  "), err)
 }

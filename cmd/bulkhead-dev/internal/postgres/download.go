@@ -34,7 +34,15 @@ func download(ctx context.Context, folder, repository string, note func(string))
 		return Installation{}, fmt.Errorf("create the download folder: %w", err)
 	}
 	scratch := filepath.Join(folder, "scratch")
+	if err := os.Mkdir(scratch, 0o755); err != nil {
+		return Installation{}, fmt.Errorf("create the scratch folder: %w", err)
+	}
 	defer func() { _ = os.RemoveAll(scratch) }()
+	restore, err := divertTemporaryFiles(scratch)
+	if err != nil {
+		return Installation{}, err
+	}
+	defer restore()
 
 	ports, err := netport.Free("localhost", 1)
 	if err != nil {
@@ -79,4 +87,21 @@ func download(ctx context.Context, folder, repository string, note func(string))
 	default:
 		return Installation{}, fmt.Errorf("the download is unusable: %s", refusal)
 	}
+}
+
+// divertTemporaryFiles makes folder the place of this process's temporary files until restore is called. The library
+// writes its log to the temporary folder, never removes it, and can be told no other place.
+func divertTemporaryFiles(folder string) (restore func(), err error) {
+	const name = "TMPDIR"
+	before, set := os.LookupEnv(name)
+	if err := os.Setenv(name, folder); err != nil {
+		return nil, fmt.Errorf("divert temporary files: %w", err)
+	}
+	return func() {
+		if set {
+			_ = os.Setenv(name, before)
+		} else {
+			_ = os.Unsetenv(name)
+		}
+	}, nil
 }

@@ -83,6 +83,23 @@ func TestDownload(t *testing.T) {
 		is.Equal(len(notes), 1) // told once that it takes a while
 	})
 
+	t.Run("Should leave nothing in the temporary folder, whether it succeeds or fails", func(t *testing.T) {
+		is := is.New(t)
+		temporary := t.TempDir()
+		good, none := repository(t, "18.3"), httptest.NewServer(http.NotFoundHandler())
+		defer none.Close()
+		folder := filepath.Join(t.TempDir(), "download")
+		t.Setenv("TMPDIR", temporary)
+		_, err := download(t.Context(), folder, none.URL, func(string) {})
+		is.True(err != nil)
+		_, err = download(t.Context(), folder, good.URL, func(string) {})
+		is.NoErr(err)
+		left, err := os.ReadDir(temporary)
+		is.NoErr(err)
+		is.Equal(len(left), 0)
+		is.Equal(os.Getenv("TMPDIR"), temporary) // as it was
+	})
+
 	t.Run("Should refuse a download that is too old", func(t *testing.T) {
 		is := is.New(t)
 		_, err := download(t.Context(), filepath.Join(t.TempDir(), "download"), repository(t, "17.5").URL, func(string) {})

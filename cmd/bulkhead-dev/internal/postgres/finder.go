@@ -39,6 +39,10 @@ type finder struct {
 // major version, because Postgres reads only its own.
 func (f *finder) find(ctx context.Context) (Installation, bool, error) {
 	if f.explicit != "" {
+		if program := missingProgram(f.explicit); program != "" {
+			return Installation{}, false, fmt.Errorf(
+				"--postgres-bin %s: has no %s: name the folder that holds initdb and postgres, or leave the option out", f.explicit, program)
+		}
 		found, refusal := f.inspect(ctx, f.explicit)
 		if refusal != "" {
 			return Installation{}, false, fmt.Errorf("--postgres-bin %s: %s", f.explicit, refusal)
@@ -101,10 +105,8 @@ func (f *finder) inspect(ctx context.Context, folder string) (Installation, stri
 	if err != nil {
 		return Installation{}, err.Error()
 	}
-	for _, program := range []string{"postgres", "initdb"} {
-		if !executable(filepath.Join(folder, program)) {
-			return Installation{}, "has no " + program
-		}
+	if program := missingProgram(folder); program != "" {
+		return Installation{}, "has no " + program
 	}
 	release, err := releaseOf(ctx, filepath.Join(folder, "postgres"))
 	if err != nil {
@@ -117,6 +119,16 @@ func (f *finder) inspect(ctx context.Context, folder string) (Installation, stri
 		return Installation{}, fmt.Sprintf("is %v, but the data directory was made by Postgres %d", release, f.major)
 	}
 	return Installation{BinDir: folder, Release: release}, ""
+}
+
+// missingProgram is the first of the programs needed that the folder lacks, "" when it has them all.
+func missingProgram(folder string) string {
+	for _, program := range []string{"postgres", "initdb"} {
+		if !executable(filepath.Join(folder, program)) {
+			return program
+		}
+	}
+	return ""
 }
 
 func newer(a, b Installation) bool {

@@ -102,7 +102,7 @@ func TestFinder(t *testing.T) {
 		is.True(strings.Contains(err.Error(), "CVE-2025-8713"))
 		_, _, err = (&finder{explicit: t.TempDir()}).find(t.Context())
 		is.True(err != nil)
-		is.True(strings.Contains(err.Error(), "has no postgres"))
+		is.True(strings.Contains(err.Error(), "has no postgres: name the folder that holds initdb and postgres, or leave the option out"))
 	})
 }
 
@@ -118,8 +118,8 @@ func TestLocate(t *testing.T) {
 		_, err := locate(t.Context(), Config{DataDir: t.TempDir(), Repository: empty.URL, Note: func(string) {}, folders: []string{folder}})
 		is.True(err != nil)
 		for _, part := range []string{
-			"PATH: " + old + ": 14.2 is too old", folder + ": nothing there",
-			"download: no version found matching", "apt-get install postgresql", "--postgres-admin-url",
+			"PATH: " + old + ": 14.2 is too old, Bulkhead needs 15.14 or later", folder + ": nothing there",
+			"no usable Postgres (15.14 or later)", "--postgres-repository", "download: no version found matching", "apt-get install postgresql", "--postgres-admin-url",
 		} {
 			is.True(strings.Contains(err.Error(), part)) // in the message
 		}

@@ -18,6 +18,9 @@ func (r Release) String() string { return fmt.Sprintf("%d.%d", r.Major, r.Minor)
 // oldestMajor is the first major version with everything the product's schema uses.
 const oldestMajor = 15
 
+// oldestRelease is the first one that can be used at all.
+func oldestRelease() Release { return Release{oldestMajor, fixedMinor[oldestMajor]} }
+
 // fixedMinor is, for each major version, the first minor release that closes CVE-2025-8713. Before it the planner's
 // statistics show values of rows which a row-security policy hides, and row security is one of the two walls between
 // organizations. Later major versions were born with the fix.
@@ -26,7 +29,7 @@ var fixedMinor = map[int]int{15: 14, 16: 10, 17: 6}
 // refusal says why the release cannot be used, "" when it can.
 func (r Release) refusal() string {
 	if r.Major < oldestMajor {
-		return fmt.Sprintf("%v is too old, Bulkhead needs %d or newer", r, oldestMajor)
+		return fmt.Sprintf("%v is too old, Bulkhead needs %v or later", r, oldestRelease())
 	}
 	if minor, listed := fixedMinor[r.Major]; listed && r.Minor < minor {
 		return fmt.Sprintf("%v shows rows hidden by row security through planner statistics (CVE-2025-8713), fixed in %d.%d",

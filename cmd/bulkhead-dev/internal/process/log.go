@@ -32,8 +32,15 @@ func OpenLog(path string) (*Log, error) {
 	return &Log{file: file}, nil
 }
 
-// Write appends to the log.
-func (l *Log) Write(b []byte) (int, error) { return l.writer().Write(b) }
+// Write appends to the log. What comes after Close is dropped without an error: a server that runs in this process may
+// have goroutines with something to say after its stop, and nobody needs a complaint about that on the screen.
+func (l *Log) Write(b []byte) (int, error) {
+	n, err := l.writer().Write(b)
+	if errors.Is(err, fs.ErrClosed) {
+		return len(b), nil
+	}
+	return n, err
+}
 
 // Close closes the file; children that still have it open keep writing to it.
 func (l *Log) Close() error {

@@ -88,6 +88,22 @@ func TestStop(t *testing.T) {
 	})
 }
 
+func TestLog(t *testing.T) {
+	t.Run("Should drop what is written after its end without an error", func(t *testing.T) {
+		is := is.New(t)
+		log := openLog(t)
+		_, err := log.Write([]byte("in time"))
+		is.NoErr(err)
+		is.NoErr(log.Close())
+		n, err := log.Write([]byte("late"))
+		is.NoErr(err)
+		is.Equal(n, len("late"))
+		content, err := os.ReadFile(log.Path())
+		is.NoErr(err)
+		is.Equal(string(content), "in time")
+	})
+}
+
 func TestOpenLog(t *testing.T) {
 	t.Run("Should keep the log of the run before", func(t *testing.T) {
 		is := is.New(t)

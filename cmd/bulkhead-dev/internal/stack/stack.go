@@ -35,6 +35,7 @@ type Config struct {
 	Wished        Ports  // ports the user insists on
 	Bulkhead      string // the product's binary; found when empty
 	ExampleWorker string // found when empty
+	NoExample     bool   // start no example worker: its task queue belongs to a worker of the user's
 	AdminURL      string // an existing Postgres to use instead of starting one
 	BinDir        string // where to look for Postgres
 	Repository    string // where to download Postgres from
@@ -140,11 +141,8 @@ func (s *stack) prepare() (err error) {
 	if s.bulkhead, err = findProgram(productName, s.cfg.Bulkhead); err != nil {
 		return err
 	}
-	if s.example, err = findProgram(exampleName, s.cfg.ExampleWorker); err != nil {
-		if s.cfg.ExampleWorker != "" {
-			return err
-		}
-		s.report.note("there is no " + exampleName + " to start: workflows will wait for a worker of yours")
+	if err := s.findExample(); err != nil {
+		return err
 	}
 	if err := os.MkdirAll(filepath.Join(s.cfg.DataDir, logsName), 0o700); err != nil {
 		return fmt.Errorf("create the log directory: %w", err)
@@ -158,6 +156,23 @@ func (s *stack) prepare() (err error) {
 	}
 	s.ports = ports
 	return err
+}
+
+// findExample settles which example worker to start, if any.
+func (s *stack) findExample() (err error) {
+	if s.cfg.NoExample {
+		if s.cfg.ExampleWorker != "" {
+			return fmt.Errorf("--example-worker and --no-example-worker exclude each other: leave one of them out")
+		}
+		return nil
+	}
+	if s.example, err = findProgram(exampleName, s.cfg.ExampleWorker); err != nil {
+		if s.cfg.ExampleWorker != "" {
+			return err
+		}
+		s.report.note("there is no " + exampleName + " to start: workflows will wait for a worker of yours")
+	}
+	return nil
 }
 
 func (s *stack) startPostgres(ctx context.Context) (string, error) {
@@ -235,12 +250,12 @@ func (s *stack) startServer(ctx context.Context) (string, error) {
 }
 
 func (s *stack) startTemporal(ctx context.Context) (string, error) {
-	log, err := process.OpenLog(s.logPath("temporal"))
-	if err != nil {
-		return "", err
-	}
 	dir := filepath.Join(s.cfg.DataDir, "temporal")
 	if err := datadir.Create(dir); err != nil {
+		return "", err
+	}
+	log, err := process.OpenLog(s.logPath("temporal"))
+	if err != nil {
 		return "", err
 	}
 	server, err := s.cfg.StartTemporal(ctx, temporal.Config{
@@ -277,6 +292,8 @@ func (s *stack) waitAPI(ctx context.Context) (string, error) {
 
 func (s *stack) startExample(context.Context) (string, error) {
 	switch {
+	case s.cfg.NoExample:
+		return "not started, as asked: workflows will wait for a worker of yours", nil
 	case s.example == "":
 		return "not started: there is none", nil
 	case s.secrets.WorkerKey == "":

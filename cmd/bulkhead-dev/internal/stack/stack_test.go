@@ -65,7 +65,10 @@ func begin(t *testing.T, p *product, cfg Config) *run {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	r := &run{screen: &screen{ready: make(chan struct{})}, stop: stop, result: make(chan error, 1)}
-	cfg.Bulkhead, cfg.ExampleWorker = p.binary, p.binary
+	cfg.Bulkhead = p.binary
+	if !cfg.NoExample {
+		cfg.ExampleWorker = p.binary
+	}
 	cfg.Started, cfg.Out = time.Now(), r.screen
 	cfg.StartTemporal = func(_ context.Context, c temporal.Config) (temporal.Server, error) {
 		r.temporal = c
@@ -179,7 +182,12 @@ func TestRun(t *testing.T) {
 
 		second := begin(t, p, Config{DataDir: dir, AdminURL: admin}).waitReady(t)
 		is.True(!strings.Contains(second.screen.String(), "bhk_operator"))
-		is.True(strings.Contains(second.screen.String(), "bootstrap --new-key"))
+		is.True(strings.Contains(second.screen.String(), "\nexport BULKHEAD_URL=http://127.0.0.1:"))
+		newKey := fmt.Sprintf("export BULKHEAD_API_KEY=$(. %s; %s bootstrap --new-key)\n", filepath.Join(dir, "env"), p.binary)
+		is.True(strings.Contains(second.screen.String(), "Use the key that you have. For a new operator's key:\n\n"+newKey))
+		// Nothing else may replace a key that is good, or create what exists.
+		is.Equal(strings.Count(second.screen.String(), "BULKHEAD_API_KEY"), 1)
+		is.True(!strings.Contains(second.screen.String(), "org create"))
 		p.waitForExample(t)
 		is.NoErr(second.end(t))
 		after := p.call(t, "server")
@@ -190,6 +198,54 @@ func TestRun(t *testing.T) {
 		is.Equal(p.call(t, "").value("BULKHEAD_DATABASE_URL"), "")      // it knows the API only
 		is.Equal(p.call(t, "").value("BULKHEAD_URL"), "http://"+after.value("BULKHEAD_HTTP_ADDRESS"))
 		assertNowhere(t, dir, "bhk_operator")
+	})
+
+	t.Run("Should print the commands of the README on the first run", func(t *testing.T) {
+		is := is.New(t)
+		p := newProduct(t)
+		r := begin(t, p, Config{DataDir: t.TempDir(), AdminURL: admin}).waitReady(t)
+		readme, err := os.ReadFile("../../../../README.md")
+		is.NoErr(err)
+		commands := regexp.MustCompile("(?s)```sh\n(bin/bulkhead org create .*?)```").FindSubmatch(readme)
+		is.Equal(len(commands), 2) // the README has them
+		want := strings.ReplaceAll(string(commands[1]), "bin/bulkhead", p.binary)
+		is.True(strings.Contains(r.screen.String(), "\n\n"+want+"\nready: "))
+	})
+
+	t.Run("Should leave the example worker out when told to", func(t *testing.T) {
+		is := is.New(t)
+		p := newProduct(t)
+		r := begin(t, p, Config{DataDir: t.TempDir(), AdminURL: admin, NoExample: true}).waitReady(t)
+		is.True(strings.Contains(r.screen.String(), "not started, as asked"))
+		is.True(strings.Contains(r.screen.String(), " apikey create first "))
+		is.True(!strings.Contains(r.screen.String(), "workflow start")) // nobody would run it
+		is.NoErr(r.end(t))
+		is.True(!strings.Contains(r.screen.String(), "example-worker\n")) // it was not stopped, for it did not run
+		for _, c := range p.calls(t) {
+			is.True(len(c.Args) > 0) // the example worker's call has no arguments
+		}
+	})
+
+	t.Run("Should keep every log of the run before", func(t *testing.T) {
+		is := is.New(t)
+		p, dir := newProduct(t), t.TempDir()
+		for range 2 {
+			r := begin(t, p, Config{DataDir: dir, AdminURL: admin}).waitReady(t)
+			_, err := r.temporal.Log.Write([]byte("running\n"))
+			is.NoErr(err)
+			is.NoErr(r.end(t))
+			_, err = r.temporal.Log.Write([]byte("late\n")) // as Temporal's goroutines do
+			is.NoErr(err)
+		}
+		for _, name := range []string{"migrate-init", "migrate-up", "bootstrap", "server", "temporal", "worker", "example-worker"} {
+			for _, suffix := range []string{".log", ".log.1"} {
+				_, err := os.Stat(filepath.Join(dir, "logs", name+suffix))
+				is.NoErr(err)
+			}
+		}
+		before, err := os.ReadFile(filepath.Join(dir, "logs", "temporal.log.1"))
+		is.NoErr(err)
+		is.Equal(string(before), "running\n")
 	})
 
 	t.Run("Should show the operator's key later when the first start failed after its creation", func(t *testing.T) {
