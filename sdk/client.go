@@ -11,6 +11,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // The defaults of a Config.
@@ -61,9 +62,8 @@ func New(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	if strings.ContainsFunc(cfg.APIKey, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		// Without showing it: what was pasted may be the key and a line break.
-		return nil, errors.New("the API key holds characters that no key has; is there a space or a line break in it?")
+	if err := checkKey(cfg.APIKey); err != nil {
+		return nil, err
 	}
 	c := &Client{
 		base: base, key: secret(cfg.APIKey), http: &http.Client{}, userAgent: userAgent(cfg.UserAgent),
@@ -84,7 +84,22 @@ func New(cfg Config) (*Client, error) {
 	return c, nil
 }
 
+// checkKey refuses what can be no key. It never shows it: what was pasted may be
+// the key and a line break.
+func checkKey(key string) error {
+	switch {
+	case strings.ContainsFunc(key, func(r rune) bool { return r > '~' && unicode.IsGraphic(r) && !unicode.IsSpace(r) }):
+		return errors.New("the API key looks like a placeholder: it holds a character that no key has, such as “…”")
+	case strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }):
+		return errors.New("the API key holds characters that no key has; is there a space or a line break in it?")
+	}
+	return nil
+}
+
 func parseURL(s string) (string, error) {
+	if s == "" {
+		return "", errors.New("Config.URL is empty (is BULKHEAD_URL set?)")
+	}
 	u, err := url.Parse(s)
 	switch {
 	case err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "":

@@ -82,6 +82,31 @@ func TestNew(t *testing.T) {
 		is.True(err != nil)
 		is.True(!strings.Contains(err.Error(), testKey))
 	})
+	t.Run("Should tell an address that is empty from one that is wrong", func(t *testing.T) {
+		is := is.New(t)
+		_, err := New(Config{APIKey: testKey})
+		is.True(strings.HasPrefix(err.Error(), "Config.URL is empty (is BULKHEAD_URL set?)"))
+	})
+	t.Run("Should tell a placeholder from a key that was pasted badly", func(t *testing.T) {
+		is := is.New(t)
+		for key, placeholder := range map[string]bool{"bhk_…": true, "bhk_é": true, testKey + "\u00a0": false, testKey + " ": false} {
+			_, err := New(Config{URL: "http://host", APIKey: key})
+			is.Equal(strings.Contains(err.Error(), "looks like a placeholder"), placeholder)
+			is.True(!strings.Contains(err.Error(), "bhk_"))
+		}
+	})
+	t.Run("Should say that there is no key when the API wants one", func(t *testing.T) {
+		is := is.New(t)
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			answer(w, 401, `{"code":"auth.unauthenticated","detail":"A valid API key is required."}`)
+		}))
+		t.Cleanup(s.Close)
+		c, err := New(Config{URL: s.URL})
+		is.NoErr(err) // health, version and key set need none
+		_, err = c.Whoami(t.Context())
+		is.True(strings.HasPrefix(err.Error(), "Config.APIKey is empty"))
+		is.True(IsUnauthenticated(err))
+	})
 	t.Run("Should keep the path of the URL and drop the last slash", func(t *testing.T) {
 		is := is.New(t)
 		c, err := New(Config{URL: "https://host/bulkhead/"})

@@ -85,6 +85,8 @@ func NewFleet(cfg FleetConfig) (*Fleet, error) {
 	switch {
 	case cfg.Client == nil:
 		return nil, errors.New("a fleet needs a client")
+	case cfg.Client.key == "":
+		return nil, fmt.Errorf("a fleet needs a client with a key: %w", errNoKey)
 	case cfg.Register == nil:
 		return nil, errors.New("a fleet needs workflows: Register is nil")
 	case cfg.ClientOptions.Credentials != nil:
@@ -118,7 +120,11 @@ func (f *Fleet) Run(ctx context.Context) error {
 
 	version, failures := "", 0
 	for {
-		list, next, err := f.assignments(ctx, version, pollWait)
+		wait := pollWait
+		if failures > 0 {
+			wait = 0 // to know at once that the API is back, also when nothing has changed
+		}
+		list, next, err := f.assignments(ctx, version, wait)
 		pause := leastPause
 		switch {
 		case ctx.Err() != nil:
@@ -128,7 +134,7 @@ func (f *Fleet) Run(ctx context.Context) error {
 		case err != nil:
 			// What runs goes on: the tokens at hand bound for how long.
 			if failures == 0 {
-				f.log.WarnContext(ctx, "cannot ask for assignments; serving what is known", "error", err)
+				r.warn(ctx, err)
 			}
 			pause = backoff(failures, firstRetry, longestRetry, dice())
 			failures++
@@ -225,6 +231,15 @@ func (r *reconciler) reconcile(ctx context.Context, targets []target) {
 			delete(r.units, key)
 		}
 	}
+}
+
+// warn says that it is not known any more what should run, and what goes on.
+func (r *reconciler) warn(ctx context.Context, err error) {
+	if len(r.units) == 0 {
+		r.log.WarnContext(ctx, "cannot ask for assignments; trying again", "error", err)
+		return
+	}
+	r.log.WarnContext(ctx, "cannot ask for assignments; serving what is known", "error", err)
 }
 
 // drain stops everything and waits for it.

@@ -268,6 +268,27 @@ func TestFleet(t *testing.T) {
 		is.True(strings.Contains(s.log.String(), "available again"))
 		is.NoErr(s.end())
 	})
+	onStage(t, "Should say at once that the API is back, and once", func(is *is.I, s *stage) {
+		s.assign("acme")
+		s.change(func() { s.apiErr = errors.New("connection refused") })
+		pass(10 * time.Minute)
+		is.True(strings.Contains(s.log.String(), "serving what is known"))
+		s.mu.Lock()
+		s.apiErr = nil // and nothing else has changed
+		s.mu.Unlock()
+		pass(longestRetry + time.Second)
+		is.Equal(strings.Count(s.log.String(), "available again"), 1)
+		pass(10 * time.Minute)
+		is.Equal(strings.Count(s.log.String(), "available again"), 1)
+		is.NoErr(s.end())
+	})
+	onStage(t, "Should not claim to serve what it has not been told", func(is *is.I, s *stage) {
+		s.change(func() { s.apiErr = errors.New("connection refused") })
+		pass(time.Minute)
+		is.True(strings.Contains(s.log.String(), "cannot ask for assignments; trying again"))
+		is.True(!strings.Contains(s.log.String(), "what is known"))
+		is.NoErr(s.end())
+	})
 	onStage(t, "Should go on serving when the key is refused later: its tokens end by themselves", func(is *is.I, s *stage) {
 		s.assign("acme")
 		s.change(func() { s.apiErr = &Error{Status: 401} })
@@ -291,12 +312,15 @@ func TestFleetStart(t *testing.T) {
 	})
 	t.Run("Should refuse a configuration that cannot work", func(t *testing.T) {
 		is := is.New(t)
-		c, err := New(Config{URL: "http://host"})
+		c, err := New(Config{URL: "http://host", APIKey: testKey})
+		is.NoErr(err)
+		keyless, err := New(Config{URL: "http://host"})
 		is.NoErr(err)
 		register := func(worker.Registry, Assignment) {}
 		for _, cfg := range []FleetConfig{
 			{Register: register},
 			{Client: c},
+			{Client: keyless, Register: register},
 			{Client: c, Register: register, ClientOptions: client.Options{Credentials: client.NewAPIKeyStaticCredentials("x")}},
 		} {
 			_, err := NewFleet(cfg)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -115,7 +116,24 @@ func (b *tokenBook) authorize(
 			ctx = metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+string(token))
 		}
 	}
-	return invoke(ctx, method, req, reply, cc, opts...)
+	return invoke(routable(ctx), method, req, reply, cc, opts...)
+}
+
+// routable takes away the header in which Temporal's SDK repeats a workflow's id
+// for routing, where gRPC could not carry it: an id may hold any letters, a
+// header only those of ASCII, and a worker could never answer such a workflow's
+// tasks. (The control plane's own connection does the same; this package imports
+// nothing of it.)
+func routable(ctx context.Context) context.Context {
+	const resource = "temporal-resource-id"
+	sent, _ := metadata.FromOutgoingContext(ctx) // a copy
+	for _, id := range sent.Get(resource) {
+		if strings.ContainsFunc(id, func(r rune) bool { return r < ' ' || r > '~' }) {
+			sent.Delete(resource)
+			return metadata.NewOutgoingContext(ctx, sent)
+		}
+	}
+	return ctx
 }
 
 // tokenStatus says why there is no token in gRPC's words, so that Temporal's

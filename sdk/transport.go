@@ -76,6 +76,9 @@ func (c *Client) do(ctx context.Context, r request) (*response, error) {
 		if err == nil {
 			return res, nil
 		}
+		if c.key == "" && IsUnauthenticated(err) {
+			return nil, fmt.Errorf("%w: %w", errNoKey, err)
+		}
 		if attempt >= c.retries || ctx.Err() != nil || !repeatable(r.method, err) {
 			return nil, err
 		}
@@ -128,6 +131,7 @@ func backoff(attempt int, first, longest time.Duration, jitter float64) time.Dur
 var (
 	errCutShort = errors.New("the answer of the API was cut short")
 	errTooLarge = errors.New("the answer of the API is too long to be true")
+	errNoKey    = errors.New("Config.APIKey is empty (is BULKHEAD_API_KEY set?)")
 )
 
 func (c *Client) attempt(ctx context.Context, r request, body []byte) (*response, error) {

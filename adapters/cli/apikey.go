@@ -90,13 +90,9 @@ func (s *shell) apikeyCreate(c *cli.Context) error {
 	if asJSON(c) {
 		return s.printJSON(made)
 	}
-	s.say("API key %s (%s) of %s, %s.\n", printable(made.APIKey.Name), printable(made.APIKey.ID), org, s.expiry(made.APIKey))
-	s.say("This is the only time that it is shown. Keep it like a password.\n\n")
-	if _, err := fmt.Fprintln(s.env.Out, made.Secret); err != nil {
-		return err
-	}
-	s.say("\nUse it:\n  export BULKHEAD_API_KEY=…\n  bulkhead whoami\n")
-	return nil
+	return s.printSecret(made.Secret,
+		fmt.Sprintf("API key %s (%s) of %s, %s.\n", printable(made.APIKey.Name), printable(made.APIKey.ID), org, s.expiry(made.APIKey)),
+		"Use it:\n  export BULKHEAD_API_KEY=…\n  bulkhead whoami\n")
 }
 
 // parseLife reads how long a key is valid: a duration, or a number of days, which

@@ -26,9 +26,15 @@ func (s *shell) client(c *cli.Context) (*sdk.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	api, err := sdk.New(sdk.Config{URL: s.url, APIKey: key, UserAgent: "bulkhead-cli/" + first(s.deps.Version, "dev")})
+	cfg := sdk.Config{URL: s.url, UserAgent: "bulkhead-cli/" + first(s.deps.Version, "dev")}
+	if _, err := sdk.New(cfg); err != nil {
+		// Without the key first: what is wrong then is the address.
+		return nil, &failure{code: exitUsage, message: err.Error(), hint: "Set it by --url or BULKHEAD_URL."}
+	}
+	cfg.APIKey = key
+	api, err := sdk.New(cfg)
 	if err != nil {
-		return nil, usageError(err.Error())
+		return nil, &failure{code: exitUsage, message: err.Error(), hint: "Set it by BULKHEAD_API_KEY, or name a file by --api-key-file."}
 	}
 	return api, nil
 }
@@ -64,9 +70,19 @@ func orgFlag() cli.Flag {
 	return &cli.StringFlag{Name: "org", Usage: "slug or id of the organization; $BULKHEAD_ORG, else the key's own (`ORG`)"}
 }
 
+// namedOrg returns the organization that is named, or "".
+func (s *shell) namedOrg(c *cli.Context) string {
+	return first(c.String("org"), s.env.Getenv("BULKHEAD_ORG"))
+}
+
+// errPlatformKey says that a key alone does not tell the organization that is meant.
+func errPlatformKey() *failure {
+	return usageError("--org is needed, as the key belongs to the platform")
+}
+
 // org returns the organization that is meant.
 func (s *shell) org(c *cli.Context, api *sdk.Client) (string, error) {
-	if named := first(c.String("org"), s.env.Getenv("BULKHEAD_ORG")); named != "" {
+	if named := s.namedOrg(c); named != "" {
 		return named, nil
 	}
 	me, err := api.Whoami(c.Context)
@@ -75,7 +91,7 @@ func (s *shell) org(c *cli.Context, api *sdk.Client) (string, error) {
 	}
 	if me.Organization.Slug == org.SystemSlug {
 		// Hardly ever what an operator means, and then it can be said.
-		return "", usageError("--org is needed, as the key belongs to the platform")
+		return "", errPlatformKey()
 	}
 	return me.Organization.Slug, nil
 }
@@ -86,8 +102,8 @@ func (s *shell) within(c *cli.Context) (*sdk.Client, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	named, err := s.org(c, api)
-	return api, named, err
+	s.orgName, err = s.org(c, api)
+	return api, s.orgName, err
 }
 
 // findUser returns the id of a user who is named by id or e-mail address.

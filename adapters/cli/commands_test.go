@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"os"
@@ -104,6 +105,28 @@ func TestSecrets(t *testing.T) {
 		is.Equal(out, newKey+"\n") // so that KEY=$(bulkhead apikey create …) is the key
 		is.True(strings.Contains(err, "only time"))
 		is.True(!strings.Contains(err, newKey))
+	})
+	t.Run("Should print the operator's new key alone on the standard output", func(t *testing.T) {
+		is := is.New(t)
+		w := newWorld(t)
+		w.serve()
+		_, out, err := w.run("bootstrap", "--new-key")
+		is.Equal(out, newKey+"\n")
+		is.True(strings.Contains(err, "only time"))
+		is.True(!strings.Contains(err, newKey))
+	})
+	t.Run("Should set a new key apart on a terminal only", func(t *testing.T) {
+		is := is.New(t)
+		w := newWorld(t)
+		w.serve()
+		for _, line := range []string{"apikey create ci --user " + adaID, "bootstrap --new-key"} {
+			w.env.OutTerminal = false
+			_, _, err := w.run(strings.Fields(line)...)
+			is.True(!strings.Contains(err, "\n\n"))
+			w.env.OutTerminal = true
+			_, _, err = w.run(strings.Fields(line)...)
+			is.True(strings.Contains(err, "password.\n\n\nUse it:"))
+		}
 	})
 	t.Run("Should read the key from a file", func(t *testing.T) {
 		is := is.New(t)
@@ -215,6 +238,19 @@ func TestCreateOrganization(t *testing.T) {
 		is.Equal(code, 6)
 		is.True(strings.Contains(err, "the work goes on"))
 	})
+	t.Run("Should say how to follow the work when it is interrupted", func(t *testing.T) {
+		is := is.New(t)
+		w := newWorld(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		w.answers["GET /operations/"+opID] = func(out http.ResponseWriter, _ *http.Request) {
+			cancel()
+			send(out, 200, operation(sdk.OperationStateRunning, ""))
+		}
+		code, out, err := w.runContext(ctx, create...)
+		is.Equal(code, 130)
+		is.Equal(out, "")
+		is.True(strings.HasSuffix(err, "\ninterrupted; the organization is being prepared: bulkhead org show acme\n"))
+	})
 }
 
 func TestWorkflowResult(t *testing.T) {
@@ -223,7 +259,10 @@ func TestWorkflowResult(t *testing.T) {
 		r.WorkflowID = "greet-1"
 		w.answer("GET /organizations/acme/workflows/greet-1/result", 200, r)
 	}
-	ask := []string{"workflow", "result", "greet-1", "--org", "acme", "--wait", "0s"}
+	waiting := func(d string) []string {
+		return []string{"workflow", "result", "greet-1", "--org", "acme", "--wait", d}
+	}
+	ask := waiting("0s")
 	for status, want := range map[sdk.WorkflowStatus]int{
 		sdk.WorkflowStatusFailed: 7, sdk.WorkflowStatusCanceled: 7, sdk.WorkflowStatusTerminated: 7, sdk.WorkflowStatusTimedOut: 7,
 		sdk.WorkflowStatusRunning: 6, sdk.WorkflowStatusPaused: 6,
@@ -245,9 +284,22 @@ func TestWorkflowResult(t *testing.T) {
 		is := is.New(t)
 		w := newWorld(t)
 		result(w, sdk.WorkflowResult{Status: sdk.WorkflowStatusRunning})
-		code, _, err := w.run(append(ask[:len(ask)-1], "50ms")...)
+		code, _, err := w.run(waiting("50ms")...)
 		is.Equal(code, 6)
 		is.True(strings.Contains(err, "is running"))
+		is.True(strings.HasSuffix(err, "\nIs a worker running that serves its task queue and type? bulkhead workflow show greet-1 --org acme\n"+
+			"To wait longer: --wait 5m\n"))
+	})
+	t.Run("Should tell a person that it waits", func(t *testing.T) {
+		is := is.New(t)
+		w := newWorld(t)
+		w.env.ErrTerminal = true
+		_, _, err := w.run(waiting("1m")...)
+		is.Equal(err, "Waiting for greet-1 (Ctrl-C is safe)\n")
+		_, _, err = w.run(append(waiting("1m"), "-o", "json")...)
+		is.Equal(err, "")
+		_, _, err = w.run(ask...) // which does not wait
+		is.Equal(err, "")
 	})
 	t.Run("Should print nothing for a workflow that returned nothing", func(t *testing.T) {
 		is := is.New(t)

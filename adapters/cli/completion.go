@@ -106,8 +106,9 @@ func candidates(app *cli.App, before []string, word string) []string {
 			i++
 		default:
 			if c := find(below, w); c != nil {
-				below, flags = c.Subcommands, append(slices.Clone(app.Flags), c.Flags...)
+				below = c.Subcommands
 				path = append(path, c.Name)
+				flags = append(slices.Clone(commonFlags(app, path)), c.Flags...)
 			}
 		}
 	}

@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/bulkheadhq/bulkhead/core/org"
+	"github.com/bulkheadhq/bulkhead/core/workflow"
 	"github.com/bulkheadhq/bulkhead/sdk"
 )
 
@@ -70,6 +72,9 @@ func (s *shell) report(ctx context.Context, err error, path []string) exitCode {
 	var problem *sdk.Error
 	var transport *url.Error
 	switch {
+	case errors.As(err, &known) && known.code == exitInterrupted:
+		s.say("%s\n", known.message) // no error: somebody wanted it
+		return exitInterrupted
 	case errors.As(err, &known):
 		if known.code == exitUsage && known.hint == "" {
 			known.hint = fmt.Sprintf("Run %q for its usage.", strings.Join(append([]string{programName}, append(path, "--help")...), " "))
@@ -86,8 +91,17 @@ func (s *shell) report(ctx context.Context, err error, path []string) exitCode {
 		s.explain("it took too long: "+err.Error(), nil, "", "")
 		return exitUnavailable
 	}
-	s.explain(err.Error(), nil, "", "")
+	s.explain(err.Error(), nil, "", configurationHint(err))
 	return exitFailure
+}
+
+// configurationHint returns where the variables are explained, if err is about
+// them. It goes by the words: whoever checks them returns a plain error.
+func configurationHint(err error) string {
+	if !strings.HasPrefix(err.Error(), "the configuration is not complete") {
+		return ""
+	}
+	return `The README explains them: "Run it for real". Under "make run" they are in a file: . .data/env`
 }
 
 func (s *shell) explain(message string, fields []sdk.ProblemField, requestID, hint string) {
@@ -118,7 +132,7 @@ func (s *shell) judge(p *sdk.Error) (exitCode, string) {
 		}
 		return exitNotFound, "Check the name and --org: what belongs to another organization is not found either."
 	case http.StatusConflict, http.StatusPreconditionFailed:
-		return exitConflict, ""
+		return exitConflict, s.conflictHint(p.Code)
 	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		if p.RetryAfter > 0 {
 			return exitUnavailable, fmt.Sprintf("Try again in %s.", p.RetryAfter)
@@ -126,6 +140,32 @@ func (s *shell) judge(p *sdk.Error) (exitCode, string) {
 		return exitUnavailable, "Try again in a moment."
 	}
 	return exitFailure, ""
+}
+
+// conflictHint returns how to see what is in the way.
+func (s *shell) conflictHint(code string) string {
+	switch code {
+	case org.ErrSlugTaken.Code:
+		return "Look at the one that has it: " + showOrg(s.orgName)
+	case org.ErrNotActive.Code:
+		return "See its state: " + showOrg(s.orgName)
+	case workflow.ErrAlreadyStarted.Code:
+		return "Look at it: " + s.showWorkflow() + ", or choose another --id"
+	}
+	return ""
+}
+
+// showOrg returns the command that shows an organization, the key's own without a name.
+func showOrg(named string) string {
+	if named == "" {
+		return "bulkhead org show"
+	}
+	return "bulkhead org show " + quote(named)
+}
+
+// showWorkflow returns the command that shows the workflow which the command is about.
+func (s *shell) showWorkflow() string {
+	return fmt.Sprintf("bulkhead workflow show %s --org %s", quote(s.workflowID), quote(s.orgName))
 }
 
 func (s *shell) unreachable(e *url.Error) exitCode {

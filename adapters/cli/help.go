@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -97,7 +98,22 @@ func writePage(w *strings.Builder, app *cli.App, c *cli.Command, path []string) 
 	}
 	writeCommands(w, "Commands", c.Subcommands, func(*cli.Command) bool { return true })
 	writeFlags(w, "Flags", c.Flags)
-	writeFlags(w, "Flags of every command", app.Flags)
+	writeFlags(w, "Flags of every command", commonFlags(app, path))
+}
+
+// commonFlags returns those flags of every command that mean anything to the
+// command at a path: what does not speak to the API needs neither its address
+// nor a key.
+func commonFlags(app *cli.App, path []string) []cli.Flag {
+	if len(path) == 0 {
+		return app.Flags
+	}
+	if c := find(app.Commands, path[0]); c != nil && c.Category != categoryServe && c.Category != "" {
+		return app.Flags
+	}
+	return slices.DeleteFunc(slices.Clone(app.Flags), func(f cli.Flag) bool {
+		return slices.Contains(f.Names(), "url") || slices.Contains(f.Names(), "api-key-file")
+	})
 }
 
 func writeCommands(w *strings.Builder, title string, commands []*cli.Command, wanted func(*cli.Command) bool) {

@@ -72,6 +72,18 @@ func TestHelp(t *testing.T) {
 			}
 		})
 	})
+	t.Run("Should name the API's flags only where the API is asked", func(t *testing.T) {
+		is := is.New(t)
+		for line, asks := range map[string]bool{
+			"server": false, "worker": false, "migrate": false, "migrate up": false, "bootstrap": false, "completion": false,
+			"version": false, "org": true, "org list": true, "token": true, "whoami": true,
+		} {
+			_, page, _ := newWorld(t).run(append(strings.Fields(line), "--help")...)
+			is.Equal(strings.Contains(page, "--url"), asks)          // of line
+			is.Equal(strings.Contains(page, "--api-key-file"), asks) // of line
+			is.True(strings.Contains(page, "--output"))
+		}
+	})
 	t.Run("Should have no page of a command that is gone", func(t *testing.T) {
 		files, err := filepath.Glob("testdata/help/*.txt")
 		if err != nil {
@@ -111,6 +123,7 @@ func TestCompletion(t *testing.T) {
 		"org create -- ":                 "",
 		"org create acme --admin-email ": "",
 		"nonsense --x":                   "",
+		"server --":                      "--output --help",
 	} {
 		t.Run("Should complete "+line, func(t *testing.T) {
 			is := is.New(t)

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
 	"strings"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/bulkheadhq/bulkhead/core/org"
 	"github.com/bulkheadhq/bulkhead/sdk"
 )
 
@@ -52,8 +54,10 @@ func (s *shell) tokenCommand() *cli.Command {
 		Description: `The token goes to the standard output. Temporal accepts it for a few minutes, for one
 namespace. Workers made with the SDK need no such step.
 
-Example:
-  temporal workflow list --address 127.0.0.1:7233 --namespace NAMESPACE --api-key "$(bulkhead token --access read)"`,
+Example, without TLS, as under "make run"; for NAMESPACE see "bulkhead org show", or
+--output json:
+  temporal workflow list --address 127.0.0.1:7233 --tls=false \
+    --namespace NAMESPACE --api-key "$(bulkhead token --access read)"`,
 		Action: s.token,
 	}
 }
@@ -70,9 +74,11 @@ func (s *shell) token(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	t, err := api.Token(c.Context, sdk.TokenRequest{
-		Organization: first(c.String("org"), s.env.Getenv("BULKHEAD_ORG")), Access: sdk.TokenRequestAccess(access),
-	})
+	s.orgName = s.namedOrg(c)
+	t, err := api.Token(c.Context, sdk.TokenRequest{Organization: s.orgName, Access: sdk.TokenRequestAccess(access)})
+	if problem, ok := errors.AsType[*sdk.Error](err); ok && problem.Code == org.ErrReserved.Code && s.orgName == "" {
+		return errPlatformKey()
+	}
 	if err != nil {
 		return err
 	}

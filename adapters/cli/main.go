@@ -65,6 +65,9 @@ type shell struct {
 	env  Environment
 	deps Deps
 	url  string // of the API, once a command speaks to it
+
+	// What the command is about, as far as it has got, for the next step when it fails.
+	orgName, workflowID string
 }
 
 // app returns the tree of commands.

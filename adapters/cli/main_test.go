@@ -71,7 +71,10 @@ func TestProcesses(t *testing.T) {
 			return errors.New("the configuration is not complete:\nA is missing\nB is missing")
 		}
 		_, _, err := w.run("server")
-		is.Equal(err, "error: the configuration is not complete:\n  A is missing\n  B is missing\n")
+		lines, hint, _ := strings.Cut(err, "The README")
+		is.Equal(lines, "error: the configuration is not complete:\n  A is missing\n  B is missing\n")
+		is.True(strings.Contains(hint, `"Run it for real"`))
+		is.True(strings.HasSuffix(hint, ". .data/env\n"))
 	})
 	t.Run("Should say that there is an operator already", func(t *testing.T) {
 		is := is.New(t)
@@ -297,6 +300,55 @@ func TestExitCodes(t *testing.T) {
 		code, _, err := w.run("token")
 		is.Equal(code, 6)
 		is.True(strings.Contains(err, "Try again in 7s."))
+	})
+	for _, c := range []struct{ args, request, code, hint string }{
+		{
+			"org create acme --admin-email a@b", "POST /organizations", "org.slug_taken",
+			"Look at the one that has it: bulkhead org show acme\n",
+		},
+		{
+			"workflow start --org acme -t T -q q --id greet-1", "POST /organizations/acme/workflows", "workflow.already_started",
+			"Look at it: bulkhead workflow show greet-1 --org acme, or choose another --id\n",
+		},
+		{
+			"workflow start -t T -q q --id greet-1", "POST /organizations/acme/workflows", "org.not_active",
+			"See its state: bulkhead org show acme\n",
+		},
+		{"token --org acme", "POST /auth/token", "org.not_active", "See its state: bulkhead org show acme\n"},
+		{"token", "POST /auth/token", "org.not_active", "See its state: bulkhead org show\n"},
+	} {
+		t.Run("Should show what is in the way of "+c.args+" for "+c.code, func(t *testing.T) {
+			is := is.New(t)
+			w := newWorld(t)
+			w.problem(c.request, 409, c.code, "It is so.")
+			code, _, err := w.run(strings.Fields(c.args)...)
+			is.Equal(code, 5)
+			is.Equal(err, "error: It is so.\nrequest id: req_1\n"+c.hint)
+		})
+	}
+	t.Run("Should want an organization from an operator who asks for a token", func(t *testing.T) {
+		is := is.New(t)
+		w := newWorld(t)
+		w.problem("POST /auth/token", 409, "org.reserved", "This is not possible for the system organization.")
+		code, _, err := w.run("token")
+		is.Equal(code, 2)
+		is.True(strings.Contains(err, "--org is needed, as the key belongs to the platform"))
+		code, _, err = w.run("token", "--org", "system")
+		is.Equal(code, 5)
+		is.True(strings.Contains(err, "This is not possible")) // it is named, and the wrong one
+	})
+	t.Run("Should say how to set an address or a key that cannot be one", func(t *testing.T) {
+		is := is.New(t)
+		w := newWorld(t)
+		code, _, err := w.run("whoami", "--url", "nowhere")
+		is.Equal(code, 2)
+		is.True(strings.HasSuffix(err, "Set it by --url or BULKHEAD_URL.\n"))
+		w.vars["BULKHEAD_API_KEY"] = "bhk_…"
+		code, _, err = w.run("whoami")
+		is.Equal(code, 2)
+		is.True(strings.Contains(err, "looks like a placeholder"))
+		is.True(strings.Contains(err, "Set it by BULKHEAD_API_KEY"))
+		is.Equal(len(w.asked()), 0)
 	})
 	t.Run("Should ask whether the server is running", func(t *testing.T) {
 		is := is.New(t)

@@ -72,6 +72,7 @@ func (s *shell) orgCreate(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	s.orgName = slug
 	made, err := api.CreateOrganization(c.Context, sdk.OrganizationCreate{
 		Slug: slug, Name: c.String("name"), Admin: sdk.FirstAdmin{Email: c.String("admin-email"), Name: c.String("admin-name")},
 	}, 0)
@@ -105,13 +106,15 @@ func (s *shell) awaitOrganization(c *cli.Context, api *sdk.Client, made *sdk.Org
 	case errors.As(err, &failed):
 		return &failure{
 			code: exitFailure, message: "the organization could not be prepared: " + first(failed.Operation.Failure, "the reason is not known"),
-			hint: "It exists, in state failed: bulkhead org show " + slug,
+			hint: "It exists, in state failed: " + showOrg(slug),
 		}
 	case errors.Is(ctx.Err(), context.DeadlineExceeded) && c.Err() == nil:
 		return &failure{
 			code: exitUnavailable, message: "the organization is not ready yet; the work goes on",
-			hint: "Look at it again: bulkhead org show " + slug,
+			hint: "Look at it again: " + showOrg(slug),
 		}
+	case err != nil && errors.Is(c.Err(), context.Canceled):
+		return &failure{code: exitInterrupted, message: "interrupted; the organization is being prepared: " + showOrg(slug)}
 	case err != nil:
 		return err
 	}

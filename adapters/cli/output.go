@@ -24,6 +24,21 @@ func asJSON(c *cli.Context) bool { return c.String("output") == outputJSON }
 // to the standard output instead.
 func (s *shell) say(format string, args ...any) { fmt.Fprintf(s.env.Err, format, args...) }
 
+// printSecret prints a secret alone on the standard output, so that $(…) is the
+// secret, and notes for people. Only where they see both does it stand apart.
+func (s *shell) printSecret(secret, before, after string) error {
+	apart := ""
+	if s.env.OutTerminal {
+		apart = "\n"
+	}
+	s.say("%sThis is the only time that it is shown. Keep it like a password.\n%s", before, apart)
+	if _, err := fmt.Fprintln(s.env.Out, secret); err != nil {
+		return err
+	}
+	s.say("%s%s", apart, after)
+	return nil
+}
+
 // printJSON prints a value as the API would.
 func (s *shell) printJSON(v any) error {
 	e := json.NewEncoder(s.env.Out)

@@ -15,10 +15,22 @@ const (
 	categoryServe   = "Running Bulkhead"
 )
 
+// What commands that run Bulkhead read from the environment.
+const (
+	neededByProcesses = `Needs:
+  BULKHEAD_DATABASE_URL, BULKHEAD_DATABASE_AUTH_URL
+  BULKHEAD_API_KEY_PEPPERS, BULKHEAD_ENCRYPTION_KEYS
+  BULKHEAD_TEMPORAL_ADDRESS, unless it is 127.0.0.1:7233
+The README has these and all others: "Run it for real".`
+	neededByMigrations = `Needs BULKHEAD_DATABASE_OWNER_URL.`
+)
+
 func (s *shell) serverCommand() *cli.Command {
 	return &cli.Command{
 		Name: "server", Usage: "serve the API", Category: categoryServe,
 		Description: `Serves until it is told to end, and then finishes what is under way.
+
+` + neededByProcesses + `
 
 Example:
   bulkhead server`,
@@ -37,6 +49,8 @@ func (s *shell) workerCommand() *cli.Command {
 		Description: `Runs Bulkhead's own workflows until it is told to end. The workers of tenants are
 programs of your own, made with the SDK.
 
+` + neededByProcesses + `
+
 Example:
   bulkhead worker`,
 		Action: func(c *cli.Context) error {
@@ -52,13 +66,19 @@ func (s *shell) migrateCommand() *cli.Command {
 	return &cli.Command{
 		Name: "migrate", Usage: "change the database's schema", Category: categoryServe,
 		Description: `The migrations are in the program. Several may run at once: one works, the others wait.
+` + neededByMigrations + ` What else "init" needs is in its help.
 
 Example:
   bulkhead migrate init && bulkhead migrate up`,
 		Subcommands: []*cli.Command{
 			{
 				Name: "init", Usage: "create the database and its roles",
-				Description: `Needs BULKHEAD_DATABASE_ADMIN_URL. Doing it again is harmless.
+				Description: `Doing it again is harmless.
+
+Needs:
+  BULKHEAD_DATABASE_ADMIN_URL, of a superuser
+  BULKHEAD_DATABASE_URL, BULKHEAD_DATABASE_AUTH_URL, BULKHEAD_DATABASE_OWNER_URL and
+  BULKHEAD_DATABASE_DUMP_URL, which name the four roles
 
 Example:
   bulkhead migrate init`,
@@ -67,6 +87,7 @@ Example:
 			{
 				Name: "up", Usage: "apply what is missing",
 				Description: `Applies every migration that is not yet applied, in order.
+` + neededByMigrations + `
 
 Example:
   bulkhead migrate up`,
@@ -75,6 +96,7 @@ Example:
 			{
 				Name: "down", Usage: "take the last migration back", Flags: []cli.Flag{yesFlag()},
 				Description: `What the migration added is lost, with the data in it. Asks before, unless --yes.
+` + neededByMigrations + `
 
 Example:
   bulkhead migrate down`,
@@ -82,7 +104,7 @@ Example:
 			},
 			{
 				Name: "status", Usage: "show which migrations are applied",
-				Description: `Changes nothing.
+				Description: `Changes nothing. ` + neededByMigrations + `
 
 Example:
   bulkhead migrate status`,
@@ -91,6 +113,7 @@ Example:
 			{
 				Name: "to", Usage: "go to a migration, up or down", ArgsUsage: "NUMBER", Flags: []cli.Flag{yesFlag()},
 				Description: `Going down asks before, unless --yes. Number 0 is the empty schema.
+` + neededByMigrations + `
 
 Example:
   bulkhead migrate to 5`,
@@ -207,12 +230,17 @@ func (s *shell) bootstrapCommand() *cli.Command {
 		Name: "bootstrap", Usage: "create the first operator and the worker's key", Category: categoryServe,
 		Flags: []cli.Flag{&cli.BoolFlag{Name: "new-key", Usage: "make another key for the operator, if the first is lost"}},
 		Description: `Works on the database itself, as nobody could be asked for a key yet. Where there
-is an operator it changes nothing and says so. The keys are shown this once.
+is an operator it changes nothing and says so. The keys are shown this once. With
+--new-key the key goes to the standard output alone.
+
+Needs:
+  BULKHEAD_DATABASE_URL, BULKHEAD_DATABASE_AUTH_URL
+  BULKHEAD_API_KEY_PEPPERS
 
 Examples:
   bulkhead bootstrap
   bulkhead bootstrap --output json
-  bulkhead bootstrap --new-key`,
+  export BULKHEAD_API_KEY=$(bulkhead bootstrap --new-key)`,
 		Action: s.bootstrap,
 	}
 }
@@ -231,6 +259,9 @@ func (s *shell) bootstrap(c *cli.Context) error {
 	if made.OperatorKey == "" {
 		s.say("There is an operator already; nothing was changed.\nIf the key is lost, make another:\n  bulkhead bootstrap --new-key\n")
 		return nil
+	}
+	if c.Bool("new-key") {
+		return s.printSecret(made.OperatorKey, "A new key of the operator.\n", "Use it:\n  export BULKHEAD_API_KEY=…\n  bulkhead whoami\n")
 	}
 	if err := s.printPairs(pair{"operator key", made.OperatorKey}, pair{"worker key", made.WorkerKey}); err != nil {
 		return err

@@ -51,7 +51,7 @@ Example:
 				Name: "result", Usage: "print what a workflow returned", ArgsUsage: "ID",
 				Flags: []cli.Flag{
 					orgFlag(), run,
-					&cli.DurationFlag{Name: "wait", Value: time.Minute, Usage: "how long to wait for its end; 0s is not at all (`DURATION`)"},
+					&cli.DurationFlag{Name: "wait", Value: time.Minute, Usage: "how long to wait for its end; 1m if absent, 0s is not at all (`DURATION`)"},
 				},
 				Description: `Prints the JSON that it returned. The exit code tells how it ended: 0 completed,
 7 ended without completing, 6 still running.
@@ -91,6 +91,7 @@ func (s *shell) workflowStart(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	s.workflowID = in.WorkflowID
 	w, err := api.StartWorkflow(c.Context, org, in)
 	if err != nil {
 		return err
@@ -145,7 +146,8 @@ func (s *shell) workflowResult(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	r, err := awaitResult(c, api, org, id)
+	s.workflowID = id
+	r, err := s.awaitResult(c, api, org, id)
 	if err != nil {
 		return err
 	}
@@ -159,10 +161,7 @@ func (s *shell) workflowResult(c *cli.Context) error {
 	var ended *sdk.WorkflowError
 	switch {
 	case errors.As(err, &ended) && !r.Status.Closed():
-		return &failure{
-			code: exitUnavailable, message: fmt.Sprintf("workflow %s is %s", id, r.Status),
-			hint: "Wait longer: --wait 5m",
-		}
+		return s.notEnded(r)
 	case errors.As(err, &ended):
 		return &failure{code: exitWorkflow, message: ended.Error()}
 	case err != nil:
@@ -175,13 +174,27 @@ func (s *shell) workflowResult(c *cli.Context) error {
 	return err
 }
 
+// notEnded says that a workflow goes on, and what may be why.
+func (s *shell) notEnded(r *sdk.WorkflowResult) *failure {
+	f := &failure{
+		code: exitUnavailable, message: fmt.Sprintf("workflow %s is %s", s.workflowID, r.Status), hint: "To wait longer: --wait 5m",
+	}
+	if r.Status == sdk.WorkflowStatusRunning {
+		f.hint = "Is a worker running that serves its task queue and type? " + s.showWorkflow() + "\n" + f.hint
+	}
+	return f
+}
+
 // awaitResult waits until the workflow has closed or the time to wait is over,
 // and then returns how it stands.
-func awaitResult(c *cli.Context, api *sdk.Client, org, id string) (*sdk.WorkflowResult, error) {
+func (s *shell) awaitResult(c *cli.Context, api *sdk.Client, org, id string) (*sdk.WorkflowResult, error) {
 	run := c.String("run")
 	if wait := c.Duration("wait"); wait > 0 {
 		ctx, cancel := context.WithTimeout(c.Context, wait)
 		defer cancel()
+		if s.env.ErrTerminal && !asJSON(c) {
+			s.say("Waiting for %s (Ctrl-C is safe)\n", printable(id))
+		}
 		r, err := api.AwaitResult(ctx, org, id, run)
 		if ctx.Err() == nil || c.Err() != nil {
 			return r, err

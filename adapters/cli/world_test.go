@@ -185,7 +185,7 @@ func apiKey(state sdk.APIKeyState) sdk.APIKey {
 	return k
 }
 
-func workflow(status sdk.WorkflowStatus) sdk.Workflow {
+func greetWorkflow(status sdk.WorkflowStatus) sdk.Workflow {
 	return sdk.Workflow{
 		WorkflowID: "greet-1", RunID: runID, Type: "Greet", TaskQueue: "default", Status: status, StartedAt: now.Add(-time.Minute),
 		HistoryLength: 11,
@@ -219,8 +219,8 @@ var usual = map[string]struct {
 	"GET /organizations/acme/api-keys":                       {200, sdk.APIKeyList{Items: []sdk.APIKey{apiKey(sdk.APIKeyStateActive)}}},
 	"GET /organizations/acme/api-keys/" + keyID:              {200, apiKey(sdk.APIKeyStateActive)},
 	"POST /organizations/acme/api-keys/" + keyID + "/revoke": {200, apiKey(sdk.APIKeyStateRevoked)},
-	"POST /organizations/acme/workflows":                     {201, workflow(sdk.WorkflowStatusRunning)},
-	"GET /organizations/acme/workflows/greet-1":              {200, workflow(sdk.WorkflowStatusRunning)},
+	"POST /organizations/acme/workflows":                     {201, greetWorkflow(sdk.WorkflowStatusRunning)},
+	"GET /organizations/acme/workflows/greet-1":              {200, greetWorkflow(sdk.WorkflowStatusRunning)},
 	"GET /organizations/acme/workflows/greet-1/result": {200, sdk.WorkflowResult{
 		WorkflowID: "greet-1", RunID: runID, Status: sdk.WorkflowStatusCompleted, Output: json.RawMessage(greeting),
 	}},
