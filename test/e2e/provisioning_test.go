@@ -251,6 +251,11 @@ func checkNamespaces(t *testing.T, s *harness.Stack) {
 	conn, err := pgx.Connect(t.Context(), s.Database.AdminURL)
 	is.NoErr(err)
 	defer func() { _ = conn.Close(context.WithoutCancel(t.Context())) }()
+	harness.Eventually(t, "every message is delivered, and known to be", func() bool {
+		var left int
+		is.NoErr(conn.QueryRow(t.Context(), "SELECT count(*) FROM outbox").Scan(&left))
+		return left == 0
+	})
 	rows, err := conn.Query(t.Context(), `SELECT o.slug || ' ' || p.state || ' ' ||
 		(SELECT count(*) FROM audit_events e WHERE e.org_id = o.id AND e.action = 'organization.activated')
 		FROM organizations o JOIN operations p ON p.org_id = o.id`)
