@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -39,16 +40,24 @@ func Eventually(t testing.TB, what string, condition func() bool) {
 	}
 }
 
-// FreePort returns a port of the loopback interface on which nobody listens.
+// FreePort returns a port of the loopback interface on which nobody listens. It
+// lies below those that the kernel gives to outgoing connections, one of which
+// might take a port of the kernel's choice before the test does, and is chosen
+// at random, as other tests choose at the same time.
 func FreePort(t testing.TB) int {
 	t.Helper()
+	const lowest, highest = 15000, 32000
 	var lc net.ListenConfig
-	l, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		port := lowest + rand.IntN(highest-lowest)
+		l, err := lc.Listen(t.Context(), "tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err == nil {
+			_ = l.Close()
+			return port
+		}
 	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().(*net.TCPAddr).Port
+	t.Fatalf("no free port between %d and %d", lowest, highest)
+	return 0
 }
 
 // built holds the programs that this test process has built, by package.
