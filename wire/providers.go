@@ -98,6 +98,15 @@ func newSettings(cfg config.Config) provisioning.Settings {
 	return provisioning.Settings{Retention: cfg.Tenancy.Retention}
 }
 
+// newETagKey derives the key of entity tags as newCursors does that of cursors.
+func newETagKey(cfg config.Config) (httpapi.ETagKey, error) {
+	key, err := hkdf.Key(sha256.New, cfg.Secrets.Encryption.Current(), nil, "bulkhead entity tags v1", sha256.Size)
+	if err != nil {
+		return nil, fmt.Errorf("derive the key of entity tags: %w", err)
+	}
+	return key, nil
+}
+
 // newCursors derives the key of cursors from the current encryption key, which
 // all replicas share: a cursor of one works on another. A new encryption key
 // ends at most the lists that are being paged just then.

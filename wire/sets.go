@@ -54,7 +54,7 @@ var temporalSet = gw.NewSet(
 
 var apiSet = gw.NewSet(
 	orgs.New, users.New, apikeys.New, auth.New, workflows.New, operations.New, assignments.New,
-	newCursors, newPingers, newAPIConfig,
+	newCursors, newETagKey, newPingers, newAPIConfig,
 	gw.Struct(new(httpapi.Deps), "*"), httpapi.New,
 )
 

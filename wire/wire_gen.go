@@ -75,6 +75,12 @@ func NewAPI(ctx context.Context, cfg config.Config, out Output, b Build) (*API, 
 		cleanup()
 		return nil, nil, err
 	}
+	eTagKey, err := newETagKey(cfg)
+	if err != nil {
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
 	health := temporal.NewHealth(connection)
 	v := newPingers(db, health)
 	httpapiConfig := newAPIConfig(cfg, b)
@@ -88,6 +94,7 @@ func NewAPI(ctx context.Context, cfg config.Config, out Output, b Build) (*API, 
 		Operations:  operationsService,
 		Assignments: assignmentsService,
 		Cursors:     sealer,
+		ETagKey:     eTagKey,
 		Pingers:     v,
 		Log:         logger,
 		Config:      httpapiConfig,

@@ -14,7 +14,7 @@ import (
 // present version is made to wait for another, if it asks to, or is told that
 // nothing has changed.
 func (h *handlers) ListAssignments(ctx context.Context, req gen.ListAssignmentsRequestObject) (gen.ListAssignmentsResponseObject, error) {
-	has, err := parseEntityTags(req.Params.IfNoneMatch)
+	has, err := parseEntityTags("If-None-Match", req.Params.IfNoneMatch)
 	if err != nil {
 		return nil, err
 	}

@@ -66,15 +66,15 @@ func requestedWait(r *http.Request) time.Duration {
 	return time.Duration(n) * time.Second
 }
 
-// entityTags is an If-None-Match: the versions that the client has.
+// entityTags is an If-None-Match or If-Match: the versions that the client has.
 type entityTags struct {
 	any  bool
 	tags []string // without their quotes
 }
 
-// parseEntityTags reads the header If-None-Match of RFC 9110, section 13.1.2. It
-// compares weakly, so the mark of a weak tag is of no account.
-func parseEntityTags(header *string) (entityTags, error) {
+// parseEntityTags reads the header If-None-Match or If-Match of RFC 9110, section
+// 13.1. The mark of a weak tag is of no account: we make none.
+func parseEntityTags(name string, header *string) (entityTags, error) {
 	if header == nil {
 		return entityTags{}, nil
 	}
@@ -87,7 +87,7 @@ func parseEntityTags(header *string) (entityTags, error) {
 		opened, ok := strings.CutPrefix(strings.TrimPrefix(rest, "W/"), `"`)
 		tag, after, closed := strings.Cut(opened, `"`)
 		if !ok || !closed || strings.ContainsFunc(tag, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
-			return entityTags{}, fault.InvalidField("If-None-Match", ruleFormat, "must be * or a list of quoted entity tags")
+			return entityTags{}, fault.InvalidField(name, ruleFormat, "must be * or a list of quoted entity tags")
 		}
 		found.tags = append(found.tags, tag)
 		rest = strings.TrimSpace(after)
@@ -95,7 +95,7 @@ func parseEntityTags(header *string) (entityTags, error) {
 			return found, nil
 		}
 		if rest, ok = strings.CutPrefix(rest, ","); !ok {
-			return entityTags{}, fault.InvalidField("If-None-Match", ruleFormat, "must be * or a list of quoted entity tags")
+			return entityTags{}, fault.InvalidField(name, ruleFormat, "must be * or a list of quoted entity tags")
 		}
 		rest = strings.TrimSpace(rest)
 	}

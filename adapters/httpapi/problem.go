@@ -51,6 +51,8 @@ var statusByCode = map[string]int{
 	errTooLarge.Code:   http.StatusRequestEntityTooLarge,
 	errBodySlow.Code:   http.StatusRequestTimeout,
 	errClientGone.Code: statusClientGone,
+
+	errNoPrecondition.Code: http.StatusPreconditionRequired,
 }
 
 func statusOf(f *fault.Error) int {

@@ -41,6 +41,7 @@ type Deps struct {
 	Operations  *operations.Service
 	Assignments *assignments.Service
 	Cursors     page.Sealer
+	ETagKey     ETagKey
 	Pingers     []ports.Pinger // what readiness asks after
 	Log         *slog.Logger
 	Config      Config

@@ -101,7 +101,7 @@ func setup(t testing.TB, pingers ...ports.Pinger) *bundle {
 		Orgs: orgs.New(m, platform{m}, clock), Users: users.New(m, clock), APIKeys: apikeys.New(m, clock, peppers, rand.Reader),
 		Auth: auth.New(m, clock, peppers), Tokens: tokens.New(m, signingKeys{}, crypto{}, clock, signing.DefaultPolicy),
 		Workflows: workflows.New(m, m, clock), Operations: operations.New(m, platform{m}), Assignments: assignments.New(m, platform{m}),
-		Cursors: page.NewSealer(make([]byte, 32)), Pingers: pingers,
+		Cursors: page.NewSealer(make([]byte, 32)), ETagKey: make([]byte, 32), Pingers: pingers,
 		Log:    slog.New(slog.NewJSONHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Config: Config{TemporalAddress: "temporal:7233", Version: "1.2.3", Commit: "abc"},
 	})

@@ -18,16 +18,37 @@ const (
 	OrganizationsCreate
 	OrganizationsList
 	OrganizationsRead
+	OrganizationsUpdate
+	OrganizationsSuspend
+	OrganizationsDelete
+	OrganizationsRestore
 	UsersCreate
 	UsersRead
+	UsersUpdate
+	UsersSuspend
+	UsersRemove
+	RolesCreate
+	RolesRead
+	RolesUpdate
+	RolesDelete
+	AuthzExplain
 	APIKeysCreate
 	APIKeysRead
+	APIKeysUpdate
+	APIKeysRotate
 	APIKeysRevoke
+	APIKeysDelete
+	APIKeysVerify
+	APIKeysReport
+	AuditList
+	AuditRead
+	AuditExport
 	TokensRead
 	TokensWrite
 	WorkflowsStart
 	WorkflowsRead
 	OperationsRead
+	OperationsRetry
 	AssignmentsRead
 	permissionEnd
 )
@@ -38,20 +59,41 @@ var catalogue = [permissionEnd]struct {
 	name, meaning string
 	platform      bool
 }{
-	OrganizationsCreate: {"organizations:create", "create organizations", true},
-	OrganizationsList:   {"organizations:list", "list all organizations", true},
-	OrganizationsRead:   {"organizations:read", "see the organization and its state", false},
-	UsersCreate:         {"users:create", "add users with no more power than one's own", false},
-	UsersRead:           {"users:read", "see users", false},
-	APIKeysCreate:       {"apikeys:create", "create API keys with no more power than one's own", false},
-	APIKeysRead:         {"apikeys:read", "see API keys, never their secrets", false},
-	APIKeysRevoke:       {"apikeys:revoke", "revoke API keys", false},
-	TokensRead:          {"tokens:read", "exchange an API key for a data-plane token that reads", false},
-	TokensWrite:         {"tokens:write", "exchange an API key for a data-plane token that starts and serves workflows", false},
-	WorkflowsStart:      {"workflows:start", "start workflows", false},
-	WorkflowsRead:       {"workflows:read", "see workflows and their results", false},
-	OperationsRead:      {"operations:read", "follow long-running operations", false},
-	AssignmentsRead:     {"assignments:read", "ask which namespaces a worker should serve", false},
+	OrganizationsCreate:  {"organizations:create", "create organizations", true},
+	OrganizationsList:    {"organizations:list", "list all organizations", true},
+	OrganizationsRead:    {"organizations:read", "see the organization and its state", false},
+	OrganizationsUpdate:  {"organizations:update", "change the organization's name, metadata and settings", false},
+	OrganizationsSuspend: {"organizations:suspend", "suspend and resume organizations", true},
+	OrganizationsDelete:  {"organizations:delete", "delete the organization, with a time of grace", false},
+	OrganizationsRestore: {"organizations:restore", "restore an organization in its time of grace, or end that time", true},
+	UsersCreate:          {"users:create", "add users with no more power than one's own", false},
+	UsersRead:            {"users:read", "see users", false},
+	UsersUpdate:          {"users:update", "change users who have no more power than oneself", false},
+	UsersSuspend:         {"users:suspend", "suspend and resume users who have no more power than oneself", false},
+	UsersRemove:          {"users:remove", "remove users who have no more power than oneself", false},
+	RolesCreate:          {"roles:create", "create custom roles with no more power than one's own", false},
+	RolesRead:            {"roles:read", "see roles and their permissions", false},
+	RolesUpdate:          {"roles:update", "change custom roles", false},
+	RolesDelete:          {"roles:delete", "delete custom roles that nobody has", false},
+	AuthzExplain:         {"authz:explain", "ask why another may or may not do something", false},
+	APIKeysCreate:        {"apikeys:create", "create API keys with no more power than one's own", false},
+	APIKeysRead:          {"apikeys:read", "see API keys, never their secrets", false},
+	APIKeysUpdate:        {"apikeys:update", "change, disable and enable API keys", false},
+	APIKeysRotate:        {"apikeys:rotate", "give an API key a new secret", false},
+	APIKeysRevoke:        {"apikeys:revoke", "revoke API keys", false},
+	APIKeysDelete:        {"apikeys:delete", "delete revoked and expired API keys", false},
+	APIKeysVerify:        {"apikeys:verify", "verify presented API keys for another service", false},
+	APIKeysReport:        {"apikeys:report", "revoke any organization's API key that has leaked", true},
+	AuditList:            {"audit:list", "read the audit trail of every organization", true},
+	AuditRead:            {"audit:read", "read and verify the audit trail", false},
+	AuditExport:          {"audit:export", "export the audit trail", false},
+	TokensRead:           {"tokens:read", "exchange an API key for a data-plane token that reads", false},
+	TokensWrite:          {"tokens:write", "exchange an API key for a data-plane token that starts and serves workflows", false},
+	WorkflowsStart:       {"workflows:start", "start workflows", false},
+	WorkflowsRead:        {"workflows:read", "see workflows and their results", false},
+	OperationsRead:       {"operations:read", "follow long-running operations", false},
+	OperationsRetry:      {"operations:retry", "try a failed operation again", false},
+	AssignmentsRead:      {"assignments:read", "ask which namespaces a worker should serve", false},
 }
 
 // String returns the name, such as "workflows:start".

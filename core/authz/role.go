@@ -17,9 +17,9 @@ var (
 )
 
 var (
-	viewerSet  = SetOf(OrganizationsRead, UsersRead, WorkflowsRead, OperationsRead, TokensRead)
+	viewerSet  = SetOf(OrganizationsRead, UsersRead, RolesRead, WorkflowsRead, OperationsRead, TokensRead)
 	memberSet  = viewerSet | SetOf(WorkflowsStart, TokensWrite, AssignmentsRead)
-	managerSet = memberSet | SetOf(UsersCreate, APIKeysRead)
+	managerSet = memberSet | SetOf(UsersCreate, UsersUpdate, UsersSuspend, UsersRemove, APIKeysRead, AuditRead, AuthzExplain)
 	adminSet   = all(func(platform bool) bool { return !platform })
 	everything = all(func(bool) bool { return true })
 )

@@ -181,9 +181,20 @@ var (
 	ErrUnauthenticated = Define(Unauthenticated, "auth.unauthenticated", "A valid API key is required.")
 	ErrForbidden       = Define(Forbidden, "auth.forbidden", "This credential does not allow the operation.")
 	ErrNotFound        = Define(NotFound, "not_found", "No such resource.")
+	ErrStale           = Define(PreconditionFailed, "request.stale", "The resource has changed since the version that the request names. Read it again.")
 	ErrUnavailable     = Define(Unavailable, "unavailable", "A service that is needed for this is away. Try again.")
 	ErrTimeout         = Define(Timeout, "timeout", "A service that is needed for this did not answer in time. Try again.")
 )
+
+// CheckVersion fails with ErrStale unless expected is the version that a thing
+// has, or 0, which stands for any. A caller does so inside the transaction that
+// changes the thing, after its row is locked.
+func CheckVersion(has, expected int64) error {
+	if expected != 0 && expected != has {
+		return ErrStale
+	}
+	return nil
+}
 
 // Under returns err with the pointers of its broken rules moved below prefix,
 // for a value that was checked by itself and stands inside another.

@@ -1,0 +1,7 @@
+-- API keys: rotation, addresses, policy.
+
+SELECT 1;
+
+---- create above / drop below ----
+
+SELECT 1;

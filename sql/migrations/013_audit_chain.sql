@@ -1,0 +1,7 @@
+-- The audit trail as a chain.
+
+SELECT 1;
+
+---- create above / drop below ----
+
+SELECT 1;

@@ -1,0 +1,7 @@
+-- Idempotency keys.
+
+SELECT 1;
+
+---- create above / drop below ----
+
+SELECT 1;
