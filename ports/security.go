@@ -25,3 +25,13 @@ type TokenCrypto interface {
 	// KeySet returns the JWKS document of the keys' public parts.
 	KeySet(keys []signing.Key) ([]byte, error)
 }
+
+// Vault seals what must not stand anywhere in clear.
+type Vault interface {
+	// Seal encrypts text, binds it to what it belongs to, and returns the version
+	// of the key that it used.
+	Seal(text, belongsTo []byte) (sealed []byte, version int16)
+	// Open decrypts what Seal has sealed. It fails for another belonging, for a
+	// version that is not configured any more, and for what was tampered with.
+	Open(sealed []byte, version int16, belongsTo []byte) ([]byte, error)
+}

@@ -12,6 +12,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/apikey"
 	"github.com/bulkheadhq/bulkhead/core/audit"
 	"github.com/bulkheadhq/bulkhead/core/id"
+	"github.com/bulkheadhq/bulkhead/core/idempotency"
 	"github.com/bulkheadhq/bulkhead/core/operation"
 	"github.com/bulkheadhq/bulkhead/core/org"
 	"github.com/bulkheadhq/bulkhead/core/outbox"
@@ -33,6 +34,11 @@ type Store interface {
 	// a serialization failure. It must not call anything remote. An error of fn
 	// is returned unchanged, joined with that of the rollback if there is one;
 	// an error of the commit is returned. A panic rolls back.
+	//
+	// When ctx carries a claim that is not repeatable, the same transaction says
+	// that the claimed request's change has happened. It fails with
+	// idempotency.ErrInProgress, and changes nothing, when the request is another
+	// attempt's by now.
 	WriteTx(ctx context.Context, org id.Org, fn func(ctx context.Context, tx Tx) error) error
 }
 
@@ -157,6 +163,26 @@ type SigningKeys interface {
 	// it returns, new or changed, in one transaction. No two calls run at the
 	// same time anywhere in the deployment.
 	Change(ctx context.Context, fn func([]signing.Key) ([]signing.Key, error)) error
+}
+
+// Idempotency remembers requests that may be sent again, each in the scope of
+// its actor's organization. Its clock is the database's.
+type Idempotency interface {
+	// Claim takes the request for the attempt of c.Token and sets c.Since. Of any
+	// number of concurrent claims one succeeds; the others return what is
+	// remembered of the request, and false. A request can be claimed that is new,
+	// that was forgotten, or that has the same fingerprint and whose last attempt
+	// has lapsed without a commit and without an answer; Since stays that of the
+	// first attempt.
+	Claim(ctx context.Context, c *idempotency.Claim, fingerprint idempotency.Digest, t idempotency.Terms) (idempotency.Record, bool, error)
+	// Answer stores the answer. It fails with idempotency.ErrInProgress when the
+	// request is another attempt's by now.
+	Answer(ctx context.Context, c idempotency.Claim, a idempotency.Answer) error
+	// Release lets the claim lapse at once, when there is no answer to keep.
+	Release(ctx context.Context, c idempotency.Claim) error
+	// Erase forgets up to limit requests of all organizations whose time is over,
+	// with their answers, and returns how many those were.
+	Erase(ctx context.Context, limit int) (int, error)
 }
 
 // Pinger tells whether something we depend on answers.

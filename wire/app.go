@@ -13,6 +13,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/usecase/bootstrap"
 	"github.com/bulkheadhq/bulkhead/core/usecase/relay"
 	"github.com/bulkheadhq/bulkhead/core/usecase/tokens"
+	"github.com/bulkheadhq/bulkhead/ports"
 )
 
 // API is the API process: what cmd starts and stops.
@@ -35,6 +36,7 @@ type Worker struct {
 	Temporal *temporal.Connection
 	Tokens   *tokens.Service
 	Relay    *relay.Service
+	Requests ports.Idempotency
 	System   *worker.Worker
 	Probe    *httpapi.Probe
 }

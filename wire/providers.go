@@ -107,6 +107,11 @@ func newETagKey(cfg config.Config) (httpapi.ETagKey, error) {
 	return key, nil
 }
 
+// newVault returns what seals the answers to requests that may be sent again.
+func newVault(cfg config.Config) (*signing.Vault, error) {
+	return signing.NewVault(cfg.Secrets.Encryption, "bulkhead idempotent answers v1")
+}
+
 // newCursors derives the key of cursors from the current encryption key, which
 // all replicas share: a cursor of one works on another. A new encryption key
 // ends at most the lists that are being paged just then.

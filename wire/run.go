@@ -17,6 +17,7 @@ import (
 // again when something it depends on is away.
 const (
 	rotateEvery = time.Minute
+	eraseEvery  = time.Minute
 	retryEvery  = time.Second
 )
 
@@ -43,6 +44,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	g.Go(func() error { return verify(ctx, w.Log, "Postgres", w.DB.CheckServer) })
 	g.Go(func() error { return verify(ctx, w.Log, "Temporal", w.Temporal.CheckServer) })
 	g.Go(func() error { return rotate(ctx, w.Log, w.Tokens.Rotate) })
+	g.Go(func() error { return erase(ctx, w.Log, w.Requests.Erase) })
 	g.Go(func() error { w.Relay.Run(ctx); return nil })
 	g.Go(func() error {
 		w.System.Start(ctx)
@@ -90,6 +92,26 @@ func rotate(ctx context.Context, log *slog.Logger, do func(context.Context, bool
 			wait = retryEvery
 		}
 		if !system.Pause(ctx, wait) {
+			return nil
+		}
+	}
+}
+
+// eraseBatch is how many requests are forgotten at once, so that no transaction
+// is long.
+const eraseBatch = 1000
+
+// erase forgets the requests, and the answers, whose time is over.
+func erase(ctx context.Context, log *slog.Logger, do func(context.Context, int) (int, error)) error {
+	for {
+		n, err := do(ctx, eraseBatch)
+		if err != nil && ctx.Err() == nil {
+			log.WarnContext(ctx, "expired answers not erased; trying again", "error", err)
+		}
+		if n == eraseBatch {
+			continue
+		}
+		if !system.Pause(ctx, eraseEvery) {
 			return nil
 		}
 	}

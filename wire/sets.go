@@ -37,6 +37,7 @@ var postgresSet = gw.NewSet(
 	postgres.NewPlatform, gw.Bind(new(ports.Platform), new(*postgres.Platform)),
 	postgres.NewCredentials, gw.Bind(new(ports.Credentials), new(*postgres.Credentials)),
 	postgres.NewSigningKeys, gw.Bind(new(ports.SigningKeys), new(*postgres.SigningKeys)),
+	postgres.NewIdempotency, gw.Bind(new(ports.Idempotency), new(*postgres.Idempotency)),
 )
 
 var tokenSet = gw.NewSet(
@@ -55,6 +56,7 @@ var temporalSet = gw.NewSet(
 var apiSet = gw.NewSet(
 	orgs.New, users.New, apikeys.New, auth.New, workflows.New, operations.New, assignments.New,
 	newCursors, newETagKey, newPingers, newAPIConfig,
+	newVault, gw.Bind(new(ports.Vault), new(*signing.Vault)),
 	gw.Struct(new(httpapi.Deps), "*"), httpapi.New,
 )
 

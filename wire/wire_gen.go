@@ -81,6 +81,13 @@ func NewAPI(ctx context.Context, cfg config.Config, out Output, b Build) (*API, 
 		cleanup()
 		return nil, nil, err
 	}
+	idempotency := postgres.NewIdempotency(db)
+	vault, err := newVault(cfg)
+	if err != nil {
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
 	health := temporal.NewHealth(connection)
 	v := newPingers(db, health)
 	httpapiConfig := newAPIConfig(cfg, b)
@@ -95,6 +102,8 @@ func NewAPI(ctx context.Context, cfg config.Config, out Output, b Build) (*API, 
 		Assignments: assignmentsService,
 		Cursors:     sealer,
 		ETagKey:     eTagKey,
+		Requests:    idempotency,
+		Vault:       vault,
 		Pingers:     v,
 		Log:         logger,
 		Config:      httpapiConfig,
@@ -150,6 +159,7 @@ func NewWorker(ctx context.Context, cfg config.Config, out Output, b Build) (*Wo
 	outbox, cleanup3 := newOutbox(ctx, db)
 	orchestrator := temporal.NewOrchestrator(connection)
 	relayService := relay.New(outbox, orchestrator, clock, logger)
+	idempotency := postgres.NewIdempotency(db)
 	namespaces := temporal.NewNamespaces(connection)
 	settings := newSettings(cfg)
 	provisioningService := provisioning.New(store, namespaces, clock, settings)
@@ -165,6 +175,7 @@ func NewWorker(ctx context.Context, cfg config.Config, out Output, b Build) (*Wo
 		Temporal: connection,
 		Tokens:   service,
 		Relay:    relayService,
+		Requests: idempotency,
 		System:   workerWorker,
 		Probe:    probe,
 	}

@@ -25,6 +25,9 @@ type endpoint struct {
 	waits  bool // can be asked to wait
 	probe  bool // is asked every few seconds by whoever runs us
 
+	idempotent bool // takes an Idempotency-Key
+	repeatable bool // what it does outside the database is done once by its name
+
 	path   []parameter
 	query  []parameter
 	header []parameter
@@ -76,6 +79,7 @@ func newEndpoint(doc *openapi3.T, at route, item *openapi3.PathItem, declared *o
 	op := &endpoint{
 		id: declared.OperationID, route: at,
 		public: len(security) == 0, probe: slices.Contains(probes, at.pattern),
+		repeatable: slices.Contains(repeatable, declared.OperationID),
 	}
 	for _, ref := range slices.Concat(item.Parameters, declared.Parameters) {
 		if err := op.add(ref.Value); err != nil {
@@ -112,6 +116,7 @@ func (e *endpoint) add(declared *openapi3.Parameter) error {
 		p.name = http.CanonicalHeaderKey(p.name)
 		e.header = append(e.header, p)
 		e.waits = e.waits || p.name == preferHeader
+		e.idempotent = e.idempotent || p.name == idempotencyHeader
 	default:
 		return fmt.Errorf("parameter %s: %s is not supported", p.name, declared.In)
 	}

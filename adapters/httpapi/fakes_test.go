@@ -38,6 +38,10 @@ type memory struct {
 	panics  bool          // whether it panics
 	asked   chan struct{} // gets a value at each read of an operation
 
+	writeFailure error  // what every transaction fails with
+	writePanics  bool   // whether every transaction panics
+	writing      func() // called in the middle of every transaction
+
 	started   workflow.Start // the last start
 	described [3]string      // namespace, workflow id and run id of the last description
 }
@@ -68,6 +72,17 @@ func (m *memory) Reads(o id.Org) ports.Reads { return reads{m, o} }
 
 func (m *memory) WriteTx(ctx context.Context, o id.Org, fn func(context.Context, ports.Tx) error) error {
 	w := writes{m, o}
+	switch {
+	case m.writePanics:
+		panic("a fault in the store")
+	case m.writeFailure != nil:
+		return m.writeFailure
+	case m.writing != nil:
+		m.writing()
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	return fn(ctx, ports.Tx{
 		Orgs: orgWrites{w}, Users: userWrites{w}, APIKeys: keyWrites{w}, Operations: operationWrites{w},
 		Audit: auditWrites{}, Outbox: outboxWrites{},

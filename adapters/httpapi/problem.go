@@ -53,6 +53,7 @@ var statusByCode = map[string]int{
 	errClientGone.Code: statusClientGone,
 
 	errNoPrecondition.Code: http.StatusPreconditionRequired,
+	errKeyReused.Code:      http.StatusUnprocessableEntity,
 }
 
 func statusOf(f *fault.Error) int {

@@ -33,6 +33,7 @@ func (s *Server) routes(h *handlers) (http.Handler, error) {
 				s.deadline,     // how long it may take, authentication included
 				s.authenticate, // who asks; before anything else of the request is judged
 				s.validate,     // and whether the request is one at all
+				s.once,         // and whether it was carried out before
 			),
 			// After validate nothing is left that could not be bound.
 			ErrorHandlerFunc: func(w http.ResponseWriter, r *http.Request, err error) { fail(w, r, misfit(err)) },

@@ -26,6 +26,7 @@ const (
 	ruleRepeated   = "repeated"
 	ruleRequired   = "required"
 	ruleType       = "type"
+	ruleUnique     = "unique"
 	ruleUnknown    = "unknown"
 )
 
@@ -113,7 +114,7 @@ func (f *findings) translate(c *openapi3.SchemaError) {
 	case "maxItems":
 		f.put(pointer, "max_items", "must have at most "+plural(*s.MaxItems, "item"))
 	case "uniqueItems":
-		f.put(pointer, "unique", "must not hold an item twice")
+		f.put(pointer, ruleUnique, "must not hold an item twice")
 	case "minimum", "maximum":
 		f.put(pointer, ruleRange, bounds(s))
 	case "pattern":

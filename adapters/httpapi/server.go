@@ -42,7 +42,9 @@ type Deps struct {
 	Assignments *assignments.Service
 	Cursors     page.Sealer
 	ETagKey     ETagKey
-	Pingers     []ports.Pinger // what readiness asks after
+	Requests    ports.Idempotency // what is remembered of requests that may be sent again
+	Vault       ports.Vault       // seals their answers
+	Pingers     []ports.Pinger    // what readiness asks after
 	Log         *slog.Logger
 	Config      Config
 }
@@ -91,6 +93,8 @@ type Server struct {
 	auth     *auth.Service
 	log      *slog.Logger
 	drain    *drain
+	requests ports.Idempotency
+	vault    ports.Vault
 }
 
 // New returns a server. It fails when the routes and the OpenAPI document do not
@@ -103,7 +107,7 @@ func New(d Deps) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{contract: c, config: d.Config.withDefaults(), auth: d.Auth, log: d.Log, drain: newDrain()}
+	s := &Server{contract: c, config: d.Config.withDefaults(), auth: d.Auth, log: d.Log, drain: newDrain(), requests: d.Requests, vault: d.Vault}
 	d.Config = s.config
 	s.handler, err = s.routes(&handlers{Deps: d, drain: s.drain})
 	if err != nil {

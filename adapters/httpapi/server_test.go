@@ -46,6 +46,8 @@ type bundle struct {
 	memory *memory
 	log    *buffer
 
+	requests *requests
+
 	acme      org.Org
 	ada       user.User // acme's admin
 	key       apikey.Key
@@ -82,7 +84,7 @@ func must[T any](v T, err error) T {
 
 func setup(t testing.TB, pingers ...ports.Pinger) *bundle {
 	t.Helper()
-	b := &bundle{t: t, memory: &memory{credentials: map[apikey.Versioned]apikey.Credential{}}, log: &buffer{}}
+	b := &bundle{t: t, memory: &memory{credentials: map[apikey.Versioned]apikey.Credential{}}, log: &buffer{}, requests: &requests{}}
 	b.acme = must(org.New(id.New[id.OrgKind](), must(org.ParseSlug("acme")), "Acme", now))
 	must(b.acme.Activate(now))
 	b.ada = must(user.New(id.New[id.UserKind](), b.acme.ID(), must(user.ParseEmail("", "ada@acme.example")), "Ada", authz.Admin, now))
@@ -101,7 +103,7 @@ func setup(t testing.TB, pingers ...ports.Pinger) *bundle {
 		Orgs: orgs.New(m, platform{m}, clock), Users: users.New(m, clock), APIKeys: apikeys.New(m, clock, peppers, rand.Reader),
 		Auth: auth.New(m, clock, peppers), Tokens: tokens.New(m, signingKeys{}, crypto{}, clock, signing.DefaultPolicy),
 		Workflows: workflows.New(m, m, clock), Operations: operations.New(m, platform{m}), Assignments: assignments.New(m, platform{m}),
-		Cursors: page.NewSealer(make([]byte, 32)), ETagKey: make([]byte, 32), Pingers: pingers,
+		Cursors: page.NewSealer(make([]byte, 32)), ETagKey: make([]byte, 32), Requests: b.requests, Vault: vault{}, Pingers: pingers,
 		Log:    slog.New(slog.NewJSONHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Config: Config{TemporalAddress: "temporal:7233", Version: "1.2.3", Commit: "abc"},
 	})

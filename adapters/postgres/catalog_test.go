@@ -52,7 +52,9 @@ var gates = []gate{
 				('operations', 'platform', 'SELECT', '{bulkhead_app}', ` + platformText + `),
 				('outbox', 'platform_read', 'SELECT', '{bulkhead_app}', ` + platformText + `),
 				('outbox', 'platform_claim', 'UPDATE', '{bulkhead_app}', ` + platformText + `),
-				('outbox', 'platform_done', 'DELETE', '{bulkhead_app}', ` + platformText + `))`,
+				('outbox', 'platform_done', 'DELETE', '{bulkhead_app}', ` + platformText + `),
+				('idempotency_keys', 'platform_expired', 'SELECT', '{bulkhead_app}', ` + expiredText + `),
+				('idempotency_keys', 'platform_erase', 'DELETE', '{bulkhead_app}', ` + expiredText + `))`,
 		violation: `CREATE POLICY planted ON users FOR SELECT TO bulkhead_app USING (true)`,
 	},
 	{
@@ -123,6 +125,9 @@ const ofTenant = `c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r',
 	SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'org_id' AND NOT a.attisdropped))`
 
 const platformText = `'(( SELECT current_setting(''app.platform''::text, true) AS current_setting) = ''on''::text)'`
+
+// expiredText opens to the platform what is about to be erased, and nothing else.
+const expiredText = `'((( SELECT current_setting(''app.platform''::text, true) AS current_setting) = ''on''::text) AND (expires_at <= now()))'`
 
 func quoteSQL(s string) string { return strings.ReplaceAll(s, "'", "''") }
 

@@ -43,6 +43,11 @@ func TestSigningKeys(t *testing.T) {
 	porttest.SigningKeys(t, openBackend)
 }
 
+func TestIdempotency(t *testing.T) {
+	t.Parallel()
+	porttest.Idempotency(t, openBackend)
+}
+
 func openBackend(t *testing.T) porttest.Backend {
 	t.Helper()
 	d := harness.Postgres(t).Database(t)
@@ -55,7 +60,7 @@ func backend(t *testing.T, d harness.Database, db *postgres.DB) porttest.Backend
 	t.Cleanup(func() { _ = outbox.Close(context.Background()) })
 	return porttest.Backend{
 		Store: postgres.NewStore(db), Platform: postgres.NewPlatform(db), Credentials: postgres.NewCredentials(db),
-		Outbox: outbox, SigningKeys: postgres.NewSigningKeys(db), Trail: trail(d),
+		Outbox: outbox, SigningKeys: postgres.NewSigningKeys(db), Idempotency: postgres.NewIdempotency(db), Trail: trail(d),
 	}
 }
 

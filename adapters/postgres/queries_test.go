@@ -21,6 +21,7 @@ var withoutOrg = map[string]string{
 	"OutboxDelete":          "platform",
 	"OutboxRetry":           "platform",
 	"OutboxNotify":          "reads no table",
+	"IdempotencyErase":      "platform: what has expired, of all",
 	"CredentialFind":        "how the organization becomes known",
 	"SigningKeyList":        "of the platform",
 	"SigningKeyLock":        "reads no table",

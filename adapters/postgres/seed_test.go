@@ -28,7 +28,7 @@ var rows = map[string]string{
 	"outbox": `INSERT INTO outbox (org_id, id, kind, payload, created_at, available_at)
 		VALUES ($1, gen_random_uuid(), 'k', '{}', now(), now())`,
 	"idempotency_keys": `INSERT INTO idempotency_keys (org_id, api_key_id, operation, key, fingerprint, state, created_at, expires_at)
-		VALUES ($1, gen_random_uuid(), 'o', 'k', '', 'running', now(), now())`,
+		VALUES ($1, gen_random_uuid(), 'o', 'k', '', 'running', now(), now() + interval '1 day')`,
 	"signing_keys": `INSERT INTO signing_keys (id, public_der, sealed, sealed_by, state, created_at, changed_at)
 		VALUES (gen_random_uuid()::text, '', '', 1, 'published', now(), now())`,
 }

@@ -31,13 +31,13 @@ func (s *Store) Reads(o id.Org) ports.Reads {
 // WriteTx implements ports.Store. What fn is the victim of, a deadlock or a
 // serialization failure, makes it run again, up to six times in all.
 func (s *Store) WriteTx(ctx context.Context, o id.Org, fn func(ctx context.Context, tx ports.Tx) error) error {
-	return s.db.transact(ctx, orgScope(o), func(ctx context.Context, tx dbsqlc.DBTX) error {
+	return s.db.transact(ctx, orgScope(o), claimed(func(ctx context.Context, tx dbsqlc.DBTX, about *noted) error {
 		w := writer{org: o, tx: tx}
 		return fn(ctx, ports.Tx{
 			Orgs: orgWriter{w}, Users: userWriter{w}, APIKeys: apiKeyWriter{w},
-			Operations: operationWriter{w}, Audit: auditWriter{w}, Outbox: outboxWriter{w},
+			Operations: operationWriter{w}, Audit: noting(auditWriter{w}, about), Outbox: outboxWriter{w},
 		})
-	})
+	}))
 }
 
 // reads are the reads of one organization.

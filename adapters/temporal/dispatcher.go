@@ -14,6 +14,7 @@ import (
 
 	"github.com/bulkheadhq/bulkhead/core/authz"
 	"github.com/bulkheadhq/bulkhead/core/fault"
+	"github.com/bulkheadhq/bulkhead/core/idempotency"
 	"github.com/bulkheadhq/bulkhead/core/workflow"
 	"github.com/bulkheadhq/bulkhead/ports"
 )
@@ -69,7 +70,7 @@ func (d *Dispatcher) Start(ctx context.Context, namespace string, by authz.Actor
 		WorkflowExecutionTimeout: timeout(s.ExecutionTimeout),
 		WorkflowRunTimeout:       timeout(s.RunTimeout),
 		Identity:                 identity,
-		RequestId:                uuid.NewString(), // makes the repetitions of invoke one start
+		RequestId:                requestID(ctx),
 		WorkflowIdReusePolicy:    enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
 		WorkflowIdConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_FAIL,
 		Memo:                     memo,
@@ -83,6 +84,15 @@ func (d *Dispatcher) Start(ctx context.Context, namespace string, by authz.Actor
 		ID: s.ID, RunID: res.GetRunId(), Type: s.Type, TaskQueue: s.TaskQueue,
 		Status: workflow.Running, StartedAt: startedAt, Events: firstEvents,
 	}, nil
+}
+
+// requestID makes the repetitions of invoke one start, and those of a claimed
+// request, too: Temporal answers the second with the first's run.
+func requestID(ctx context.Context) string {
+	if c, ok := idempotency.From(ctx); ok {
+		return c.ID().String()
+	}
+	return uuid.NewString()
 }
 
 // timeout returns nil, which is no timeout, for zero.

@@ -18,6 +18,7 @@ type Backend struct {
 	Credentials ports.Credentials
 	Outbox      ports.Outbox
 	SigningKeys ports.SigningKeys
+	Idempotency ports.Idempotency
 
 	// Trail returns the identifiers of an organization's audit entries in their
 	// order, past every scope: no port reads the trail.

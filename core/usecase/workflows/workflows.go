@@ -8,6 +8,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/audit"
 	"github.com/bulkheadhq/bulkhead/core/authz"
 	"github.com/bulkheadhq/bulkhead/core/id"
+	"github.com/bulkheadhq/bulkhead/core/idempotency"
 	"github.com/bulkheadhq/bulkhead/core/org"
 	"github.com/bulkheadhq/bulkhead/core/workflow"
 	"github.com/bulkheadhq/bulkhead/ports"
@@ -34,7 +35,7 @@ func (s *Service) Start(ctx context.Context, by authz.Actor, o id.Org, in workfl
 		return workflow.Execution{}, err
 	}
 	if in.ID == "" {
-		in.ID = "wf-" + id.New[id.EventKind]().UUID().String()
+		in.ID = "wf-" + newID(ctx)
 	}
 	if err := in.Validate(); err != nil {
 		return workflow.Execution{}, err
@@ -52,6 +53,15 @@ func (s *Service) Start(ctx context.Context, by authz.Actor, o id.Org, in workfl
 		return workflow.Execution{}, err
 	}
 	return s.dispatcher.Start(ctx, namespace, by, in)
+}
+
+// newID returns a random id; that of the claim when the request has one, so that
+// the request's next attempt starts nothing of another name.
+func newID(ctx context.Context) string {
+	if c, ok := idempotency.From(ctx); ok {
+		return c.ID().String()
+	}
+	return id.New[id.EventKind]().UUID().String()
 }
 
 // Describe shows an execution: the run, or the latest when runID is "". It fails

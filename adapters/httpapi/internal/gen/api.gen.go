@@ -663,6 +663,9 @@ type APIKeyPath = string
 // Cursor defines model for Cursor.
 type Cursor = string
 
+// IdempotencyKey defines model for IdempotencyKey.
+type IdempotencyKey = string
+
 // IfNoneMatch defines model for IfNoneMatch.
 type IfNoneMatch = string
 
@@ -709,6 +712,9 @@ type ListOrganizationsParams struct {
 type CreateOrganizationParams struct {
 	// Prefer `wait=N` waits up to N seconds, 60 at most (RFC 7240).
 	Prefer *Prefer `json:"Prefer,omitempty"`
+
+	// IdempotencyKey A word of the client's own for this request. The same request with the same word within 24 hours is answered with the first one's answer and does nothing again; another request with it is refused with 422.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // ListAPIKeysParams defines parameters for ListAPIKeys.
@@ -720,6 +726,18 @@ type ListAPIKeysParams struct {
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// CreateAPIKeyParams defines parameters for CreateAPIKey.
+type CreateAPIKeyParams struct {
+	// IdempotencyKey A word of the client's own for this request. The same request with the same word within 24 hours is answered with the first one's answer and does nothing again; another request with it is refused with 422.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// RevokeAPIKeyParams defines parameters for RevokeAPIKey.
+type RevokeAPIKeyParams struct {
+	// IdempotencyKey A word of the client's own for this request. The same request with the same word within 24 hours is answered with the first one's answer and does nothing again; another request with it is refused with 422.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // ListUsersParams defines parameters for ListUsers.
 type ListUsersParams struct {
 	// Limit The most items to return.
@@ -727,6 +745,18 @@ type ListUsersParams struct {
 
 	// Cursor The next_cursor of the page before.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// CreateUserParams defines parameters for CreateUser.
+type CreateUserParams struct {
+	// IdempotencyKey A word of the client's own for this request. The same request with the same word within 24 hours is answered with the first one's answer and does nothing again; another request with it is refused with 422.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// StartWorkflowParams defines parameters for StartWorkflow.
+type StartWorkflowParams struct {
+	// IdempotencyKey A word of the client's own for this request. The same request with the same word within 24 hours is answered with the first one's answer and does nothing again; another request with it is refused with 422.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // DescribeWorkflowParams defines parameters for DescribeWorkflow.
@@ -796,25 +826,25 @@ type ServerInterface interface {
 	ListAPIKeys(w http.ResponseWriter, r *http.Request, org OrgPath, params ListAPIKeysParams)
 	// CreateAPIKey Create an API key
 	// (POST /api/v0/organizations/{org}/api-keys)
-	CreateAPIKey(w http.ResponseWriter, r *http.Request, org OrgPath)
+	CreateAPIKey(w http.ResponseWriter, r *http.Request, org OrgPath, params CreateAPIKeyParams)
 	// GetAPIKey Show an API key
 	// (GET /api/v0/organizations/{org}/api-keys/{api_key})
 	GetAPIKey(w http.ResponseWriter, r *http.Request, org OrgPath, apiKey APIKeyPath)
 	// RevokeAPIKey Revoke an API key
 	// (POST /api/v0/organizations/{org}/api-keys/{api_key}/revoke)
-	RevokeAPIKey(w http.ResponseWriter, r *http.Request, org OrgPath, apiKey APIKeyPath)
+	RevokeAPIKey(w http.ResponseWriter, r *http.Request, org OrgPath, apiKey APIKeyPath, params RevokeAPIKeyParams)
 	// ListUsers List users
 	// (GET /api/v0/organizations/{org}/users)
 	ListUsers(w http.ResponseWriter, r *http.Request, org OrgPath, params ListUsersParams)
 	// CreateUser Add a user
 	// (POST /api/v0/organizations/{org}/users)
-	CreateUser(w http.ResponseWriter, r *http.Request, org OrgPath)
+	CreateUser(w http.ResponseWriter, r *http.Request, org OrgPath, params CreateUserParams)
 	// GetUser Show a user
 	// (GET /api/v0/organizations/{org}/users/{user})
 	GetUser(w http.ResponseWriter, r *http.Request, org OrgPath, user UserPath)
 	// StartWorkflow Start a workflow
 	// (POST /api/v0/organizations/{org}/workflows)
-	StartWorkflow(w http.ResponseWriter, r *http.Request, org OrgPath)
+	StartWorkflow(w http.ResponseWriter, r *http.Request, org OrgPath, params StartWorkflowParams)
 	// DescribeWorkflow Show a workflow execution
 	// (GET /api/v0/organizations/{org}/workflows/{workflow_id})
 	DescribeWorkflow(w http.ResponseWriter, r *http.Request, org OrgPath, workflowID WorkflowID, params DescribeWorkflowParams)
@@ -889,7 +919,7 @@ func (_ Unimplemented) ListAPIKeys(w http.ResponseWriter, r *http.Request, org O
 
 // CreateAPIKey Create an API key
 // (POST /api/v0/organizations/{org}/api-keys)
-func (_ Unimplemented) CreateAPIKey(w http.ResponseWriter, r *http.Request, org OrgPath) {
+func (_ Unimplemented) CreateAPIKey(w http.ResponseWriter, r *http.Request, org OrgPath, params CreateAPIKeyParams) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -901,7 +931,7 @@ func (_ Unimplemented) GetAPIKey(w http.ResponseWriter, r *http.Request, org Org
 
 // RevokeAPIKey Revoke an API key
 // (POST /api/v0/organizations/{org}/api-keys/{api_key}/revoke)
-func (_ Unimplemented) RevokeAPIKey(w http.ResponseWriter, r *http.Request, org OrgPath, apiKey APIKeyPath) {
+func (_ Unimplemented) RevokeAPIKey(w http.ResponseWriter, r *http.Request, org OrgPath, apiKey APIKeyPath, params RevokeAPIKeyParams) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -913,7 +943,7 @@ func (_ Unimplemented) ListUsers(w http.ResponseWriter, r *http.Request, org Org
 
 // CreateUser Add a user
 // (POST /api/v0/organizations/{org}/users)
-func (_ Unimplemented) CreateUser(w http.ResponseWriter, r *http.Request, org OrgPath) {
+func (_ Unimplemented) CreateUser(w http.ResponseWriter, r *http.Request, org OrgPath, params CreateUserParams) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -925,7 +955,7 @@ func (_ Unimplemented) GetUser(w http.ResponseWriter, r *http.Request, org OrgPa
 
 // StartWorkflow Start a workflow
 // (POST /api/v0/organizations/{org}/workflows)
-func (_ Unimplemented) StartWorkflow(w http.ResponseWriter, r *http.Request, org OrgPath) {
+func (_ Unimplemented) StartWorkflow(w http.ResponseWriter, r *http.Request, org OrgPath, params StartWorkflowParams) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -1134,6 +1164,25 @@ func (siw *ServerInterfaceWrapper) CreateOrganization(w http.ResponseWriter, r *
 
 	}
 
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.CreateOrganization(w, r, params)
 	}))
@@ -1241,8 +1290,32 @@ func (siw *ServerInterfaceWrapper) CreateAPIKey(w http.ResponseWriter, r *http.R
 		return
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateAPIKeyParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.CreateAPIKey(w, r, org)
+		siw.Handler.CreateAPIKey(w, r, org, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -1311,8 +1384,32 @@ func (siw *ServerInterfaceWrapper) RevokeAPIKey(w http.ResponseWriter, r *http.R
 		return
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RevokeAPIKeyParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.RevokeAPIKey(w, r, org, apiKey)
+		siw.Handler.RevokeAPIKey(w, r, org, apiKey, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -1392,8 +1489,32 @@ func (siw *ServerInterfaceWrapper) CreateUser(w http.ResponseWriter, r *http.Req
 		return
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateUserParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.CreateUser(w, r, org)
+		siw.Handler.CreateUser(w, r, org, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -1453,8 +1574,32 @@ func (siw *ServerInterfaceWrapper) StartWorkflow(w http.ResponseWriter, r *http.
 		return
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params StartWorkflowParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.StartWorkflow(w, r, org)
+		siw.Handler.StartWorkflow(w, r, org, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -2298,8 +2443,9 @@ func (response ListAPIKeysdefaultApplicationProblemPlusJSONResponse) VisitListAP
 }
 
 type CreateAPIKeyRequestObject struct {
-	Org  OrgPath `json:"org"`
-	Body *CreateAPIKeyJSONRequestBody
+	Org    OrgPath `json:"org"`
+	Params CreateAPIKeyParams
+	Body   *CreateAPIKeyJSONRequestBody
 }
 
 type CreateAPIKeyResponseObject interface {
@@ -2410,6 +2556,7 @@ func (response GetAPIKeydefaultApplicationProblemPlusJSONResponse) VisitGetAPIKe
 type RevokeAPIKeyRequestObject struct {
 	Org    OrgPath    `json:"org"`
 	APIKey APIKeyPath `json:"api_key"`
+	Params RevokeAPIKeyParams
 }
 
 type RevokeAPIKeyResponseObject interface {
@@ -2508,8 +2655,9 @@ func (response ListUsersdefaultApplicationProblemPlusJSONResponse) VisitListUser
 }
 
 type CreateUserRequestObject struct {
-	Org  OrgPath `json:"org"`
-	Body *CreateUserJSONRequestBody
+	Org    OrgPath `json:"org"`
+	Params CreateUserParams
+	Body   *CreateUserJSONRequestBody
 }
 
 type CreateUserResponseObject interface {
@@ -2616,8 +2764,9 @@ func (response GetUserdefaultApplicationProblemPlusJSONResponse) VisitGetUserRes
 }
 
 type StartWorkflowRequestObject struct {
-	Org  OrgPath `json:"org"`
-	Body *StartWorkflowJSONRequestBody
+	Org    OrgPath `json:"org"`
+	Params StartWorkflowParams
+	Body   *StartWorkflowJSONRequestBody
 }
 
 type StartWorkflowResponseObject interface {
@@ -3329,10 +3478,11 @@ func (sh *strictHandler) ListAPIKeys(w http.ResponseWriter, r *http.Request, org
 }
 
 // CreateAPIKey operation middleware
-func (sh *strictHandler) CreateAPIKey(w http.ResponseWriter, r *http.Request, org OrgPath) {
+func (sh *strictHandler) CreateAPIKey(w http.ResponseWriter, r *http.Request, org OrgPath, params CreateAPIKeyParams) {
 	var request CreateAPIKeyRequestObject
 
 	request.Org = org
+	request.Params = params
 
 	var body CreateAPIKeyJSONRequestBody
 	if err := runtime.BindJSONBody(r, &body); err != nil {
@@ -3389,11 +3539,12 @@ func (sh *strictHandler) GetAPIKey(w http.ResponseWriter, r *http.Request, org O
 }
 
 // RevokeAPIKey operation middleware
-func (sh *strictHandler) RevokeAPIKey(w http.ResponseWriter, r *http.Request, org OrgPath, apiKey APIKeyPath) {
+func (sh *strictHandler) RevokeAPIKey(w http.ResponseWriter, r *http.Request, org OrgPath, apiKey APIKeyPath, params RevokeAPIKeyParams) {
 	var request RevokeAPIKeyRequestObject
 
 	request.Org = org
 	request.APIKey = apiKey
+	request.Params = params
 
 	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
 		return sh.ssi.RevokeAPIKey(ctx, request.(RevokeAPIKeyRequestObject))
@@ -3443,10 +3594,11 @@ func (sh *strictHandler) ListUsers(w http.ResponseWriter, r *http.Request, org O
 }
 
 // CreateUser operation middleware
-func (sh *strictHandler) CreateUser(w http.ResponseWriter, r *http.Request, org OrgPath) {
+func (sh *strictHandler) CreateUser(w http.ResponseWriter, r *http.Request, org OrgPath, params CreateUserParams) {
 	var request CreateUserRequestObject
 
 	request.Org = org
+	request.Params = params
 
 	var body CreateUserJSONRequestBody
 	if err := runtime.BindJSONBody(r, &body); err != nil {
@@ -3503,10 +3655,11 @@ func (sh *strictHandler) GetUser(w http.ResponseWriter, r *http.Request, org Org
 }
 
 // StartWorkflow operation middleware
-func (sh *strictHandler) StartWorkflow(w http.ResponseWriter, r *http.Request, org OrgPath) {
+func (sh *strictHandler) StartWorkflow(w http.ResponseWriter, r *http.Request, org OrgPath, params StartWorkflowParams) {
 	var request StartWorkflowRequestObject
 
 	request.Org = org
+	request.Params = params
 
 	var body StartWorkflowJSONRequestBody
 	if err := runtime.BindJSONBody(r, &body); err != nil {

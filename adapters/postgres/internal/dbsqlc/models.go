@@ -58,6 +58,11 @@ type IdempotencyKey struct {
 	Response    []byte
 	CreatedAt   time.Time
 	ExpiresAt   time.Time
+	Token       uuid.UUID
+	LapsesAt    time.Time
+	CommittedAt *time.Time
+	Resource    string
+	SealedBy    *int16
 }
 
 type Operation struct {
