@@ -1,4 +1,5 @@
-// Package sql embeds the data contract: the migrations, in tern's format.
+// Package sql embeds the data contract: the migrations, in tern's format, and the
+// gate that the schema they make must pass.
 package sql
 
 import (
@@ -8,6 +9,12 @@ import (
 
 //go:embed migrations/*.sql
 var files embed.FS
+
+// Catalog is a query whose rows are what is wrong with the schema: the rule that
+// is broken, and by what.
+//
+//go:embed checks/catalog.sql
+var Catalog string
 
 // Migrations returns the migration files, numbered from 001 without a gap.
 func Migrations() fs.FS {

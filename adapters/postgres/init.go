@@ -171,6 +171,20 @@ func createDatabase(ctx context.Context, conn *pgx.Conn, database string) error 
 	)
 }
 
+// withoutLargeObjects takes from everybody the functions of large objects: those
+// belong to no table, so that no policy stands between the tenants in them. Only
+// who owns the functions can, a superuser; others find them in the catalog gate.
+const withoutLargeObjects = `DO $$
+DECLARE f regprocedure;
+BEGIN
+	FOR f IN SELECT p.oid FROM pg_proc p
+		WHERE p.pronamespace = 'pg_catalog'::regnamespace AND p.proname ~ '^(lo_|lo(read|write)$)' AND pg_has_role(p.proowner, 'USAGE')
+		AND (p.proacl IS NULL OR EXISTS (SELECT FROM aclexplode(p.proacl) a WHERE a.grantee = 0))
+	LOOP
+		EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', f);
+	END LOOP;
+END $$`
+
 // initDatabase does what concerns the inside of our database.
 func initDatabase(ctx context.Context, admin *pgx.ConnConfig) error {
 	conn, err := pgx.ConnectConfig(ctx, admin)
@@ -194,6 +208,7 @@ func initDatabase(ctx context.Context, admin *pgx.ConnConfig) error {
 		// or that tern makes for itself, is in it.
 		"ALTER DEFAULT PRIVILEGES FOR ROLE "+RoleOwner+" IN SCHEMA public GRANT SELECT ON TABLES TO "+RoleDump,
 		"ALTER DEFAULT PRIVILEGES FOR ROLE "+RoleOwner+" IN SCHEMA public GRANT SELECT ON SEQUENCES TO "+RoleDump,
+		withoutLargeObjects,
 		"COMMIT",
 	)
 	if err != nil {

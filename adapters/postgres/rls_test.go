@@ -11,6 +11,7 @@ import (
 	"github.com/matryer/is"
 
 	"github.com/bulkheadhq/bulkhead/adapters/postgres"
+	"github.com/bulkheadhq/bulkhead/core/id"
 	"github.com/bulkheadhq/bulkhead/ports/porttest"
 	"github.com/bulkheadhq/bulkhead/test/harness"
 )
@@ -18,6 +19,7 @@ import (
 const (
 	insufficientPrivilege = "42501"
 	invalidText           = "22P02"
+	checkViolation        = "23514"
 )
 
 // TestRowLevelSecurityAlone asks for rows without naming an organization in any
@@ -149,6 +151,22 @@ func TestGrants(t *testing.T) {
 		refused(t, d.AppURL, "CREATE TEMP TABLE mine (i int)")
 		refused(t, d.AppURL, "CREATE FUNCTION mine() RETURNS int LANGUAGE sql RETURN 1")
 		refused(t, d.AppURL, "SET ROLE bulkhead_owner")
+	})
+
+	t.Run("Should let nobody use large objects, which no policy parts", func(t *testing.T) {
+		for _, url := range []string{d.AppURL, d.AuthURL} {
+			for _, call := range []string{"lo_create(0)", "lo_from_bytea(0, 'x')", "lo_get(1)", "lo_put(1, 0, 'x')", "loread(0, 1)"} {
+				refused(t, url, "SELECT "+call)
+			}
+		}
+	})
+
+	t.Run("Should let operators be of the system organization only", func(t *testing.T) {
+		is := is.New(t)
+		_, err := admin.Exec(t.Context(), "UPDATE users SET role = 'operator'")
+		is.Equal(sqlState(err), checkViolation)
+		run(t, admin, "BEGIN", "SET LOCAL session_replication_role = replica", // no organization is needed for the row
+			"UPDATE users SET role = 'operator', org_id = '"+id.SystemOrg.UUID().String()+"'", "ROLLBACK")
 	})
 
 	t.Run("Should let the app change the state of a message's delivery only", func(t *testing.T) {
