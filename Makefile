@@ -18,6 +18,7 @@ BIN := bin
 TOOLS := $(BIN)/tools
 DEV := cmd/bulkhead-dev
 MODULES := . $(DEV) tools tools/lint
+API_LINT := tools/api-lint
 
 # The files of `make generate`, each committed beside its source. `make verify` compares exactly these.
 API_SERVER := adapters/httpapi/internal/gen/api.gen.go
@@ -48,10 +49,16 @@ test: deps build ## Run every test, with the race detector (TEST_FLAGS=)
 	go test -C $(DEV) -timeout 20m $(TEST_FLAGS) ./...
 
 .PHONY: lint
-lint: $(TOOLS)/golangci-lint ## Check style, formatting and the import rule, in both modules
+lint: $(TOOLS)/golangci-lint lint-api ## Check style, formatting and the import rule, in both modules, and the API document
 	go vet ./...
 	$(TOOLS)/golangci-lint run ./...
 	cd $(DEV) && $(abspath $(TOOLS))/golangci-lint run ./...
+
+.PHONY: lint-api
+lint-api: $(API_LINT)/node_modules/.package-lock.json ## Check api/openapi.yaml by the rules of OWASP, Spectral and Redocly
+	cd $(API_LINT) && node_modules/.bin/spectral lint --ruleset spectral.yaml --fail-severity=warn ../../api/openapi.yaml
+	cd $(API_LINT) && REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true \
+		node_modules/.bin/redocly lint --config redocly.yaml ../../api/openapi.yaml
 
 .PHONY: fmt
 fmt: $(TOOLS)/golangci-lint ## Format all Go code
@@ -114,6 +121,11 @@ $(TOOLS)/oapi-codegen: tools/go.mod tools/go.sum
 
 $(TOOLS)/wire: tools/go.mod tools/go.sum
 	$(call tool,tools,github.com/google/wire/cmd/wire)
+
+# The linters of the API document are npm packages, pinned by a lock file that names no registry.
+$(API_LINT)/node_modules/.package-lock.json: $(API_LINT)/package.json $(API_LINT)/package-lock.json $(API_LINT)/.npmrc
+	npm ci --prefix $(API_LINT) --no-progress --loglevel=error
+	touch $@
 
 $(TOOLS)/golangci-lint: tools/lint/go.mod tools/lint/go.sum
 	$(call tool,tools/lint,github.com/golangci/golangci-lint/v2/cmd/golangci-lint)

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Checks that this machine has what `make test` needs: Go, make, a C compiler for the race detector, and Postgres.
+# Checks that this machine has what `make test` and `make lint` need: Go, make, a C compiler for the race detector,
+# Postgres, and Node with npm for the linters of the API document.
 # What is missing is installed when we are root on a Debian-like system; otherwise the script says what to install.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-readonly want_go=1.26 want_postgres=15.14
+readonly want_go=1.26 want_postgres=15.14 want_node=20
 
 # at_least HAVE WANT compares dotted versions.
 at_least() {
@@ -48,6 +49,11 @@ has_postgres() {
 	return 1
 }
 
+has_node() {
+	local have
+	command -v npm >/dev/null && have=$(node --version 2>/dev/null) && at_least "${have#v}" "$want_node"
+}
+
 can_install() {
 	[[ $(id -u) == 0 ]] && command -v apt-get >/dev/null
 }
@@ -71,6 +77,9 @@ packages=()
 command -v make >/dev/null || packages+=(make)
 has_compiler || packages+=(gcc libc6-dev)
 has_postgres || packages+=(postgresql)
+if ! has_node && can_install; then
+	packages+=(nodejs npm)
+fi
 
 if ((${#packages[@]})); then
 	if ! can_install; then
@@ -85,5 +94,9 @@ if ((${#packages[@]})); then
 		echo "See https://www.postgresql.org/download/ for a later Postgres." >&2
 		exit 1
 	fi
+fi
+if ! has_node; then
+	# Everything but the linters of the API document does without.
+	echo "make lint-api needs npm and Node $want_node or later: see https://nodejs.org/en/download" >&2
 fi
 echo "Dependencies: $(go env GOVERSION), a C compiler, Postgres: all here."
