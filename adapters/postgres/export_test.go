@@ -31,6 +31,25 @@ func Writing(ctx context.Context, db *DB, o id.Org, fn func(ctx context.Context,
 	return db.transact(ctx, orgScope(o), fn)
 }
 
+// ReadingPlatform returns what the platform's reads run on.
+func ReadingPlatform(db *DB) dbsqlc.DBTX { return db.reading(platformScope) }
+
+// SessionScoped is the recipe that we do not follow: the scope is a setting of the
+// session, which outlives the use of a pooled connection.
+func SessionScoped(ctx context.Context, db *DB, o id.Org, fn func(ctx context.Context, tx dbsqlc.DBTX) error) error {
+	conn, err := db.app.Acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Release()
+	if !o.IsZero() {
+		if _, err := conn.Exec(ctx, "SELECT set_config('app.org_id', $1, false)", o.UUID().String()); err != nil {
+			return err
+		}
+	}
+	return fn(ctx, conn)
+}
+
 // Unscoped is the way around every scope, which the package itself never takes.
 func Unscoped(db *DB) dbsqlc.DBTX { return db.app }
 

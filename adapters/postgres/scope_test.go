@@ -3,146 +3,15 @@ package postgres_test
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
-	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 	"github.com/matryer/is"
 
 	"github.com/bulkheadhq/bulkhead/adapters/postgres"
 	"github.com/bulkheadhq/bulkhead/core/id"
 	"github.com/bulkheadhq/bulkhead/test/harness"
 )
-
-// everything forgets the organization: only the scope stands between it and the
-// rows of all. One of its tables is open to the platform, the other is not.
-const everything = "SELECT org_id FROM users UNION SELECT org_id FROM operations"
-
-// seen returns whose rows a query shows.
-func seen(ctx context.Context, db interface {
-	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
-},
-) ([]uuid.UUID, error) {
-	rows, err := db.Query(ctx, everything)
-	if err != nil {
-		return nil, err
-	}
-	return pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
-}
-
-// TestScopeOfPooledConnections has many callers share few connections. Some of
-// them leave in the middle, some panic, some have no organization; and every
-// connection was spoilt by a setting that outlives its transaction.
-func TestScopeOfPooledConnections(t *testing.T) {
-	t.Parallel()
-	const callers, turns, organizations, connections = 8, 250, 5, 4
-	d := harness.Postgres(t).Database(t)
-	admin := connect(t, d.AdminURL)
-	orgs := make([]id.Org, organizations)
-	for i := range orgs {
-		orgs[i] = id.New[id.OrgKind]()
-		fill(t, admin, orgs[i].UUID())
-	}
-	db := openConfig(t, postgres.Config{URL: d.AppURL, AuthURL: d.AuthURL, MaxConns: connections})
-	spoil := "SELECT set_config('app.org_id', '" + orgs[0].UUID().String() + "', false), set_config('app.platform', 'on', false)"
-	if err := postgres.Spoil(t.Context(), db, spoil); err != nil {
-		t.Fatal(err)
-	}
-
-	t.Run("Should be spoilt, or the rest would prove nothing", func(t *testing.T) {
-		is := is.New(t)
-		got, err := seen(t.Context(), postgres.Unscoped(db))
-		is.NoErr(err)
-		is.True(len(got) > 0)
-	})
-
-	t.Run("Should never show a foreign row", func(t *testing.T) {
-		var foreign, missing, left, panicked atomic.Int64
-		check := func(o id.Org, got []uuid.UUID) {
-			for _, g := range got {
-				if g != o.UUID() {
-					foreign.Add(1)
-				}
-			}
-			if want := 1; !o.IsZero() && len(got) != want {
-				missing.Add(1)
-			}
-		}
-		done := make(chan struct{})
-		for range callers {
-			go func() {
-				defer func() { done <- struct{}{} }()
-				for range turns {
-					o := orgs[rand.IntN(organizations)]
-					if rand.IntN(10) == 0 {
-						o = id.Org{} // forgot
-					}
-					turn(t.Context(), db, o, check, &left, &panicked)
-				}
-			}()
-		}
-		for range callers {
-			<-done
-		}
-		is := is.New(t)
-		is.Equal(foreign.Load(), int64(0))
-		is.Equal(missing.Load(), int64(0))
-		is.True(left.Load() > 0)
-		is.True(panicked.Load() > 0)
-	})
-
-	t.Run("Should leave the connections whole", func(t *testing.T) {
-		is := is.New(t)
-		got, err := seen(t.Context(), postgres.Reading(db, orgs[1]))
-		is.NoErr(err)
-		is.Equal(got, []uuid.UUID{orgs[1].UUID()})
-	})
-}
-
-// turn is one request: a read or a transaction that ends in one of the ways
-// requests end.
-func turn(ctx context.Context, db *postgres.DB, o id.Org, check func(id.Org, []uuid.UUID), left, panicked *atomic.Int64) {
-	way := rand.IntN(5)
-	if way == 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, time.Duration(rand.IntN(1000))*time.Microsecond)
-		defer cancel()
-	}
-	if rand.IntN(2) == 0 {
-		got, err := seen(ctx, postgres.Reading(db, o))
-		if err != nil {
-			left.Add(1)
-			return
-		}
-		check(o, got)
-		return
-	}
-	defer func() {
-		if recover() != nil {
-			panicked.Add(1)
-		}
-	}()
-	err := postgres.Writing(ctx, db, o, func(ctx context.Context, tx postgres.DBTX) error {
-		got, err := seen(ctx, tx)
-		if err != nil {
-			return err
-		}
-		check(o, got)
-		switch way {
-		case 1:
-			panic("in a handler")
-		case 2:
-			return errors.New("refused")
-		}
-		return nil
-	})
-	if err != nil {
-		left.Add(1)
-	}
-}
 
 func TestReading(t *testing.T) {
 	t.Parallel()
@@ -161,7 +30,7 @@ func TestReading(t *testing.T) {
 		is := is.New(t)
 		one := openConfig(t, postgres.Config{URL: d.AppURL, AuthURL: d.AuthURL, MaxConns: 1})
 		for _, use := range []func() error{
-			func() error { _, err := seen(t.Context(), postgres.Reading(one, o)); return err },
+			func() error { _, err := seen(t.Context(), postgres.Reading(one, o), everything); return err },
 			func() error {
 				return postgres.Writing(t.Context(), one, o, func(context.Context, postgres.DBTX) error { return nil })
 			},
@@ -198,7 +67,7 @@ func TestReading(t *testing.T) {
 				defer leave()
 				_ = postgres.Writing(inner, one, o, func(context.Context, postgres.DBTX) error { return end(leave) })
 			}()
-			_, err := seen(ctx, postgres.Reading(one, o))
+			_, err := seen(ctx, postgres.Reading(one, o), everything)
 			is.NoErr(err)
 		}
 	})
@@ -228,7 +97,7 @@ func TestReading(t *testing.T) {
 			}
 			is.True(rows.Err() != nil) // the error comes after some rows
 		}
-		_, err := seen(ctx, r)
+		_, err := seen(ctx, r, everything)
 		is.NoErr(err)
 	})
 }
