@@ -270,24 +270,61 @@ func TestRetries(t *testing.T) {
 			is.Equal(asked.Load(), int32(1))
 		})
 	}
-	t.Run("Should not repeat a change that was answered", func(t *testing.T) {
+	t.Run("Should repeat a post with the same Idempotency-Key, and each post with its own", func(t *testing.T) {
 		is := is.New(t)
-		h, asked := failing(100, 503, "Retry-After", "1")
-		c, _ := newTestClient(t, h)
-		_, err := c.StartWorkflow(t.Context(), "acme", WorkflowStart{Type: "T", TaskQueue: "q"})
-		is.True(hasStatus(err, 503))
-		is.Equal(asked.Load(), int32(1))
+		var keys []string
+		fails := map[int]func(w http.ResponseWriter){
+			0: func(w http.ResponseWriter) { answer(w, 503, `{"code":"unavailable","detail":"no"}`) },
+			1: func(http.ResponseWriter) { panic(http.ErrAbortHandler) }, // cut off: it may have been done
+			2: func(w http.ResponseWriter) {
+				w.Header().Set("Retry-After", "1")
+				answer(w, 409, `{"code":"request.in_progress","detail":"no"}`)
+			},
+		}
+		c, made := newTestClient(t, func(w http.ResponseWriter, r *http.Request) {
+			keys = append(keys, r.Header.Get("Idempotency-Key"))
+			if fail := fails[len(keys)-1]; fail != nil {
+				fail(w)
+				return
+			}
+			answer(w, 201, `{}`)
+		})
+		_, err := c.CreateUser(t.Context(), "acme", UserCreate{Email: "a@b", Role: RoleAdmin})
+		is.NoErr(err)
+		is.Equal((*made)[len(*made)-1], time.Second)
+		is.Equal(len(keys), 4) // one of them perhaps by net/http, which knows the header too
+		is.True(regexp.MustCompile(`^[A-Za-z0-9_.:-]{20,128}$`).MatchString(keys[0]))
+		is.Equal(keys[1:], []string{keys[0], keys[0], keys[0]})
+		_, err = c.CreateUser(WithIdempotencyKey(t.Context(), "mine"), "acme", UserCreate{Email: "a@b", Role: RoleAdmin})
+		is.NoErr(err)
+		_, err = c.CreateUser(t.Context(), "acme", UserCreate{Email: "a@b", Role: RoleAdmin})
+		is.NoErr(err)
+		is.Equal(keys[4], "mine")
+		is.True(keys[5] != keys[0])
 	})
-	t.Run("Should not repeat a change that was cut off", func(t *testing.T) {
+	for _, status := range []int{400, 403, 409, 412, 422, 500} {
+		t.Run(fmt.Sprintf("Should not repeat a post after %d", status), func(t *testing.T) {
+			is := is.New(t)
+			h, asked := failing(100, status)
+			c, _ := newTestClient(t, h)
+			_, err := c.StartWorkflow(t.Context(), "acme", WorkflowStart{Type: "T", TaskQueue: "q"})
+			is.True(hasStatus(err, status))
+			is.Equal(asked.Load(), int32(1))
+		})
+	}
+	t.Run("Should repeat no change but a post, and give nothing else a key", func(t *testing.T) {
 		is := is.New(t)
 		var asked atomic.Int32
-		c, _ := newTestClient(t, func(http.ResponseWriter, *http.Request) {
+		c, _ := newTestClient(t, func(w http.ResponseWriter, r *http.Request) {
 			asked.Add(1)
-			panic(http.ErrAbortHandler)
+			is.Equal(r.Header.Get("Idempotency-Key"), "")
+			answer(w, 503, `{"code":"unavailable","detail":"no"}`)
 		})
-		_, err := c.RevokeAPIKey(t.Context(), "acme", "key_1")
-		is.True(err != nil)
-		is.Equal(asked.Load(), int32(1))
+		for _, method := range []string{http.MethodPatch, http.MethodPut, http.MethodDelete} {
+			_, err := c.do(t.Context(), request{method: method, path: path("api/v0/any")})
+			is.True(hasStatus(err, 503))
+		}
+		is.Equal(asked.Load(), int32(3))
 	})
 	t.Run("Should repeat a read that was cut off", func(t *testing.T) {
 		is := is.New(t)

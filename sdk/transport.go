@@ -71,6 +71,7 @@ func (c *Client) do(ctx context.Context, r request) (*response, error) {
 			return nil, fmt.Errorf("encode the request: %w", err)
 		}
 	}
+	r = r.once(ctx)
 	for attempt := 0; ; attempt++ {
 		res, err := c.attempt(ctx, r, body)
 		if err == nil {
@@ -89,16 +90,20 @@ func (c *Client) do(ctx context.Context, r request) (*response, error) {
 }
 
 // repeatable tells whether a request may be sent again after err. One that only
-// reads always may, if there is hope. One that changes something may only if it
-// has certainly not been sent: a repeated change is a second change.
+// reads always may, if there is hope; so may a post, whose Idempotency-Key makes
+// the API do it once. Any other change may only if it has certainly not been
+// sent: the second would find a newer version, and fail although it was done.
 func repeatable(method string, err error) bool {
-	if method != http.MethodGet {
+	if method != http.MethodGet && method != http.MethodPost {
 		return errors.Is(err, syscall.ECONNREFUSED)
 	}
 	var problem *Error
 	if !errors.As(err, &problem) {
 		var transport *url.Error
 		return errors.As(err, &transport) || errors.Is(err, errCutShort)
+	}
+	if problem.Code == codeInProgress {
+		return true // by an attempt of ours whose answer did not arrive
 	}
 	switch problem.Status {
 	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
