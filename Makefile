@@ -19,6 +19,7 @@ TOOLS := $(BIN)/tools
 DEV := cmd/bulkhead-dev
 MODULES := . $(DEV) tools tools/lint
 API_LINT := tools/api-lint
+SQL_LINT := tools/sql-lint
 
 # The files of `make generate`, each committed beside its source. `make verify` compares exactly these.
 API_SERVER := adapters/httpapi/internal/gen/api.gen.go
@@ -49,7 +50,7 @@ test: deps build ## Run every test, with the race detector (TEST_FLAGS=)
 	go test -C $(DEV) -timeout 20m $(TEST_FLAGS) ./...
 
 .PHONY: lint
-lint: $(TOOLS)/golangci-lint lint-api ## Check style, formatting and the import rule, in both modules, and the API document
+lint: $(TOOLS)/golangci-lint lint-api lint-sql ## Check style, formatting and the import rule, in both modules, the API document and the migrations
 	go vet ./...
 	$(TOOLS)/golangci-lint run ./...
 	cd $(DEV) && $(abspath $(TOOLS))/golangci-lint run ./...
@@ -59,6 +60,10 @@ lint-api: $(API_LINT)/node_modules/.package-lock.json ## Check api/openapi.yaml 
 	cd $(API_LINT) && node_modules/.bin/spectral lint --ruleset spectral.yaml --fail-severity=warn ../../api/openapi.yaml
 	cd $(API_LINT) && REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true \
 		node_modules/.bin/redocly lint --config redocly.yaml ../../api/openapi.yaml
+
+.PHONY: lint-sql
+lint-sql: $(SQL_LINT)/node_modules/.package-lock.json ## Check the migrations for statements that destroy or block, by the rules of squawk
+	scripts/lint-sql.sh $(SQL_LINT)/node_modules/.bin/squawk $(SQL_LINT)/squawk.toml sql/migrations/*.sql
 
 .PHONY: fmt
 fmt: $(TOOLS)/golangci-lint ## Format all Go code
@@ -122,9 +127,10 @@ $(TOOLS)/oapi-codegen: tools/go.mod tools/go.sum
 $(TOOLS)/wire: tools/go.mod tools/go.sum
 	$(call tool,tools,github.com/google/wire/cmd/wire)
 
-# The linters of the API document are npm packages, pinned by a lock file that names no registry.
-$(API_LINT)/node_modules/.package-lock.json: $(API_LINT)/package.json $(API_LINT)/package-lock.json $(API_LINT)/.npmrc
-	npm ci --prefix $(API_LINT) --no-progress --loglevel=error
+# The linters of the API document and of the migrations are npm packages, pinned by lock files that name no registry.
+$(API_LINT)/node_modules/.package-lock.json $(SQL_LINT)/node_modules/.package-lock.json: \
+%/node_modules/.package-lock.json: %/package.json %/package-lock.json %/.npmrc
+	npm ci --prefix $* --no-progress --loglevel=error
 	touch $@
 
 $(TOOLS)/golangci-lint: tools/lint/go.mod tools/lint/go.sum

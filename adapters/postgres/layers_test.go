@@ -115,11 +115,11 @@ func (l laboratory) compare(t *testing.T, name, statement string, controlled boo
 	var tried []string
 	for _, c := range choices {
 		args := l.call(t, name, c).args
-		if key := fmt.Sprint(args); slices.Contains(tried, key) {
+		key := fmt.Sprint(args)
+		if slices.Contains(tried, key) {
 			continue
-		} else {
-			tried = append(tried, key)
 		}
+		tried = append(tried, key)
 		alone := l.outcome(t, name, statement, args, "bulkhead_app", true)
 		bound := l.outcome(t, name, statement, args, "bulkhead_app", false)
 		if bound.state != "" {

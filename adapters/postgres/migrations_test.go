@@ -1,15 +1,12 @@
 package postgres_test
 
 import (
-	"context"
 	"testing"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/matryer/is"
 
 	"github.com/bulkheadhq/bulkhead/adapters/postgres"
-	"github.com/bulkheadhq/bulkhead/core/fault"
 	"github.com/bulkheadhq/bulkhead/test/harness"
 )
 
@@ -103,36 +100,5 @@ func TestMigrations(t *testing.T) {
 		is.Equal(steps, []postgres.MigrationStep{
 			{Version: 1, Name: "001_organizations.sql", Direction: "up"}, {Version: 1, Name: "001_organizations.sql", Direction: "down"},
 		})
-	})
-}
-func TestMigrators(t *testing.T) {
-	t.Parallel()
-
-	t.Run("Should take turns when eight start at once", func(t *testing.T) {
-		is := is.New(t)
-		d := emptyDatabase(t)
-		errs := make(chan error)
-		for range 8 {
-			m := migrator(t, d)
-			go func() { errs <- m.Up(t.Context()) }()
-		}
-		for range 8 {
-			is.NoErr(<-errs)
-		}
-		status, err := migrator(t, d).Status(t.Context())
-		is.NoErr(err)
-		is.Equal(status.Current, status.Latest)
-	})
-
-	t.Run("Should wait for another no longer than the caller does", func(t *testing.T) {
-		is := is.New(t)
-		d := emptyDatabase(t)
-		holder := connect(t, d.OwnerURL)
-		run(t, holder, "SELECT pg_advisory_lock(9628173550095224)")
-		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-		defer cancel()
-		is.True(fault.IsKind(migrator(t, d).Up(ctx), fault.Timeout))
-		run(t, holder, "SELECT pg_advisory_unlock(9628173550095224)")
-		is.NoErr(migrator(t, d).Up(t.Context()))
 	})
 }
