@@ -35,6 +35,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/usecase/workflows"
 	"github.com/bulkheadhq/bulkhead/core/user"
 	"github.com/bulkheadhq/bulkhead/ports"
+	document "github.com/bulkheadhq/bulkhead/test/contract"
 )
 
 var now = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -140,9 +141,18 @@ func request(method, target, key, body string) *http.Request {
 	return r
 }
 
+// do makes a request, and holds its answer against the document.
 func (b *bundle) do(r *http.Request) *httptest.ResponseRecorder {
+	b.t.Helper()
 	w := httptest.NewRecorder()
 	b.server.ServeHTTP(w, r)
+	if w.Code != statusClientGone { // which nobody gets to see
+		if err := document.API().Check(document.Answer{
+			Method: r.Method, Path: r.URL.EscapedPath(), Status: w.Code, Header: w.Header(), Body: w.Body.Bytes(),
+		}); err != nil {
+			b.t.Errorf("not as api/openapi.yaml states: %v", err)
+		}
+	}
 	return w
 }
 

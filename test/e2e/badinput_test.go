@@ -11,6 +11,7 @@ import (
 	"github.com/matryer/is"
 
 	"github.com/bulkheadhq/bulkhead/sdk"
+	"github.com/bulkheadhq/bulkhead/test/contract"
 	"github.com/bulkheadhq/bulkhead/test/harness"
 )
 
@@ -90,7 +91,7 @@ func TestBadInput(t *testing.T) {
 			if in.header != nil {
 				in.header(req.Header)
 			}
-			res, err := http.DefaultClient.Do(req)
+			res, err := contract.Client(t).Do(req)
 			is.NoErr(err)
 			raw, err := io.ReadAll(res.Body)
 			is.NoErr(err)

@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/matryer/is"
 
+	"github.com/bulkheadhq/bulkhead/test/contract"
 	"github.com/bulkheadhq/bulkhead/test/harness"
 )
 
@@ -98,10 +99,7 @@ func newPoster(t *testing.T) (poster, *pgx.Conn) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = admin.Close(context.Background()) })
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.MaxIdleConnsPerHost = 64
-	t.Cleanup(transport.CloseIdleConnections)
-	return poster{s, &http.Client{Transport: transport}}, admin
+	return poster{s, contract.Client(t)}, admin
 }
 
 func number(t *testing.T, conn *pgx.Conn, query string, args ...any) (n int) {
@@ -272,7 +270,7 @@ func TestIdempotencyCrash(t *testing.T) {
 					_, _ = p.post(t.Context(), p.stack.URL, keysURL, name(k), body(k))
 				})
 			}
-			moment := rand.N(keys) //nolint:gosec // any moment will do
+			moment := rand.N(keys)
 			harness.Eventually(t, "some of the keys are made", func() bool {
 				return number(t, admin, made, fmt.Sprintf("crash%dx%%", round)) >= moment
 			})

@@ -16,6 +16,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/adapters/signing"
 	core "github.com/bulkheadhq/bulkhead/core/signing"
 	"github.com/bulkheadhq/bulkhead/sdk"
+	"github.com/bulkheadhq/bulkhead/test/contract"
 )
 
 // The secrets of every stack.
@@ -152,10 +153,10 @@ func (s *Stack) Command(t testing.TB, key string, args ...string) Output {
 }
 
 // Client returns a client of the API with a key. It does not repeat requests,
-// so that a test sees every answer.
+// so that a test sees every answer, and holds each against the API's document.
 func (s *Stack) Client(t testing.TB, key string) *sdk.Client {
 	t.Helper()
-	c, err := sdk.New(sdk.Config{URL: s.URL, APIKey: key, Retries: -1})
+	c, err := sdk.New(sdk.Config{URL: s.URL, APIKey: key, Retries: -1, HTTPClient: contract.Client(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
