@@ -58,6 +58,7 @@ func TestCommands(t *testing.T) {
 		{"token", "token", "POST /api/v0/auth/token {}"},
 		{"token-read", "token --org acme --access read", `POST /api/v0/auth/token {"access":"read","organization":"acme"}`},
 		{"migrate-status", "migrate status", ""},
+		{"migrate-check", "migrate check", ""},
 		{"bootstrap", "bootstrap", ""},
 		{"bootstrap-new-key", "bootstrap --new-key", ""},
 	} {

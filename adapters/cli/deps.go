@@ -35,6 +35,14 @@ type Migrations struct {
 	To func(ctx context.Context, number int) error
 	// Status tells which are applied.
 	Status func(ctx context.Context) (MigrationStatus, error)
+	// Check tells which rules of the schema are broken. A sound one breaks none.
+	Check func(ctx context.Context) ([]Violation, error)
+}
+
+// Violation is a rule of the schema that is broken, and by what.
+type Violation struct {
+	Rule string `json:"rule"`
+	By   string `json:"by"`
 }
 
 // MigrationStatus is where a database's schema stands.

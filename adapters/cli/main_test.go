@@ -29,6 +29,7 @@ func (w *world) serve() *[]string {
 				{1, "organizations", true}, {2, "users", true}, {3, "api_keys", false},
 			}}, nil
 		},
+		Check: func(context.Context) ([]Violation, error) { return nil, nil },
 	}
 	w.deps.Bootstrap = func(_ context.Context, o BootstrapOptions) (BootstrapResult, error) {
 		if o.NewKey {
@@ -56,6 +57,22 @@ func TestProcesses(t *testing.T) {
 			is.True(want != "" || code == 2)
 		})
 	}
+	t.Run("Should say which rules of the schema are broken, and fail", func(t *testing.T) {
+		is := is.New(t)
+		w := newWorld(t)
+		w.deps.Migrations.Check = func(context.Context) ([]Violation, error) {
+			return []Violation{{Rule: "row-level security", By: "users"}}, nil
+		}
+		for format, want := range map[string]string{
+			"table": "RULE                BROKEN BY\nrow-level security  users\n",
+			"json":  "{\n  \"violations\": [\n    {\n      \"rule\": \"row-level security\",\n      \"by\": \"users\"\n    }\n  ]\n}\n",
+		} {
+			code, out, err := w.run("migrate", "check", "-o", format)
+			is.Equal(code, int(exitConflict))
+			is.Equal(out, want)
+			is.True(strings.Contains(err, "does not keep the tenants apart"))
+		}
+	})
 	t.Run("Should hand on what went wrong", func(t *testing.T) {
 		is := is.New(t)
 		w := newWorld(t)

@@ -111,6 +111,16 @@ Example:
 				Action: s.migrateStatus,
 			},
 			{
+				Name: "check", Usage: "check what keeps the tenants apart",
+				Description: `Asks the database whether every table has its row-level security and nobody a right
+too many: after a restore, or after somebody has worked on the database by hand.
+Changes nothing. Exit code 5 when something is wrong. ` + neededByMigrations + `
+
+Example:
+  bulkhead migrate check`,
+				Action: s.migrateCheck,
+			},
+			{
 				Name: "to", Usage: "go to a migration, up or down", ArgsUsage: "NUMBER", Flags: []cli.Flag{yesFlag()},
 				Description: `Going down asks before, unless --yes. Number 0 is the empty schema.
 ` + neededByMigrations + `
@@ -211,6 +221,40 @@ func (s *shell) migrateStatus(c *cli.Context) error {
 	}
 	if status.Current < status.Latest {
 		s.say("\nApply what is missing:\n  bulkhead migrate up\n")
+	}
+	return nil
+}
+
+func (s *shell) migrateCheck(c *cli.Context) error {
+	if _, err := arguments(c); err != nil {
+		return err
+	}
+	found, err := s.deps.Migrations.Check(c.Context)
+	if err != nil {
+		return err
+	}
+	if asJSON(c) {
+		if found == nil {
+			found = []Violation{} // an empty list, not null
+		}
+		err = s.printJSON(struct {
+			Violations []Violation `json:"violations"`
+		}{found})
+	} else if len(found) > 0 {
+		rows := make([][]string, len(found))
+		for i, v := range found {
+			rows[i] = []string{v.Rule, v.By}
+		}
+		err = s.printTable([]string{"RULE", "BROKEN BY"}, rows)
+	}
+	if err != nil {
+		return err
+	}
+	if len(found) > 0 {
+		return &failure{code: exitConflict, message: "the schema does not keep the tenants apart as it should"}
+	}
+	if !asJSON(c) {
+		s.say("the schema is sound\n")
 	}
 	return nil
 }

@@ -98,6 +98,28 @@ func (m *Migrator) Status(ctx context.Context) (MigrationStatus, error) {
 	return status, err
 }
 
+// Violation is a rule of the schema that is broken, and by what.
+type Violation struct{ Rule, By string }
+
+// Check returns what is wrong with the schema: row-level security that is missing,
+// a grant too many. A sound database has nothing.
+func (m *Migrator) Check(ctx context.Context) ([]Violation, error) {
+	conn, err := pgx.ConnectConfig(ctx, m.config.Copy())
+	if err != nil {
+		return nil, fmt.Errorf("connect as the owner: %w", translate(ctx, err))
+	}
+	defer closeConn(ctx, conn)
+	rows, err := conn.Query(ctx, sql.Catalog)
+	if err != nil {
+		return nil, fmt.Errorf("check the schema: %w", translate(ctx, err))
+	}
+	found, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Violation])
+	if err != nil {
+		return nil, fmt.Errorf("check the schema: %w", translate(ctx, err))
+	}
+	return found, nil
+}
+
 // lockID is the number of tern's own advisory lock. Taken around the whole of
 // an operation, and taken again by tern inside, it makes reading the version and
 // moving on from it one step.

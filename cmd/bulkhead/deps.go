@@ -30,6 +30,7 @@ func deps() cli.Deps {
 			Down:   migration((*wire.Migrator).Down),
 			To:     migrateTo,
 			Status: migrationStatus,
+			Check:  checkSchema,
 		},
 		Bootstrap: bootstrap,
 	}
@@ -116,6 +117,22 @@ func migrationStatus(ctx context.Context) (cli.MigrationStatus, error) {
 	out := cli.MigrationStatus{Current: int(s.Current), Latest: len(s.Migrations)}
 	for i, name := range s.Migrations {
 		out.Migrations = append(out.Migrations, cli.Migration{Number: i + 1, Name: name, Applied: i < out.Current})
+	}
+	return out, nil
+}
+
+func checkSchema(ctx context.Context) ([]cli.Violation, error) {
+	m, err := migrator()
+	if err != nil {
+		return nil, err
+	}
+	found, err := m.Check(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]cli.Violation, len(found))
+	for i, v := range found {
+		out[i] = cli.Violation(v)
 	}
 	return out, nil
 }
