@@ -18,6 +18,7 @@ func Store(t *testing.T, open Open) {
 	b := open(t)
 	t.Run("Reads", func(t *testing.T) { storeReads(t, b) })
 	t.Run("Isolation", func(t *testing.T) { storeIsolation(t, b) })
+	t.Run("Accounting", func(t *testing.T) { storeAccounting(t, b) })
 	t.Run("Writers", func(t *testing.T) { storeWriters(t, b) })
 	t.Run("WriteTx", func(t *testing.T) { storeTransactions(t, b) })
 }
