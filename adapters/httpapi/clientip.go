@@ -35,6 +35,19 @@ func clientIP(r *http.Request, trusted []netip.Prefix) netip.Addr {
 	return ip
 }
 
+// cameOverTLS tells whether the client speaks TLS: to us, or to a proxy that we
+// trust and that says so.
+func cameOverTLS(r *http.Request, trusted []netip.Prefix) bool {
+	if r.TLS != nil {
+		return true
+	}
+	if len(trusted) == 0 || r.Header.Get("X-Forwarded-Proto") != "https" {
+		return false
+	}
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	return err == nil && trusts(trusted, peer.Addr().Unmap())
+}
+
 // parseHop reads an address, as some proxies write it with its port.
 func parseHop(s string) (netip.Addr, bool) {
 	if ip, err := netip.ParseAddr(s); err == nil {

@@ -25,6 +25,8 @@ type endpoint struct {
 	waits  bool // can be asked to wait
 	probe  bool // is asked every few seconds by whoever runs us
 
+	deprecation *deprecation // nil: it stays
+
 	idempotent bool // takes an Idempotency-Key
 	repeatable bool // what it does outside the database is done once by its name
 
@@ -80,6 +82,10 @@ func newEndpoint(doc *openapi3.T, at route, item *openapi3.PathItem, declared *o
 		id: declared.OperationID, route: at,
 		public: len(security) == 0, probe: slices.Contains(probes, at.pattern),
 		repeatable: slices.Contains(repeatable, declared.OperationID),
+	}
+	var err error
+	if op.deprecation, err = newDeprecation(declared); err != nil {
+		return nil, err
 	}
 	for _, ref := range slices.Concat(item.Parameters, declared.Parameters) {
 		if err := op.add(ref.Value); err != nil {

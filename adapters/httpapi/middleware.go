@@ -65,17 +65,24 @@ var (
 	noSniff    = []string{"nosniff"}
 	noContent  = []string{"default-src 'none'; frame-ancestors 'none'"}
 	noReferrer = []string{"no-referrer"}
+	sameOrigin = []string{"same-origin"}
+	onlyTLS    = []string{"max-age=31536000"}
 )
 
 // secureHeaders says that answers are data: never kept, never guessed at, never
-// shown as a page. What may be kept says so itself.
-func secureHeaders(next http.Handler) http.Handler {
+// shown as a page, nor taken into a page of another origin. What may be kept, or
+// is a page, says so itself. Who came over TLS is to come by nothing else.
+func (s *Server) secureHeaders(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h["Cache-Control"] = noStore
 		h["X-Content-Type-Options"] = noSniff
 		h["Content-Security-Policy"] = noContent
 		h["Referrer-Policy"] = noReferrer
+		h["Cross-Origin-Resource-Policy"] = sameOrigin
+		if cameOverTLS(r, s.config.TrustedProxies) {
+			h["Strict-Transport-Security"] = onlyTLS
+		}
 		next.ServeHTTP(w, r)
 	})
 }
@@ -189,6 +196,7 @@ func (s *Server) identify(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		e := exchangeOf(r.Context())
 		e.endpoint = s.contract[route{r.Method, r.Pattern}]
+		e.endpoint.deprecation.announce(w.Header())
 		next.ServeHTTP(w, r)
 	})
 }

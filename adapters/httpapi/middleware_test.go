@@ -308,6 +308,7 @@ func TestHeaders(t *testing.T) {
 			is.Equal(h.Get("Cache-Control"), "no-store")
 			is.Equal(h.Get("Content-Security-Policy"), "default-src 'none'; frame-ancestors 'none'")
 			is.Equal(h.Get("Referrer-Policy"), "no-referrer")
+			is.Equal(h.Get("Cross-Origin-Resource-Policy"), "same-origin")
 			is.Equal(len(h.Get("X-Request-Id")), 26)
 		}
 	})

@@ -67,9 +67,8 @@ func statusOf(f *fault.Error) int {
 }
 
 // problemTypes is what a problem's type begins with; the code follows. It is a
-// reference into the documentation, docs/errors.md, where each code has an
-// anchor of its name.
-const problemTypes = "/docs/errors#"
+// reference to the page of errors, where each code has an anchor of its name.
+const problemTypes = errorsPath + "#"
 
 // The bounds of a problem in the contract.
 const (

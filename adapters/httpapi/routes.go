@@ -8,6 +8,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"github.com/bulkheadhq/bulkhead/adapters/httpapi/internal/gen"
+	"github.com/bulkheadhq/bulkhead/api"
 )
 
 // routes puts everything together: the middleware in their order, and under them
@@ -18,7 +19,7 @@ func (s *Server) routes(h *handlers) (http.Handler, error) {
 		s.begin,       // an identity, for all that follows
 		s.accessLog,   // outside of recovery, to see what became of a panic
 		recoverPanics, // outside of whatever may panic
-		secureHeaders,
+		s.secureHeaders,
 	)
 	router.NotFound(noRoute)
 	router.MethodNotAllowed(methodNotAllowed(router))
@@ -38,6 +39,9 @@ func (s *Server) routes(h *handlers) (http.Handler, error) {
 			// After validate nothing is left that could not be bound.
 			ErrorHandlerFunc: func(w http.ResponseWriter, r *http.Request, err error) { fail(w, r, misfit(err)) },
 		})
+	if err := describe(router, api.Document); err != nil {
+		return nil, err
+	}
 	served, err := registered(router)
 	if err != nil {
 		return nil, err
@@ -45,11 +49,14 @@ func (s *Server) routes(h *handlers) (http.Handler, error) {
 	return router, s.contract.compare(served)
 }
 
-// registered returns the routes that the router knows.
+// registered returns the routes that the router knows, but for those of the
+// pages about the API.
 func registered(router chi.Routes) ([]route, error) {
 	var found []route
 	err := chi.Walk(router, func(method, pattern string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
-		found = append(found, route{method, pattern})
+		if !slices.Contains(documentation, pattern) {
+			found = append(found, route{method, pattern})
+		}
 		return nil
 	})
 	return found, err

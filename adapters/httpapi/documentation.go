@@ -1,0 +1,181 @@
+package httpapi
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/go-chi/chi/v5"
+
+	"github.com/bulkheadhq/bulkhead/adapters/httpapi/internal/reference"
+	"github.com/bulkheadhq/bulkhead/core/fault"
+)
+
+// The pages that describe the API. They are the only routes beside those of the
+// document that they describe; the problems' types point at one of them.
+const (
+	documentPath  = "/openapi.json"
+	referencePath = "/docs"
+	errorsPath    = "/docs/errors"
+)
+
+var documentation = []string{documentPath, referencePath, errorsPath}
+
+const htmlMedia = "text/html; charset=utf-8"
+
+// sheet is a fixed answer, made once, that anyone may keep for a while.
+type sheet struct {
+	endpoint endpoint // for the log
+	media    string
+	policy   string // Content-Security-Policy
+	tag      string // without quotes
+	body     []byte
+	packed   []byte // the same by gzip
+}
+
+// describe adds the pages to the routes.
+func describe(router chi.Router, document []byte) error {
+	doc, err := openapi3.NewLoader().LoadFromData(document)
+	if err != nil {
+		return err
+	}
+	text, err := asJSON(doc)
+	if err != nil {
+		return fmt.Errorf("write the OpenAPI document: %w", err)
+	}
+	api, err := reference.API(doc)
+	if err != nil {
+		return err
+	}
+	failures, err := reference.Errors(failures())
+	if err != nil {
+		return err
+	}
+	for path, p := range map[string]*sheet{
+		documentPath:  {media: jsonMedia, policy: noContent[0], body: text},
+		referencePath: {media: htmlMedia, policy: reference.Policy(), body: api},
+		errorsPath:    {media: htmlMedia, policy: reference.Policy(), body: failures},
+	} {
+		if err := p.prepare(path); err != nil {
+			return err
+		}
+		router.Get(path, p.serve)
+		router.Head(path, p.serve)
+	}
+	return nil
+}
+
+// asJSON writes the document without what only our generator reads.
+func asJSON(doc *openapi3.T) ([]byte, error) {
+	text, err := json.Marshal(doc)
+	if err != nil {
+		return nil, err
+	}
+	var tree any
+	if err := json.Unmarshal(text, &tree); err != nil {
+		return nil, err
+	}
+	prune(tree)
+	return json.Marshal(tree)
+}
+
+func prune(node any) {
+	switch node := node.(type) {
+	case map[string]any:
+		delete(node, "x-go-type")
+		for _, child := range node {
+			prune(child)
+		}
+	case []any:
+		for _, child := range node {
+			prune(child)
+		}
+	}
+}
+
+// failures lists all that can fail, but for what no client gets to see.
+func failures() []reference.Failure {
+	var all []reference.Failure
+	for _, f := range fault.All() {
+		if f.Code != errClientGone.Code {
+			all = append(all, reference.Failure{Error: f, Status: statusOf(f)})
+		}
+	}
+	return all
+}
+
+func (p *sheet) prepare(path string) error {
+	p.endpoint = endpoint{id: path, route: route{http.MethodGet, path}, public: true}
+	sum := sha256.Sum256(p.body)
+	p.tag = base64.RawURLEncoding.EncodeToString(sum[:12])
+	var packed bytes.Buffer
+	w, err := gzip.NewWriterLevel(&packed, gzip.BestCompression)
+	if err != nil {
+		return err
+	}
+	if _, err := w.Write(p.body); err != nil {
+		return err
+	}
+	if err := w.Close(); err != nil {
+		return err
+	}
+	p.packed = packed.Bytes()
+	return nil
+}
+
+func (p *sheet) serve(w http.ResponseWriter, r *http.Request) {
+	exchangeOf(r.Context()).endpoint = &p.endpoint
+	has, err := parseEntityTags("If-None-Match", joined(r.Header["If-None-Match"]))
+	if err != nil {
+		fail(w, r, err)
+		return
+	}
+	body, tag := p.body, p.tag
+	h := w.Header()
+	if accepts(r.Header.Get("Accept-Encoding"), "gzip") {
+		body, tag = p.packed, p.tag+".gz" // other bytes, another strong tag
+		h.Set("Content-Encoding", "gzip")
+	}
+	h.Set("Vary", "Accept-Encoding")
+	h.Set("ETag", `"`+tag+`"`)
+	h.Set("Cache-Control", "public, max-age=300")
+	h.Set("Content-Security-Policy", p.policy)
+	if has.match(tag) {
+		h.Del("Content-Encoding")
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	h.Set("Content-Type", p.media)
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(http.StatusOK)
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(body) // the client may be gone: there is nobody left to tell
+	}
+}
+
+// joined is a header that may stand more than once; nil when it does not stand.
+func joined(values []string) *string {
+	if len(values) == 0 {
+		return nil
+	}
+	all := strings.Join(values, ", ")
+	return &all
+}
+
+// accepts tells whether a client takes a content coding, and does not say that
+// it rather would not.
+func accepts(header, coding string) bool {
+	return slices.ContainsFunc(strings.Split(header, ","), func(one string) bool {
+		name, weight, weighed := strings.Cut(one, ";")
+		refused := weighed && strings.Trim(strings.TrimPrefix(strings.TrimSpace(weight), "q="), "0.") == ""
+		return strings.EqualFold(strings.TrimSpace(name), coding) && !refused
+	})
+}
