@@ -35,9 +35,11 @@ func (h *handlers) proof(org id.Org, thing, version string) string {
 }
 
 // ifMatch returns the version that the header If-Match of RFC 9110, section
-// 13.1.1, names of a thing; 0 when any will do. It fails when there is no
+// 13.1.1, names of a thing; 0 when any will do. Of several versions it is the
+// last: versions only grow, so no earlier one is the present one. The comparison
+// is the strong one: a weak tag matches nothing. It fails when there is no
 // header, as a change must say what it is meant for, and with fault.ErrStale for
-// a tag that is not one of the thing's.
+// tags that are none of the thing's.
 func (h *handlers) ifMatch(header *string, org id.Org, thing string) (int64, error) {
 	if header == nil {
 		return 0, errNoPrecondition
@@ -49,12 +51,16 @@ func (h *handlers) ifMatch(header *string, org id.Org, thing string) (int64, err
 	if given.any {
 		return 0, nil
 	}
-	for _, tag := range given.tags {
+	var last int64
+	for _, tag := range given.strong {
 		v, proof, _ := strings.Cut(tag, ".")
 		n, err := strconv.ParseInt(v, 10, 64)
-		if err == nil && n > 0 && hmac.Equal([]byte(proof), []byte(h.proof(org, thing, v))) {
-			return n, nil
+		if err == nil && n > last && hmac.Equal([]byte(proof), []byte(h.proof(org, thing, v))) {
+			last = n
 		}
 	}
-	return 0, fault.ErrStale
+	if last == 0 {
+		return 0, fault.ErrStale
+	}
+	return last, nil
 }

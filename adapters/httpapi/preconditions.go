@@ -68,40 +68,53 @@ func requestedWait(r *http.Request) time.Duration {
 
 // entityTags is an If-None-Match or If-Match: the versions that the client has.
 type entityTags struct {
-	any  bool
-	tags []string // without their quotes
+	any    bool
+	strong []string // without their quotes
+	weak   []string // … nor their mark
 }
 
 // parseEntityTags reads the header If-None-Match or If-Match of RFC 9110, section
-// 13.1. The mark of a weak tag is of no account: we make none.
+// 13.1. Elements of the list may be empty, as the RFC wants.
 func parseEntityTags(name string, header *string) (entityTags, error) {
 	if header == nil {
 		return entityTags{}, nil
 	}
-	rest := strings.TrimSpace(*header)
+	rest := strings.Trim(*header, listSpace)
 	if rest == "*" {
 		return entityTags{any: true}, nil
 	}
 	var found entityTags
-	for {
-		opened, ok := strings.CutPrefix(strings.TrimPrefix(rest, "W/"), `"`)
+	for more := true; more; {
+		opened, weak := strings.CutPrefix(rest, "W/")
+		opened, ok := strings.CutPrefix(opened, `"`)
 		tag, after, closed := strings.Cut(opened, `"`)
 		if !ok || !closed || strings.ContainsFunc(tag, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
-			return entityTags{}, fault.InvalidField(name, ruleFormat, "must be * or a list of quoted entity tags")
+			return entityTags{}, errNoEntityTags(name)
 		}
-		found.tags = append(found.tags, tag)
-		rest = strings.TrimSpace(after)
-		if rest == "" {
-			return found, nil
+		if weak {
+			found.weak = append(found.weak, tag)
+		} else {
+			found.strong = append(found.strong, tag)
 		}
-		if rest, ok = strings.CutPrefix(rest, ","); !ok {
-			return entityTags{}, fault.InvalidField(name, ruleFormat, "must be * or a list of quoted entity tags")
+		after = strings.TrimLeft(after, " \t")
+		rest = strings.TrimLeft(after, listSpace)
+		more = rest != ""
+		if more && after[0] != ',' {
+			return entityTags{}, errNoEntityTags(name)
 		}
-		rest = strings.TrimSpace(rest)
 	}
+	return found, nil
 }
 
-// match tells whether the client has this version.
+// listSpace is what may stand around the elements of a list.
+const listSpace = " \t,"
+
+func errNoEntityTags(name string) error {
+	return fault.InvalidField(name, ruleFormat, "must be * or a list of quoted entity tags")
+}
+
+// match tells whether the client has this version, by the weak comparison of
+// If-None-Match: the mark of a weak tag is of no account.
 func (t entityTags) match(version string) bool {
-	return t.any || slices.Contains(t.tags, version)
+	return t.any || slices.Contains(t.strong, version) || slices.Contains(t.weak, version)
 }
