@@ -34,7 +34,7 @@ var acrossOrganizations = map[string]string{
 }
 
 // elsewhere says which test isolates a port that has no scope.
-var elsewhere = map[string]string{
+var elsewhere = map[string]string{ //nolint:gosec // names of ports
 	"Credentials": "finds whom a secret belongs to; its role reads a few columns",
 	"Outbox":      "the relay's side: it works for all",
 	"SigningKeys": "belong to no organization",
@@ -144,8 +144,8 @@ func (s scene) read(t *testing.T, name, method string) {
 	if ofScope[name] != "" {
 		return
 	}
-	foreign := s.call(t, t.Context(), reflect.ValueOf(s.b.Store.Reads(s.intruder)), method)
-	s.judge(t, foreign, s.call(t, t.Context(), reflect.ValueOf(s.b.Store.Reads(s.victim)), method))
+	foreign := s.call(t.Context(), t, reflect.ValueOf(s.b.Store.Reads(s.intruder)), method)
+	s.judge(t, foreign, s.call(t.Context(), t, reflect.ValueOf(s.b.Store.Reads(s.victim)), method))
 	if foreign.err != nil {
 		isNotFound(t, foreign.err)
 	}
@@ -162,7 +162,7 @@ func (s scene) write(t *testing.T, name, writer, method string) {
 	}
 	in := func(o id.Org) (got answer) {
 		err := s.b.Store.WriteTx(t.Context(), o, func(ctx context.Context, tx ports.Tx) error {
-			got = s.call(t, ctx, reflect.ValueOf(tx).FieldByName(writer), method)
+			got = s.call(ctx, t, reflect.ValueOf(tx).FieldByName(writer), method)
 			return errTakenBack
 		})
 		if !errors.Is(err, errTakenBack) {
@@ -191,7 +191,7 @@ func (s scene) judge(t *testing.T, foreign, own answer) {
 }
 
 // call calls a method with the victim's things.
-func (s scene) call(t *testing.T, ctx context.Context, on reflect.Value, method string) (got answer) {
+func (s scene) call(ctx context.Context, t *testing.T, on reflect.Value, method string) (got answer) {
 	t.Helper()
 	m := on.MethodByName(method)
 	args := []reflect.Value{reflect.ValueOf(ctx)}
@@ -200,7 +200,7 @@ func (s scene) call(t *testing.T, ctx context.Context, on reflect.Value, method 
 	}
 	results := m.Call(args)
 	last := len(results) - 1
-	got.err, _ = results[last].Interface().(error)
+	got.err, _ = reflect.TypeAssert[error](results[last])
 	if last > 0 {
 		got.value = results[0]
 	}
@@ -234,4 +234,3 @@ func (s scene) argument(t *testing.T, typ reflect.Type, called *bool) reflect.Va
 	t.Errorf("teach the scene what a %v of the victim's is", typ)
 	return reflect.Zero(typ)
 }
-

@@ -169,6 +169,7 @@ func isNotFound(t testing.TB, err error) {
 	t.Helper()
 	if !errors.Is(err, fault.ErrNotFound) {
 		t.Errorf("want fault.ErrNotFound, got %v", err)
+		return
 	}
 	if f := fault.From(err); f.Public != fault.ErrNotFound.Public || len(f.Fields) != 0 {
 		t.Errorf("the fault says more than that it was not found: %v", err)
