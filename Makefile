@@ -17,7 +17,7 @@ TEST_FLAGS ?=
 BIN := bin
 TOOLS := $(BIN)/tools
 DEV := cmd/bulkhead-dev
-MODULES := . $(DEV) tools tools/lint
+MODULES := . $(DEV) tools tools/lint tools/mutation
 API_LINT := tools/api-lint
 SQL_LINT := tools/sql-lint
 
@@ -64,6 +64,16 @@ lint-api: $(API_LINT)/node_modules/.package-lock.json ## Check api/openapi.yaml 
 .PHONY: lint-sql
 lint-sql: $(SQL_LINT)/node_modules/.package-lock.json ## Check the migrations for statements that destroy or block, by the rules of squawk
 	scripts/lint-sql.sh $(SQL_LINT)/node_modules/.bin/squawk $(SQL_LINT)/squawk.toml sql/migrations/*.sql
+
+# Which mutants gremlins makes beside those it makes by itself, and the share of them that the tests must kill.
+MUTANTS := --invert-logical --invert-bitwise --invert-bwassign --invert-assignments --invert-loopctrl --remove-self-assignments
+MUTATED ?= core/authz core/apikey core/org
+
+.PHONY: mutation
+mutation: $(TOOLS)/gremlins ## Change the rules of tenancy, keys and rights a little, and see that tests fail (MUTATED=)
+	for package in $(MUTATED); do \
+		$(TOOLS)/gremlins unleash "./$$package" $(MUTANTS) --timeout-coefficient 10 --threshold-efficacy 85; \
+	done
 
 .PHONY: fmt
 fmt: $(TOOLS)/golangci-lint ## Format all Go code
@@ -135,3 +145,6 @@ $(API_LINT)/node_modules/.package-lock.json $(SQL_LINT)/node_modules/.package-lo
 
 $(TOOLS)/golangci-lint: tools/lint/go.mod tools/lint/go.sum
 	$(call tool,tools/lint,github.com/golangci/golangci-lint/v2/cmd/golangci-lint)
+
+$(TOOLS)/gremlins: tools/mutation/go.mod tools/mutation/go.sum
+	$(call tool,tools/mutation,github.com/go-gremlins/gremlins/cmd/gremlins)
