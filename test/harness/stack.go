@@ -45,7 +45,13 @@ type Stack struct {
 // secrets and for data races then, and shown if the test has failed.
 func NewStack(t testing.TB) *Stack {
 	t.Helper()
-	s := Prepare(t, Postgres(t).Database(t))
+	return NewStackOn(t, Postgres(t).Database(t))
+}
+
+// NewStackOn starts a stack on a database, such as one on a server of the test's own.
+func NewStackOn(t testing.TB, d Database) *Stack {
+	t.Helper()
+	s := Prepare(t, d)
 	made := s.Bootstrap(t)
 	s.OperatorKey, s.WorkerKey = made.OperatorKey, made.WorkerKey
 	s.API.Start(t)

@@ -1,0 +1,200 @@
+package isolation
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/bulkheadhq/bulkhead/core/id"
+	"github.com/bulkheadhq/bulkhead/test/harness"
+)
+
+// database is the product's database as a superuser sees it.
+type database struct {
+	pool   *pgxpool.Pool
+	tables []table
+}
+
+// table is a table with the column that says whose a row is.
+type table struct{ name, owner string }
+
+func openDatabase(t testing.TB, d harness.Database) *database {
+	t.Helper()
+	pool, err := pgxpool.New(t.Context(), d.AdminURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	rows, err := pool.Query(t.Context(), `
+		SELECT c.table_name FROM information_schema.columns c
+		JOIN information_schema.tables t USING (table_schema, table_name)
+		WHERE c.table_schema = 'public' AND c.column_name = 'org_id' AND t.table_type = 'BASE TABLE'
+		ORDER BY 1`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	db := &database{pool: pool, tables: []table{{"organizations", "id"}}}
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			t.Fatal(err)
+		}
+		db.tables = append(db.tables, table{name, "org_id"})
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return db
+}
+
+func (db *database) exec(t testing.TB, sql string, args ...any) {
+	t.Helper()
+	tag, err := db.pool.Exec(t.Context(), sql, args...)
+	if err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+	if strings.HasPrefix(sql, "UPDATE") && tag.RowsAffected() != 1 {
+		t.Fatalf("%s: changed %d rows", sql, tag.RowsAffected())
+	}
+}
+
+// digest returns the digest of all rows of an organization, by table. When a key
+// was used last is left out: it is written later, and not by an attack.
+func (db *database) digest(ctx context.Context, org string) (map[string]string, error) {
+	var union []string
+	for _, t := range db.tables {
+		union = append(union, fmt.Sprintf(
+			`SELECT '%[1]s', coalesce(md5(string_agg(row, E'\n' ORDER BY row)), '') FROM (SELECT (to_jsonb(t) - 'last_used_at')::text AS row FROM %[1]s t WHERE t.%[2]s = $1) rows`,
+			t.name, t.owner))
+	}
+	rows, err := db.pool.Query(ctx, strings.Join(union, " UNION ALL "), org)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	found := map[string]string{}
+	for rows.Next() {
+		var name, sum string
+		if err := rows.Scan(&name, &sum); err != nil {
+			return nil, err
+		}
+		found[name] = sum
+	}
+	return found, rows.Err()
+}
+
+// differences names the tables in which two digests differ.
+func differences(a, b map[string]string) []string {
+	var names []string
+	for _, name := range slices.Sorted(maps.Keys(a)) {
+		if a[name] != b[name] {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// texts returns every text in an organization's rows, with where it stands.
+func (db *database) texts(t testing.TB, org string) map[string]string {
+	t.Helper()
+	found := map[string]string{}
+	for _, tab := range db.tables {
+		rows, err := db.pool.Query(t.Context(), fmt.Sprintf(`SELECT to_jsonb(t) FROM %s t WHERE t.%s = $1`, tab.name, tab.owner), org)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for rows.Next() {
+			var raw []byte
+			var row map[string]any
+			if err := rows.Scan(&raw); err != nil {
+				t.Fatal(err)
+			}
+			if err := json.Unmarshal(raw, &row); err != nil {
+				t.Fatal(err)
+			}
+			for column, v := range row {
+				where := tab.name + "." + column
+				leaves(v, func(s string) { found[s] = where })
+			}
+		}
+		if err := rows.Err(); err != nil {
+			t.Fatal(err)
+		}
+		rows.Close()
+	}
+	return found
+}
+
+// leaves visits the texts in a JSON value.
+func leaves(v any, visit func(string)) {
+	switch v := v.(type) {
+	case string:
+		visit(v)
+	case []any:
+		for _, item := range v {
+			leaves(item, visit)
+		}
+	case map[string]any:
+		for _, item := range v {
+			leaves(item, visit)
+		}
+	}
+}
+
+// leastSecret is the least length of a text that is searched for: shorter ones
+// stand in any answer by chance.
+const leastSecret = 8
+
+// hide finds out what attackers must not see: every text of the victim's rows
+// that no row of their own has, and all that the seeds have kept. Of the rows, a
+// text without a digit is a word of the product ("workflow"): those of the
+// victim's own are the seeds' random words.
+func (w *world) hide(t testing.TB) {
+	t.Helper()
+	w.hidden = map[*party][]secret{}
+	victim, system := w.database.texts(t, w.b.UUID), w.database.texts(t, w.system.UUID)
+	for own, foreign := range map[*party][]map[string]string{w.a: {victim, system}, w.system: {victim}} {
+		known := w.database.texts(t, own.UUID)
+		all := map[string]string{}
+		for _, texts := range foreign {
+			for s, where := range texts {
+				if !strings.ContainsAny(s, "0123456789") {
+					continue
+				}
+				for _, form := range forms(s) {
+					all[form] = where
+				}
+			}
+		}
+		for _, s := range w.b.secrets {
+			all[s.text] = s.what
+		}
+		for s := range known {
+			for _, form := range forms(s) {
+				delete(all, form)
+			}
+		}
+		for text, what := range all {
+			if len(text) >= leastSecret {
+				w.hidden[own] = append(w.hidden[own], secret{text, what})
+			}
+		}
+	}
+}
+
+// forms are the ways in which an answer may show a stored text.
+func forms(s string) []string {
+	if u, err := uuid.Parse(s); err == nil {
+		_, tail, _ := strings.Cut(id.FromUUID[id.UserKind](u).String(), "_")
+		return []string{u.String(), tail, string(u[:])}
+	}
+	return []string{strings.TrimSuffix(s, "+00:00")} // a time, in any notation of its zone
+}

@@ -1,0 +1,31 @@
+package isolation
+
+import "testing"
+
+// perFamily is the size of the sample that `go test` sends: attacks of each
+// family on each operation.
+const perFamily = 3
+
+func TestMatrix(t *testing.T) {
+	w := newWorld(t)
+	most := perFamily
+	if full() {
+		most = 0
+	}
+
+	t.Run("Should let no attack through", func(t *testing.T) {
+		r := &run{w: w, sampled: most}
+		r.everything(t)
+		r.report(t)
+		r.succeed(t)
+	})
+}
+
+// report fails the test for each finding.
+func (r *run) report(t *testing.T) {
+	t.Helper()
+	for _, f := range r.findings {
+		t.Error(f)
+	}
+	t.Logf("%d attacks, %d findings", r.cases, len(r.findings))
+}
