@@ -19,6 +19,7 @@ TOOLS := $(BIN)/tools
 DEV := cmd/bulkhead-dev
 MODULES := . $(DEV) tools tools/lint tools/mutation
 API_LINT := tools/api-lint
+API_PROXY := tools/api-proxy
 SQL_LINT := tools/sql-lint
 
 # The files of `make generate`, each committed beside its source. `make verify` compares exactly these.
@@ -35,7 +36,7 @@ export BULKHEAD_BIN_DIR := $(abspath $(BIN))
 help: ## Show this list
 	@awk 'BEGIN { FS = ":.*## " } \
 		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
-		/^[a-z][a-z-]*:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+		/^[a-z][a-z/-]*:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: build
 build: $(BIN)/bulkhead $(BIN)/bulkhead-example-worker $(BIN)/bulkhead-dev ## Build the programs into bin/
@@ -48,6 +49,10 @@ run: build ## Start the whole stack: API, worker, Postgres, Temporal (DATA_DIR=.
 test: deps build ## Run every test, with the race detector (TEST_FLAGS=)
 	go test -race -timeout 20m $(TEST_FLAGS) ./...
 	go test -C $(DEV) -timeout 20m $(TEST_FLAGS) ./...
+
+.PHONY: test/contract
+test/contract: deps build $(API_PROXY)/node_modules/.package-lock.json ## Run test/e2e through Prism, which holds every answer against the document
+	BULKHEAD_TEST_PRISM=$(abspath $(API_PROXY))/node_modules/.bin/prism go test -count=1 -timeout 30m $(TEST_FLAGS) ./test/e2e
 
 .PHONY: lint
 lint: $(TOOLS)/golangci-lint lint-api lint-sql ## Check style, formatting and the import rule, in both modules, the API document and the migrations

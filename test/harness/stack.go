@@ -16,7 +16,6 @@ import (
 	"github.com/bulkheadhq/bulkhead/adapters/signing"
 	core "github.com/bulkheadhq/bulkhead/core/signing"
 	"github.com/bulkheadhq/bulkhead/sdk"
-	"github.com/bulkheadhq/bulkhead/test/contract"
 )
 
 // The secrets of every stack.
@@ -37,8 +36,10 @@ type Stack struct {
 	API         *Daemon
 	Worker      *Daemon
 
-	env []string
-	bin string
+	env   []string
+	bin   string
+	owner testing.TB // the test that the stack ends with
+	prism prism
 }
 
 // NewStack starts a stack, which ends with the test. Its logs are searched for
@@ -64,7 +65,7 @@ func NewStackOn(t testing.TB, d Database) *Stack {
 // Prepare describes a stack on a database, and starts nothing.
 func Prepare(t testing.TB, d Database) *Stack {
 	t.Helper()
-	s := &Stack{Database: d, bin: Build(t, "cmd/bulkhead"), Temporal: &TemporalServer{}}
+	s := &Stack{Database: d, bin: Build(t, "cmd/bulkhead"), owner: t, Temporal: &TemporalServer{}}
 	address := func() string { return fmt.Sprintf("127.0.0.1:%d", FreePort(t)) }
 	api, worker := address(), address()
 	s.Temporal.Address, s.Temporal.HTTPAddress = address(), address()
@@ -162,7 +163,7 @@ func (s *Stack) Command(t testing.TB, key string, args ...string) Output {
 // so that a test sees every answer, and holds each against the API's document.
 func (s *Stack) Client(t testing.TB, key string) *sdk.Client {
 	t.Helper()
-	c, err := sdk.New(sdk.Config{URL: s.URL, APIKey: key, Retries: -1, HTTPClient: contract.Client(t)})
+	c, err := sdk.New(sdk.Config{URL: s.URL, APIKey: key, Retries: -1, HTTPClient: s.httpClient(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
