@@ -108,6 +108,11 @@ type OperationWriter interface {
 
 // AuditWriter appends to the organization's trail; nothing else is possible.
 type AuditWriter interface {
+	// Append adds an entry to the end of the organization's chain. The end is
+	// locked by the last statement of the transaction, after fn has returned, so
+	// that transactions of one organization take turns for no longer than their
+	// commits last, and whoever holds the end waits for no other lock. What the
+	// database has against an entry is therefore an error of WriteTx.
 	Append(ctx context.Context, e audit.Entry) error
 }
 

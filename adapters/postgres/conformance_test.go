@@ -48,6 +48,11 @@ func TestIdempotency(t *testing.T) {
 	porttest.Idempotency(t, openBackend)
 }
 
+func TestTrail(t *testing.T) {
+	t.Parallel()
+	porttest.Trail(t, openBackend)
+}
+
 func openBackend(t *testing.T) porttest.Backend {
 	t.Helper()
 	d := harness.Postgres(t).Database(t)
@@ -60,7 +65,8 @@ func backend(t *testing.T, d harness.Database, db *postgres.DB) porttest.Backend
 	t.Cleanup(func() { _ = outbox.Close(context.Background()) })
 	return porttest.Backend{
 		Store: postgres.NewStore(db), Platform: postgres.NewPlatform(db), Credentials: postgres.NewCredentials(db),
-		Outbox: outbox, SigningKeys: postgres.NewSigningKeys(db), Idempotency: postgres.NewIdempotency(db), Trail: trail(d),
+		Outbox: outbox, SigningKeys: postgres.NewSigningKeys(db), Idempotency: postgres.NewIdempotency(db),
+		Audit: postgres.NewTrail(db), Trail: trail(d),
 	}
 }
 

@@ -1,16 +1,13 @@
 package postgres
 
 import (
-	"encoding/json"
 	"fmt"
-	"net/netip"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/bulkheadhq/bulkhead/adapters/postgres/internal/dbsqlc"
 	"github.com/bulkheadhq/bulkhead/core/apikey"
-	"github.com/bulkheadhq/bulkhead/core/audit"
 	"github.com/bulkheadhq/bulkhead/core/authz"
 	"github.com/bulkheadhq/bulkhead/core/id"
 	"github.com/bulkheadhq/bulkhead/core/operation"
@@ -182,35 +179,6 @@ func fromOperation(s operation.Snapshot) *dbsqlc.OperationInsertParams {
 		Attempts: count(s.Attempts), Failure: s.Failure,
 		CreatedAt: stored(s.CreatedAt), UpdatedAt: stored(s.UpdatedAt), FinishedAt: storedOrNull(s.FinishedAt),
 	}
-}
-
-func fromAudit(e audit.Entry) (*dbsqlc.AuditInsertParams, error) {
-	changes := e.Changes
-	if changes == nil {
-		changes = map[string]audit.Change{}
-	}
-	encoded, err := json.Marshal(changes)
-	if err != nil {
-		return nil, fmt.Errorf("encode changes of %s: %w", e.Action, err)
-	}
-	origin := e.Actor.Origin()
-	return &dbsqlc.AuditInsertParams{
-		OrgID: e.OrgID.UUID(), ID: e.ID.UUID(), At: stored(e.At),
-		ActorKind: e.Actor.Kind().String(), ActorOrgID: nullable(e.Actor.Org()), ActorUserID: nullable(e.Actor.User()),
-		ActorKeyID: nullable(e.Actor.Key()), ActorName: e.Actor.Name(),
-		Action: e.Action.String(), ResourceType: e.ResourceType, ResourceID: e.ResourceID, Outcome: e.Outcome.String(),
-		Changes: encoded, RequestID: origin.RequestID, SourceIP: address(origin.IP),
-	}, nil
-}
-
-// address is NULL for the zero address. A zone, which names an interface of
-// this host, is nothing that inet can hold.
-func address(ip netip.Addr) *netip.Addr {
-	if !ip.IsValid() {
-		return nil
-	}
-	ip = ip.Unmap().WithZone("")
-	return &ip
 }
 
 func fromMessage(m outbox.Message) *dbsqlc.OutboxInsertParams {

@@ -27,7 +27,6 @@ const (
 
 	userOrgFK      = "users_org_id_fkey"
 	keyOrgFK       = "api_keys_org_id_fkey"
-	auditOrgFK     = "audit_events_org_id_fkey"
 	operationOrgFK = "operations_org_id_fkey"
 	outboxOrgFK    = "outbox_org_id_fkey"
 )
@@ -45,7 +44,6 @@ var violations = map[string]*fault.Error{
 	// What belongs to an organization that does not exist.
 	userOrgFK:      fault.ErrNotFound,
 	keyOrgFK:       fault.ErrNotFound,
-	auditOrgFK:     fault.ErrNotFound,
 	operationOrgFK: fault.ErrNotFound,
 	outboxOrgFK:    fault.ErrNotFound,
 }
@@ -181,6 +179,34 @@ func (g guarded) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, 
 func (g guarded) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
 	return guardedRow{g.db.QueryRow(ctx, sql, args...), ctx}
 }
+
+// SendBatch implements dbsqlc.DBTX.
+func (g guarded) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults {
+	return guardedBatch{g.db.SendBatch(ctx, b), ctx}
+}
+
+// guardedBatch translates the errors of a batch.
+type guardedBatch struct {
+	pgx.BatchResults
+	ctx context.Context
+}
+
+func (b guardedBatch) Exec() (pgconn.CommandTag, error) {
+	tag, err := b.BatchResults.Exec()
+	return tag, translate(b.ctx, err)
+}
+
+func (b guardedBatch) Query() (pgx.Rows, error) {
+	rows, err := b.BatchResults.Query()
+	if err != nil {
+		return nil, translate(b.ctx, err)
+	}
+	return guardedRows{rows, b.ctx}, nil
+}
+
+func (b guardedBatch) QueryRow() pgx.Row { return guardedRow{b.BatchResults.QueryRow(), b.ctx} }
+
+func (b guardedBatch) Close() error { return translate(b.ctx, b.BatchResults.Close()) }
 
 // guardedRows and guardedRow live no longer than the call whose context they
 // keep.

@@ -24,6 +24,9 @@ import (
 // otherwise, and could so not be seen to find what is foreign.
 var circumstances = map[string]string{
 	"IdempotencyErase": "UPDATE idempotency_keys SET expires_at = now() - interval '1 day'",
+	// The victim's entry, which was stored last, is further on.
+	"AuditLast": "UPDATE audit_events SET seq = 7 WHERE ctid = (SELECT max(ctid) FROM audit_events)",
+	"AuditSpan": "UPDATE audit_events SET seq = 7 WHERE ctid = (SELECT max(ctid) FROM audit_events)",
 }
 
 // TestEachQueryByPolicyAlone takes the predicates that bind a query to an
@@ -145,7 +148,8 @@ func (l laboratory) insert(t *testing.T, name string) {
 	c := posing.call(t, name, choice{given: true})
 	bound := l.outcome(t, name, c.statement, c.args, "bulkhead_app", false)
 	free := l.outcome(t, name, c.statement, c.args, "", false)
-	if bound.state != insufficientPrivilege {
+	none := bound.state == "" && bound.affected == 0 // it depends on a row that the policy hides
+	if bound.state != insufficientPrivilege && !none {
 		t.Errorf("a row of another organization was not refused: %v", bound)
 	}
 	if free.state == insufficientPrivilege {
@@ -273,6 +277,11 @@ func (c capture) QueryRow(_ context.Context, sql string, args ...any) pgx.Row {
 	return capturedRow{}
 }
 
+func (c capture) SendBatch(_ context.Context, b *pgx.Batch) pgx.BatchResults {
+	c.statement, c.args = b.QueuedQueries[0].SQL, b.QueuedQueries[0].Arguments
+	return nil
+}
+
 type capturedRow struct{}
 
 func (capturedRow) Scan(...any) error { return errCaptured }
@@ -291,6 +300,14 @@ func (l laboratory) call(t *testing.T, name string, c choice) called {
 		return out
 	}
 	argument := method.Type().In(2)
+	if argument.Kind() == reflect.Slice && argument.Elem().Kind() == reflect.Pointer { // a batch: of one
+		batch := argument
+		argument = batch.Elem()
+		one := send
+		send = func(extra ...reflect.Value) {
+			one(reflect.Append(reflect.MakeSlice(batch, 0, 1), extra...))
+		}
+	}
 	if argument.Kind() != reflect.Pointer {
 		send(reflect.Zero(argument)) // to learn the statement, and so what the argument is compared with
 		send(l.value(t, name, out.statement, scalarName(out.statement), argument, c))
@@ -364,12 +381,16 @@ func (l laboratory) guess(typ reflect.Type, c choice) reflect.Value {
 			at = l.started.AddDate(-100, 0, 0)
 		}
 		out.Set(reflect.ValueOf(at))
+	case typ == reflect.TypeFor[uuid.UUID]() && c.yes: // below which there is everything
+		out.Set(reflect.ValueOf(uuid.Max))
 	case typ.Kind() == reflect.Bool:
 		out.SetBool(c.yes)
 	case out.CanInt():
 		out.SetInt(1000)
 	case out.CanFloat():
 		out.SetFloat(1000)
+	case typ == reflect.TypeFor[[]byte]() && c.given:
+		out.SetBytes([]byte("1"))
 	case typ.Kind() == reflect.Slice && typ.Elem().Kind() != reflect.Uint8:
 		out.Set(reflect.MakeSlice(typ, 0, 0))
 	}

@@ -17,6 +17,7 @@ var withoutOrg = map[string]string{
 	"PlatformOrgList":       "platform",
 	"PlatformOrgListActive": "platform",
 	"PlatformOperationGet":  "platform",
+	"PlatformAuditList":     "platform",
 	"OutboxClaim":           "platform: the relay works for all",
 	"OutboxDelete":          "platform",
 	"OutboxRetry":           "platform",
@@ -35,7 +36,7 @@ var (
 	// or as the first value it stores.
 	orgCondition = regexp.MustCompile(`WHERE org_id = (@org_id|\$1)\b`)
 	ownCondition = regexp.MustCompile(`WHERE id = (@org_id|\$1)\b`)
-	orgValue     = regexp.MustCompile(`^\s*INSERT INTO \w+ \((org_)?id,[^)]*\)\s+VALUES \(@org_id,`)
+	orgValue     = regexp.MustCompile(`^\s*(WITH \w+ AS \(\s+)?INSERT INTO \w+( AS \w+)? \((org_)?id,[^)]*\)\s+VALUES \(@org_id,`)
 )
 
 // TestQueries reads the source of the queries, so that one which is added can

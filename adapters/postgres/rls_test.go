@@ -92,7 +92,8 @@ func TestRowLevelSecurityAlone(t *testing.T) {
 		}
 		is.Equal(seen, map[string]int{
 			"organizations": 2, "operations": 2, "outbox": 2,
-			"users": 0, "api_keys": 0, "audit_events": 0, "idempotency_keys": 0,
+			"audit_events": 2,
+			"users":        0, "api_keys": 0, "audit_heads": 0, "idempotency_keys": 0,
 		})
 	})
 
@@ -140,6 +141,8 @@ func TestGrants(t *testing.T) {
 		refused(t, d.AppURL, "DELETE FROM audit_events")
 		refused(t, d.AppURL, "TRUNCATE audit_events")
 		refused(t, d.AppURL, "SELECT FROM audit_events FOR UPDATE")
+		refused(t, d.AppURL, "DELETE FROM audit_heads")
+		refused(t, d.AppURL, "UPDATE audit_heads SET org_id = gen_random_uuid()")
 	})
 
 	t.Run("Should let the app neither truncate nor alter a table", func(t *testing.T) {
@@ -218,6 +221,8 @@ func updatable(table string) string {
 		return "attempts"
 	case "audit_events":
 		return "action"
+	case "audit_heads":
+		return "seq"
 	default:
 		return "state"
 	}

@@ -50,6 +50,9 @@ const setScope = `SELECT set_config('app.org_id', $1, true), set_config('app.pla
 // a transaction that can be rolled back.
 const setReadScope = setScope + `, set_config('transaction_read_only', 'on', true)`
 
+// setPlannedScope has the statement planned for its values each time as well.
+const setPlannedScope = setReadScope + `, set_config('plan_cache_mode', 'force_custom_plan', true)`
+
 // scoped runs single statements in a scope. The scope and the statement are
 // pipelined: one round trip, one implicit transaction, and nothing is left on
 // the connection afterwards.
@@ -69,6 +72,12 @@ func (db *DB) reading(s scope) dbsqlc.DBTX {
 // writing returns what single writes of the scope run on.
 func (db *DB) writing(s scope) dbsqlc.DBTX {
 	return guarded{scoped{pool: db.app, scope: s, setScope: setScope}}
+}
+
+// planned returns what single reads of the scope run on whose plan depends on
+// their values: on which filters are given.
+func (db *DB) planned(s scope) dbsqlc.DBTX {
+	return guarded{scoped{pool: db.app, scope: s, setScope: setPlannedScope}}
 }
 
 // send sends both statements and reads the answer to the first.
@@ -119,6 +128,17 @@ func (s scoped) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
 		return failedRow{err}
 	}
 	return batchRow{results}
+}
+
+// SendBatch implements dbsqlc.DBTX: the statements are one implicit transaction.
+func (s scoped) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults {
+	org, platform := s.scope.settings()
+	var batch pgx.Batch
+	batch.Queue(s.setScope, org, platform)
+	batch.QueuedQueries = append(batch.QueuedQueries, b.QueuedQueries...)
+	results := s.pool.SendBatch(ctx, &batch)
+	_, _ = results.Exec() // when it fails, so do all that follow
+	return results
 }
 
 // batchRows gives the connection back when its rows are read or closed.

@@ -21,8 +21,11 @@ var rows = map[string]string{
 		VALUES ($1, gen_random_uuid(), gen_random_uuid()::text, 'Ada', 'admin', 'active', now(), now())`,
 	"api_keys": `INSERT INTO api_keys (org_id, id, name, hint, last_four, pepper_version, hash, state, created_at, updated_at)
 		VALUES ($1, gen_random_uuid(), 'k', 'h', 'l', 1, sha256(gen_random_uuid()::text::bytea), 'active', now(), now())`,
-	"audit_events": `INSERT INTO audit_events (org_id, id, at, actor_kind, action, resource_type, resource_id, outcome)
-		VALUES ($1, gen_random_uuid(), now(), 'system', 'a', 'r', 'i', 'succeeded')`,
+	"audit_events": `WITH head AS (INSERT INTO audit_heads AS h (org_id, seq, hash) VALUES ($1, 1, sha256(''))
+			ON CONFLICT (org_id) DO UPDATE SET seq = h.seq + 1 RETURNING h.seq, h.hash)
+		INSERT INTO audit_events (org_id, id, at, actor_kind, action, resource_type, resource_id, outcome, seq, hash)
+		SELECT $1, gen_random_uuid(), now(), 'system', 'a', 'r', 'i', 'succeeded', head.seq, head.hash FROM head`,
+	"audit_heads": `INSERT INTO audit_heads (org_id, seq, hash) VALUES ($1, 1, sha256('')) ON CONFLICT (org_id) DO NOTHING`,
 	"operations": `INSERT INTO operations (org_id, id, kind, state, created_at, updated_at)
 		VALUES ($1, gen_random_uuid(), 'organization.provision', 'pending', now(), now())`,
 	"outbox": `INSERT INTO outbox (org_id, id, kind, payload, created_at, available_at)

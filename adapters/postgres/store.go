@@ -33,10 +33,15 @@ func (s *Store) Reads(o id.Org) ports.Reads {
 func (s *Store) WriteTx(ctx context.Context, o id.Org, fn func(ctx context.Context, tx ports.Tx) error) error {
 	return s.db.transact(ctx, orgScope(o), claimed(func(ctx context.Context, tx dbsqlc.DBTX, about *noted) error {
 		w := writer{org: o, tx: tx}
-		return fn(ctx, ports.Tx{
+		trail := &auditWriter{writer: w}
+		err := fn(ctx, ports.Tx{
 			Orgs: orgWriter{w}, Users: userWriter{w}, APIKeys: apiKeyWriter{w},
-			Operations: operationWriter{w}, Audit: noting(auditWriter{w}, about), Outbox: outboxWriter{w},
+			Operations: operationWriter{w}, Audit: noting(trail, about), Outbox: outboxWriter{w},
 		})
+		if err != nil {
+			return err
+		}
+		return trail.flush(ctx)
 	}))
 }
 

@@ -6,7 +6,6 @@ import (
 
 	"github.com/bulkheadhq/bulkhead/adapters/postgres/internal/dbsqlc"
 	"github.com/bulkheadhq/bulkhead/core/apikey"
-	"github.com/bulkheadhq/bulkhead/core/audit"
 	"github.com/bulkheadhq/bulkhead/core/fault"
 	"github.com/bulkheadhq/bulkhead/core/id"
 	"github.com/bulkheadhq/bulkhead/core/operation"
@@ -129,19 +128,6 @@ func (w operationWriter) Update(ctx context.Context, i id.Operation, fn func(*op
 		OrgID: w.org.UUID(), ID: i.UUID(), State: p.State, Step: p.Step, Attempts: p.Attempts, Failure: p.Failure,
 		UpdatedAt: p.UpdatedAt, FinishedAt: p.FinishedAt,
 	}))
-}
-
-type auditWriter struct{ writer }
-
-func (w auditWriter) Append(ctx context.Context, e audit.Entry) error {
-	if err := w.own(e.OrgID); err != nil {
-		return err
-	}
-	p, err := fromAudit(e)
-	if err != nil {
-		return err
-	}
-	return queries.AuditInsert(ctx, w.tx, p)
 }
 
 type outboxWriter struct{ writer }

@@ -27,6 +27,14 @@ var (
 	// can account for must not happen, while one that Temporal then refuses may
 	// well be on record.
 	WorkflowStartRequested = Action{"workflow.start_requested"}
+
+	// AccessRefused is a request that an actor's power did not allow, and
+	// AccessUnauthenticated one whose credential was not good. Both are counted
+	// and written once in a while: see Count.
+	AccessRefused         = Action{"access.refused"}
+	AccessUnauthenticated = Action{"access.unauthenticated"}
+	// TrailPurged is the end of entries older than the organization keeps them.
+	TrailPurged = Action{"audit.purged"}
 )
 
 // Outcome is how it ended.
@@ -59,6 +67,7 @@ type Entry struct {
 	ResourceID   string
 	Outcome      Outcome
 	Changes      map[string]Change
+	Count        int64 // how often it happened; 0 is once
 }
 
 // Succeeds returns the entry of a change that happened.

@@ -62,6 +62,7 @@ func TestNames(t *testing.T) {
 		for _, a := range []audit.Action{
 			audit.OrganizationCreated, audit.OrganizationActivated, audit.OrganizationProvisioningFailed,
 			audit.UserCreated, audit.APIKeyCreated, audit.APIKeyRevoked, audit.WorkflowStartRequested,
+			audit.AccessRefused, audit.AccessUnauthenticated, audit.TrailPurged,
 		} {
 			is.True(form.MatchString(a.String()))
 			is.True(!seen[a.String()])

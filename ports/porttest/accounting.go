@@ -39,6 +39,7 @@ var elsewhere = map[string]string{ //nolint:gosec // names of ports
 	"Outbox":      "the relay's side: it works for all",
 	"SigningKeys": "belong to no organization",
 	"Idempotency": "the suite of Idempotency",
+	"Audit":       "the suite of Trail",
 }
 
 // storeAccounting calls every method of a scope and of a transaction with what

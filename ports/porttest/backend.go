@@ -19,9 +19,10 @@ type Backend struct {
 	Outbox      ports.Outbox
 	SigningKeys ports.SigningKeys
 	Idempotency ports.Idempotency
+	Audit       ports.Trail
 
 	// Trail returns the identifiers of an organization's audit entries in their
-	// order, past every scope: no port reads the trail.
+	// order, past every scope.
 	Trail func(t testing.TB, o id.Org) []id.Event
 }
 

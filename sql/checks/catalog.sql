@@ -21,6 +21,7 @@ conditions (condition, text) AS (VALUES
 policies (relation, policy, command, grantee, condition, reason) AS (VALUES
     ('organizations',    'platform',         'SELECT', 'bulkhead_app',  'platform',   'operators list tenants; Bulkhead looks for work in all'),
     ('operations',       'platform',         'SELECT', 'bulkhead_app',  'platform',   'who was given an operation knows its id and nothing else'),
+    ('audit_events',     'platform',         'SELECT', 'bulkhead_app',  'platform',   'operators read the trails of all tenants'),
     ('outbox',           'platform_read',    'SELECT', 'bulkhead_app',  'platform',   'the relay works for all tenants'),
     ('outbox',           'platform_claim',   'UPDATE', 'bulkhead_app',  'platform',   'the relay works for all tenants'),
     ('outbox',           'platform_done',    'DELETE', 'bulkhead_app',  'platform',   'the relay works for all tenants'),
@@ -38,6 +39,10 @@ deletions (relation, reason) AS (VALUES
 -- Tables that only grow: no UPDATE, not even of a column.
 growing (relation, reason) AS (VALUES
     ('audit_events', 'a trail that can be rewritten proves nothing')
+),
+-- Tables that refer to no other of tenants.
+detached (relation, reason) AS (VALUES
+    ('audit_heads', 'made by a trigger with its organization; a reference would lock that one''s row whenever the head moves')
 ),
 -- The columns that the authentication role reads: what it takes to tell who a key is.
 authentication (relation, columns) AS (VALUES
@@ -122,7 +127,7 @@ SELECT 'a reference to the own organization', relation || '.' || conname FROM fo
     SELECT FROM pg_attribute a WHERE a.attrelid = conrelid AND a.attname = 'org_id' AND conkey = ARRAY[a.attnum])
 UNION ALL
 SELECT 'a table that belongs to an organization', name FROM tenants t
-WHERE name <> 'organizations' AND NOT EXISTS (SELECT FROM foreign_keys k WHERE k.conrelid = t.oid AND k.target IN (SELECT name FROM tenants))
+WHERE name <> 'organizations' AND name NOT IN (SELECT relation FROM detached) AND NOT EXISTS (SELECT FROM foreign_keys k WHERE k.conrelid = t.oid AND k.target IN (SELECT name FROM tenants))
 UNION ALL
 SELECT 'no row that goes because another goes', conrelid::regclass || '.' || conname FROM pg_constraint
 WHERE contype = 'f' AND connamespace = 'public'::regnamespace AND (confdeltype <> 'a' OR confupdtype <> 'a')

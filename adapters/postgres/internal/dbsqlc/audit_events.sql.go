@@ -7,56 +7,318 @@ package dbsqlc
 
 import (
 	"context"
-	"net/netip"
 	"time"
 
 	"github.com/google/uuid"
 )
 
-const auditInsert = `-- name: AuditInsert :exec
-INSERT INTO audit_events (org_id, id, at, actor_kind, actor_org_id, actor_user_id, actor_key_id, actor_name,
-                          action, resource_type, resource_id, outcome, changes, request_id, source_ip)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8,
-        $9, $10, $11, $12, $13, $14, $15)
+const auditGet = `-- name: AuditGet :one
+SELECT org_id, id, at, actor_kind, actor_org_id, actor_user_id, actor_key_id, actor_name, action, resource_type, resource_id, outcome, changes, request_id, source_ip, seq, hash, count FROM audit_events WHERE org_id = $1 AND id = $2
 `
 
-type AuditInsertParams struct {
+type AuditGetParams struct {
+	OrgID uuid.UUID
+	ID    uuid.UUID
+}
+
+// AuditGet reads one entry.
+func (q *Queries) AuditGet(ctx context.Context, db DBTX, arg *AuditGetParams) (*AuditEvent, error) {
+	row := db.QueryRow(ctx, auditGet, arg.OrgID, arg.ID)
+	var i AuditEvent
+	err := row.Scan(
+		&i.OrgID,
+		&i.ID,
+		&i.At,
+		&i.ActorKind,
+		&i.ActorOrgID,
+		&i.ActorUserID,
+		&i.ActorKeyID,
+		&i.ActorName,
+		&i.Action,
+		&i.ResourceType,
+		&i.ResourceID,
+		&i.Outcome,
+		&i.Changes,
+		&i.RequestID,
+		&i.SourceIP,
+		&i.Seq,
+		&i.Hash,
+		&i.Count,
+	)
+	return &i, err
+}
+
+const auditHead = `-- name: AuditHead :one
+SELECT seq, hash FROM audit_heads WHERE org_id = $1
+`
+
+type AuditHeadRow struct {
+	Seq  int64
+	Hash []byte
+}
+
+// AuditHead reads the end of the chain.
+func (q *Queries) AuditHead(ctx context.Context, db DBTX, orgID uuid.UUID) (*AuditHeadRow, error) {
+	row := db.QueryRow(ctx, auditHead, orgID)
+	var i AuditHeadRow
+	err := row.Scan(&i.Seq, &i.Hash)
+	return &i, err
+}
+
+const auditLast = `-- name: AuditLast :one
+SELECT coalesce(max(seq), 0)::bigint AS seq FROM audit_events WHERE org_id = $1
+`
+
+// AuditLast reads the highest number of an entry, which is the head's or, of a
+// head that is read later, less.
+func (q *Queries) AuditLast(ctx context.Context, db DBTX, orgID uuid.UUID) (int64, error) {
+	row := db.QueryRow(ctx, auditLast, orgID)
+	var seq int64
+	err := row.Scan(&seq)
+	return seq, err
+}
+
+const auditLinks = `-- name: AuditLinks :many
+SELECT org_id, id, at, actor_kind, actor_org_id, actor_user_id, actor_key_id, actor_name, action, resource_type, resource_id, outcome, changes, request_id, source_ip, seq, hash, count FROM audit_events WHERE org_id = $1 AND seq >= $2 AND seq <= $3 ORDER BY seq LIMIT $4
+`
+
+type AuditLinksParams struct {
+	OrgID   uuid.UUID
+	Seq     int64
+	Last    int64
+	MaxRows int32
+}
+
+// AuditLinks lists the entries of a stretch of the chain in its order.
+func (q *Queries) AuditLinks(ctx context.Context, db DBTX, arg *AuditLinksParams) ([]*AuditEvent, error) {
+	rows, err := db.Query(ctx, auditLinks,
+		arg.OrgID,
+		arg.Seq,
+		arg.Last,
+		arg.MaxRows,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []*AuditEvent{}
+	for rows.Next() {
+		var i AuditEvent
+		if err := rows.Scan(
+			&i.OrgID,
+			&i.ID,
+			&i.At,
+			&i.ActorKind,
+			&i.ActorOrgID,
+			&i.ActorUserID,
+			&i.ActorKeyID,
+			&i.ActorName,
+			&i.Action,
+			&i.ResourceType,
+			&i.ResourceID,
+			&i.Outcome,
+			&i.Changes,
+			&i.RequestID,
+			&i.SourceIP,
+			&i.Seq,
+			&i.Hash,
+			&i.Count,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, &i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const auditList = `-- name: AuditList :many
+SELECT org_id, id, at, actor_kind, actor_org_id, actor_user_id, actor_key_id, actor_name, action, resource_type, resource_id, outcome, changes, request_id, source_ip, seq, hash, count FROM audit_events
+WHERE org_id = $1 AND seq < $2
+  AND ($3::uuid IS NULL OR actor_user_id = $3)
+  AND ($4::uuid IS NULL OR actor_key_id = $4)
+  AND ($5::text = '' OR action = $5)
+  AND ($6::text = '' OR resource_type = $6)
+  AND ($7::text = '' OR resource_id = $7)
+  AND ($8::text = '' OR (outcome = $8 AND ($8 = 'succeeded' OR outcome <> 'succeeded')))
+  AND ($9::timestamptz IS NULL OR at >= $9)
+  AND ($10::timestamptz IS NULL OR at < $10)
+ORDER BY seq DESC LIMIT $11
+`
+
+type AuditListParams struct {
 	OrgID        uuid.UUID
-	ID           uuid.UUID
-	At           time.Time
-	ActorKind    string
-	ActorOrgID   uuid.NullUUID
-	ActorUserID  uuid.NullUUID
-	ActorKeyID   uuid.NullUUID
-	ActorName    string
+	Before       int64
+	UserID       uuid.NullUUID
+	KeyID        uuid.NullUUID
 	Action       string
 	ResourceType string
 	ResourceID   string
 	Outcome      string
-	Changes      []byte
-	RequestID    string
-	SourceIP     *netip.Addr
+	From         *time.Time
+	To           *time.Time
+	MaxRows      int32
 }
 
-// AuditInsert appends an event, in the transaction of the change it tells of. It is
-// the only write there is: the app role may not alter or delete.
-func (q *Queries) AuditInsert(ctx context.Context, db DBTX, arg *AuditInsertParams) error {
-	_, err := db.Exec(ctx, auditInsert,
+// AuditList lists the entries that the filter chooses, the newest first. It is
+// planned for the values that it is given, so that a filter which is not given
+// costs nothing and one which is finds its index.
+func (q *Queries) AuditList(ctx context.Context, db DBTX, arg *AuditListParams) ([]*AuditEvent, error) {
+	rows, err := db.Query(ctx, auditList,
 		arg.OrgID,
-		arg.ID,
-		arg.At,
-		arg.ActorKind,
-		arg.ActorOrgID,
-		arg.ActorUserID,
-		arg.ActorKeyID,
-		arg.ActorName,
+		arg.Before,
+		arg.UserID,
+		arg.KeyID,
 		arg.Action,
 		arg.ResourceType,
 		arg.ResourceID,
 		arg.Outcome,
-		arg.Changes,
-		arg.RequestID,
-		arg.SourceIP,
+		arg.From,
+		arg.To,
+		arg.MaxRows,
 	)
-	return err
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []*AuditEvent{}
+	for rows.Next() {
+		var i AuditEvent
+		if err := rows.Scan(
+			&i.OrgID,
+			&i.ID,
+			&i.At,
+			&i.ActorKind,
+			&i.ActorOrgID,
+			&i.ActorUserID,
+			&i.ActorKeyID,
+			&i.ActorName,
+			&i.Action,
+			&i.ResourceType,
+			&i.ResourceID,
+			&i.Outcome,
+			&i.Changes,
+			&i.RequestID,
+			&i.SourceIP,
+			&i.Seq,
+			&i.Hash,
+			&i.Count,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, &i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const auditSpan = `-- name: AuditSpan :one
+SELECT coalesce(min(seq), 0)::bigint AS first, coalesce(max(seq), 0)::bigint AS last FROM audit_events
+WHERE org_id = $1 AND seq > 0
+  AND ($2::timestamptz IS NULL OR at >= $2)
+  AND ($3::timestamptz IS NULL OR at < $3)
+`
+
+type AuditSpanParams struct {
+	OrgID uuid.UUID
+	From  *time.Time
+	To    *time.Time
+}
+
+type AuditSpanRow struct {
+	First int64
+	Last  int64
+}
+
+// AuditSpan finds the first and the last entry of a time. The entries between are
+// of that time too, but for a few near its ends: an entry gets its number when its
+// transaction ends, and its time when the work begins.
+func (q *Queries) AuditSpan(ctx context.Context, db DBTX, arg *AuditSpanParams) (*AuditSpanRow, error) {
+	row := db.QueryRow(ctx, auditSpan, arg.OrgID, arg.From, arg.To)
+	var i AuditSpanRow
+	err := row.Scan(&i.First, &i.Last)
+	return &i, err
+}
+
+const platformAuditList = `-- name: PlatformAuditList :many
+SELECT org_id, id, at, actor_kind, actor_org_id, actor_user_id, actor_key_id, actor_name, action, resource_type, resource_id, outcome, changes, request_id, source_ip, seq, hash, count FROM audit_events
+WHERE id < $1
+  AND ($2::uuid IS NULL OR actor_user_id = $2)
+  AND ($3::uuid IS NULL OR actor_key_id = $3)
+  AND ($4::text = '' OR action = $4)
+  AND ($5::text = '' OR resource_type = $5)
+  AND ($6::text = '' OR resource_id = $6)
+  AND ($7::text = '' OR outcome = $7)
+  AND ($8::timestamptz IS NULL OR at >= $8)
+  AND ($9::timestamptz IS NULL OR at < $9)
+ORDER BY id DESC LIMIT $10
+`
+
+type PlatformAuditListParams struct {
+	Before       uuid.UUID
+	UserID       uuid.NullUUID
+	KeyID        uuid.NullUUID
+	Action       string
+	ResourceType string
+	ResourceID   string
+	Outcome      string
+	From         *time.Time
+	To           *time.Time
+	MaxRows      int32
+}
+
+// PlatformAuditList lists the entries of all organizations as AuditList does those
+// of one. Platform scope only.
+func (q *Queries) PlatformAuditList(ctx context.Context, db DBTX, arg *PlatformAuditListParams) ([]*AuditEvent, error) {
+	rows, err := db.Query(ctx, platformAuditList,
+		arg.Before,
+		arg.UserID,
+		arg.KeyID,
+		arg.Action,
+		arg.ResourceType,
+		arg.ResourceID,
+		arg.Outcome,
+		arg.From,
+		arg.To,
+		arg.MaxRows,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []*AuditEvent{}
+	for rows.Next() {
+		var i AuditEvent
+		if err := rows.Scan(
+			&i.OrgID,
+			&i.ID,
+			&i.At,
+			&i.ActorKind,
+			&i.ActorOrgID,
+			&i.ActorUserID,
+			&i.ActorKeyID,
+			&i.ActorName,
+			&i.Action,
+			&i.ResourceType,
+			&i.ResourceID,
+			&i.Outcome,
+			&i.Changes,
+			&i.RequestID,
+			&i.SourceIP,
+			&i.Seq,
+			&i.Hash,
+			&i.Count,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, &i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }

@@ -45,6 +45,15 @@ type AuditEvent struct {
 	Changes      []byte
 	RequestID    string
 	SourceIP     *netip.Addr
+	Seq          int64
+	Hash         []byte
+	Count        int64
+}
+
+type AuditHead struct {
+	OrgID uuid.UUID
+	Seq   int64
+	Hash  []byte
 }
 
 type IdempotencyKey struct {
