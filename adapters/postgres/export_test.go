@@ -50,6 +50,11 @@ func SessionScoped(ctx context.Context, db *DB, o id.Org, fn func(ctx context.Co
 	return fn(ctx, conn)
 }
 
+// WritingPlatform runs nothing in a transaction of the platform.
+func WritingPlatform(ctx context.Context, db *DB) error {
+	return db.transact(ctx, platformScope, func(context.Context, dbsqlc.DBTX) error { return nil })
+}
+
 // Unscoped is the way around every scope, which the package itself never takes.
 func Unscoped(db *DB) dbsqlc.DBTX { return db.app }
 

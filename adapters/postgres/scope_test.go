@@ -34,6 +34,7 @@ func TestReading(t *testing.T) {
 			func() error {
 				return postgres.Writing(t.Context(), one, o, func(context.Context, postgres.DBTX) error { return nil })
 			},
+			func() error { return postgres.WritingPlatform(t.Context(), one) },
 			func() error { _, err := postgres.NewPlatform(one).ActiveOrgs(t.Context()); return err },
 			func() error {
 				_, err := postgres.NewOutbox(one).Claim(t.Context(), time.Now(), 1, time.Minute)

@@ -13,6 +13,8 @@ func TestMatrix(t *testing.T) {
 		most = 0
 	}
 
+	t.Run("Should give each role what is stated, and no more", func(t *testing.T) { everyRight(t, w) })
+
 	t.Run("Should let no attack through", func(t *testing.T) {
 		r := &run{w: w, sampled: most}
 		r.everything(t)
