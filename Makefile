@@ -143,7 +143,7 @@ $(TOOLS)/wire: tools/go.mod tools/go.sum
 	$(call tool,tools,github.com/google/wire/cmd/wire)
 
 # The linters of the API document and of the migrations are npm packages, pinned by lock files that name no registry.
-$(API_LINT)/node_modules/.package-lock.json $(SQL_LINT)/node_modules/.package-lock.json: \
+$(API_LINT)/node_modules/.package-lock.json $(SQL_LINT)/node_modules/.package-lock.json $(API_PROXY)/node_modules/.package-lock.json: \
 %/node_modules/.package-lock.json: %/package.json %/package-lock.json %/.npmrc
 	npm ci --prefix $* --no-progress --loglevel=error
 	touch $@

@@ -52,6 +52,10 @@ func TestErrorsPage(t *testing.T) {
 		for _, f := range fault.All() {
 			fmt.Fprintf(&page, "| <a id=\"%s\"></a>`%s` | %s | %s |\n", f.Code, f.Code, f.Kind, f.Public)
 		}
+		page.WriteString("\n## Rules\n\nThe rules that `fields` names.\n\n| rule | meaning |\n|---|---|\n")
+		for _, rule := range rulesInSource(t) {
+			fmt.Fprintf(&page, "| `%s` | %s |\n", rule, ruleWords[rule])
+		}
 		if *update {
 			is.NoErr(os.WriteFile(errorsPage, []byte(page.String()), 0o600))
 		}

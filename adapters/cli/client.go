@@ -36,6 +36,9 @@ func (s *shell) client(c *cli.Context) (*sdk.Client, error) {
 	if err != nil {
 		return nil, &failure{code: exitUsage, message: err.Error(), hint: "Set it by BULKHEAD_API_KEY, or name a file by --api-key-file."}
 	}
+	if word := s.env.Getenv("BULKHEAD_IDEMPOTENCY_KEY"); word != "" {
+		c.Context = sdk.WithIdempotencyKey(c.Context, word)
+	}
 	return api, nil
 }
 

@@ -129,6 +129,23 @@ func TestSecrets(t *testing.T) {
 			is.True(strings.Contains(err, "password.\n\n\nUse it:"))
 		}
 	})
+	t.Run("Should send the word by which a change is done once, or one of its own", func(t *testing.T) {
+		is := is.New(t)
+		w := newWorld(t)
+		var sent []string
+		w.answers["POST /organizations/acme/api-keys/"+keyID+"/revoke"] = func(out http.ResponseWriter, r *http.Request) {
+			sent = append(sent, r.Header.Get("Idempotency-Key"))
+			send(out, 200, sdk.APIKey{ID: keyID})
+		}
+		revoke := []string{"apikey", "revoke", keyID, "--org", "acme", "--yes"}
+		code, _, _ := w.run(revoke...)
+		is.Equal(code, 0)
+		w.vars["BULKHEAD_IDEMPOTENCY_KEY"] = "night-of-1-March"
+		code, _, _ = w.run(revoke...)
+		is.Equal(code, 0)
+		is.True(len(sent[0]) >= 20)
+		is.Equal(sent[1], "night-of-1-March")
+	})
 	t.Run("Should read the key from a file", func(t *testing.T) {
 		is := is.New(t)
 		w := newWorld(t)

@@ -71,10 +71,11 @@ func writeFirstPage(w *strings.Builder, app *cli.App) {
 	writeFlags(w, "Flags of every command", app.Flags)
 	fmt.Fprintf(w, `
 Environment:
-  BULKHEAD_API_KEY  the API key; there is no flag, which the shell would remember
-  BULKHEAD_URL      address of the API
-  BULKHEAD_ORG      the organization, for commands with --org
-  NO_COLOR          no colours
+  BULKHEAD_API_KEY          the API key; there is no flag, which the shell would remember
+  BULKHEAD_URL              address of the API
+  BULKHEAD_ORG              the organization, for commands with --org
+  BULKHEAD_IDEMPOTENCY_KEY  a word of your own: with it the command may be run again, and is done once
+  NO_COLOR                  no colours
 
 Run "%[1]s COMMAND --help" for a command, and "%[1]s help %[2]s" for the exit codes.
 `, app.Name, exitCodesTopic)

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/matryer/is"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflowservice/v1"
@@ -133,6 +134,27 @@ func TestDataPlane(t *testing.T) {
 		is.Equal(get(a.Org.Namespace, token.Token), http.StatusOK)
 		is.Equal(get(b.Org.Namespace, token.Token), http.StatusForbidden)
 		is.Equal(get(a.Org.Namespace, ""), http.StatusForbidden)
+	})
+
+	t.Run("Should have Temporal start a workflow once when the answer to the first attempt is lost", func(t *testing.T) {
+		is := is.New(t)
+		admin, err := pgx.Connect(t.Context(), s.Database.AdminURL)
+		is.NoErr(err)
+		t.Cleanup(func() { _ = admin.Close(context.Background()) })
+		start := func() (*sdk.Workflow, error) {
+			return a.Client.StartWorkflow(sdk.WithIdempotencyKey(t.Context(), "once"), "alpha", sdk.WorkflowStart{Type: "Echo", TaskQueue: "nobody"})
+		}
+		first, err := start()
+		is.NoErr(err)
+		// As a process that died before it could keep the answer leaves it.
+		_, err = admin.Exec(t.Context(), `UPDATE idempotency_keys SET state = 'running', status = NULL, response = NULL, sealed_by = NULL, lapses_at = now()`)
+		is.NoErr(err)
+		again, err := start()
+		is.NoErr(err)
+		is.Equal([]string{again.WorkflowID, again.RunID}, []string{first.WorkflowID, first.RunID})
+		replayed, err := start()
+		is.NoErr(err)
+		is.Equal(replayed, again)
 	})
 
 	t.Run("Should let a read token read and do no more", func(t *testing.T) {

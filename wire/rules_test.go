@@ -1,0 +1,66 @@
+package wire_test
+
+import (
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// ruleWords say what a rule asks for. One that is missing here is listed without.
+var ruleWords = map[string]string{
+	"active_user": "the user must be an active one of the organization",
+	"characters":  "it holds a character that can not be kept, such as NUL",
+	"cidr":        "it must be an address range, such as `192.0.2.0/24`",
+	"depth":       "arrays and objects may be nested 32 levels deep",
+	"duplicate":   "a name must stand once in an object",
+	"encoding":    "it must be valid UTF-8, and percent-encoded where it stands in the address",
+	"enum":        "it must be one of a list",
+	"format":      "it must have the form that the document states",
+	"future":      "it must be a time to come",
+	"length":      "it is too short or too long",
+	"max_items":   "the list is too long",
+	"max_length":  "the text is too long",
+	"max_size":    "all of it together is too large",
+	"min_items":   "the list is too short",
+	"min_length":  "the text is too short",
+	"range":       "the number, or time, is out of bounds",
+	"repeated":    "it must stand once in the request",
+	"required":    "it is missing",
+	"reserved":    "the name is kept for Bulkhead itself",
+	"syntax":      "it is no JSON",
+	"trailing":    "nothing may follow the JSON value",
+	"trim":        "it must not begin or end with a space",
+	"type":        "it is of another JSON type",
+	"unique":      "it is used already",
+	"unknown":     "the operation does not know it",
+}
+
+// ruleForms are how the source names a rule.
+var ruleForms = regexp.MustCompile(`(?:Rule: *|InvalidField\([^,\n]+, *|rule[A-Z][A-Za-z]* *= *|\.put\([^,\n]+, *|\.broken\()"([a-z_]+)"`)
+
+// rulesInSource lists the rules that the source names.
+func rulesInSource(t *testing.T) []string {
+	t.Helper()
+	found := map[string]bool{}
+	for _, root := range []string{"../core", "../adapters/httpapi"} {
+		err := filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
+			if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+				return err
+			}
+			source, err := os.ReadFile(path)
+			for _, match := range ruleForms.FindAllSubmatch(source, -1) {
+				found[string(match[1])] = true
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return slices.Sorted(maps.Keys(found))
+}
