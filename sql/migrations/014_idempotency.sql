@@ -7,8 +7,6 @@
 -- transaction of the change itself, which fails when the token is another's.
 
 ALTER TABLE idempotency_keys
-    -- What is kept lives for a day: there are not many rows to write anew.
-    -- squawk-ignore adding-field-with-default
     ADD COLUMN token        uuid        NOT NULL DEFAULT gen_random_uuid(),
     ADD COLUMN lapses_at    timestamptz NOT NULL DEFAULT now(),
     ADD COLUMN committed_at timestamptz,
