@@ -17,6 +17,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/org"
 	"github.com/bulkheadhq/bulkhead/core/outbox"
 	"github.com/bulkheadhq/bulkhead/core/page"
+	"github.com/bulkheadhq/bulkhead/core/role"
 	"github.com/bulkheadhq/bulkhead/core/signing"
 	"github.com/bulkheadhq/bulkhead/core/user"
 )
@@ -50,6 +51,12 @@ type Reads interface {
 	User(ctx context.Context, u id.User) (user.User, error)
 	// Users lists the users that were not removed, oldest first.
 	Users(ctx context.Context, r page.Request) (page.Page[user.User], error)
+	// Role returns a custom role. It fails with fault.ErrNotFound.
+	Role(ctx context.Context, r id.Role) (role.Role, error)
+	// RoleByName returns a custom role. It fails with fault.ErrNotFound.
+	RoleByName(ctx context.Context, name string) (role.Role, error)
+	// Roles lists the custom roles, oldest first.
+	Roles(ctx context.Context, r page.Request) (page.Page[role.Role], error)
 	// APIKey fails with fault.ErrNotFound. Revoked keys are found.
 	APIKey(ctx context.Context, k id.APIKey) (apikey.Key, error)
 	// APIKeys lists all keys, revoked ones too, oldest first.
@@ -63,6 +70,7 @@ type Reads interface {
 type Tx struct {
 	Orgs       OrgWriter
 	Users      UserWriter
+	Roles      RoleWriter
 	APIKeys    APIKeyWriter
 	Operations OperationWriter
 	Audit      AuditWriter
@@ -81,11 +89,26 @@ type OrgWriter interface {
 
 // UserWriter writes users.
 type UserWriter interface {
-	// Insert fails with user.ErrEmailTaken.
+	// Insert fails with user.ErrEmailTaken, and with role.ErrUnknown when the
+	// user's custom role is not one of the organization's.
 	Insert(ctx context.Context, u user.User) error
 	// Lock returns the user and locks their row against changes until the
 	// transaction ends. It fails with fault.ErrNotFound.
 	Lock(ctx context.Context, u id.User) (user.User, error)
+}
+
+// RoleWriter writes custom roles.
+type RoleWriter interface {
+	// Insert fails with role.ErrNameTaken.
+	Insert(ctx context.Context, r role.Role) error
+	// Update locks the role's row until the transaction ends, so that nobody is
+	// given the role meanwhile, gives the role to fn and stores what fn made of
+	// it. It fails with fault.ErrNotFound, role.ErrNameTaken, and fn's error.
+	Update(ctx context.Context, r id.Role, fn func(*role.Role) error) error
+	// Delete removes a role that nobody has but users who were removed. Whatever
+	// races, no user is left with a role that is gone. It fails with
+	// fault.ErrNotFound and role.ErrInUse.
+	Delete(ctx context.Context, r id.Role) error
 }
 
 // APIKeyWriter writes API keys.

@@ -78,8 +78,8 @@ func unset(path string, v reflect.Value) string {
 			}
 		}
 	case reflect.Struct:
-		if v.Type() == reflect.TypeFor[time.Time]() {
-			return ""
+		if v.Type() == reflect.TypeFor[time.Time]() || v.Type() == reflect.TypeFor[authz.Role]() {
+			return "" // a value of its own
 		}
 		for i := range v.NumField() {
 			if found := unset(path+"."+v.Type().Field(i).Name, v.Field(i)); found != "" {

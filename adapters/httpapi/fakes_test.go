@@ -17,6 +17,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/org"
 	"github.com/bulkheadhq/bulkhead/core/outbox"
 	"github.com/bulkheadhq/bulkhead/core/page"
+	"github.com/bulkheadhq/bulkhead/core/role"
 	"github.com/bulkheadhq/bulkhead/core/signing"
 	"github.com/bulkheadhq/bulkhead/core/user"
 	"github.com/bulkheadhq/bulkhead/core/workflow"
@@ -30,6 +31,7 @@ type memory struct {
 	mu          sync.Mutex
 	orgs        []org.Org
 	users       []user.User
+	roles       []role.Role
 	keys        []apikey.Key
 	operations  []operation.Operation
 	credentials map[apikey.Versioned]apikey.Credential
@@ -138,6 +140,19 @@ func (r reads) User(_ context.Context, u id.User) (user.User, error) {
 func (r reads) Users(_ context.Context, p page.Request) (page.Page[user.User], error) {
 	return pageOf(r.memory, &r.users, p, func(v user.User) bool { return v.Snapshot().OrgID == r.org },
 		func(v user.User) uuid.UUID { return v.ID().UUID() }), nil
+}
+
+func (r reads) Role(_ context.Context, i id.Role) (role.Role, error) {
+	return first(r.memory, &r.roles, func(v role.Role) bool { return v.Snapshot().ID == i && v.Snapshot().OrgID == r.org })
+}
+
+func (r reads) RoleByName(_ context.Context, name string) (role.Role, error) {
+	return first(r.memory, &r.roles, func(v role.Role) bool { return v.Snapshot().Name == name && v.Snapshot().OrgID == r.org })
+}
+
+func (r reads) Roles(_ context.Context, p page.Request) (page.Page[role.Role], error) {
+	return pageOf(r.memory, &r.roles, p, func(v role.Role) bool { return v.Snapshot().OrgID == r.org },
+		func(v role.Role) uuid.UUID { return v.Snapshot().ID.UUID() }), nil
 }
 
 func (r reads) APIKey(_ context.Context, k id.APIKey) (apikey.Key, error) {

@@ -13,6 +13,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/operation"
 	"github.com/bulkheadhq/bulkhead/core/org"
 	"github.com/bulkheadhq/bulkhead/core/outbox"
+	"github.com/bulkheadhq/bulkhead/core/role"
 	"github.com/bulkheadhq/bulkhead/core/signing"
 	"github.com/bulkheadhq/bulkhead/core/user"
 )
@@ -69,10 +70,59 @@ func fromOrg(s org.Snapshot) *dbsqlc.OrgInsertParams {
 	}
 }
 
-func toUser(r *dbsqlc.User) (user.User, error) {
-	role, err := authz.ParseRole(r.Role)
+// toRoleOf reads the role that a user's row names: a built-in one by its name, or
+// a custom one, whose own row stands beside it.
+func toRoleOf(name string, i uuid.NullUUID, customName *string, permissions []string) (authz.Role, error) {
+	if !i.Valid {
+		role, err := authz.ParseRole(name)
+		if err != nil {
+			return authz.Role{}, unknown("role", name)
+		}
+		return role, nil
+	}
+	if customName == nil {
+		return authz.Role{}, unknown("role", i.UUID.String())
+	}
+	s, err := authz.ParseSet(permissions)
 	if err != nil {
-		return user.User{}, unknown("role", r.Role)
+		return authz.Role{}, fmt.Errorf("stored permissions: %w", err)
+	}
+	return authz.NewCustomRole(id.FromUUID[id.RoleKind](i.UUID), *customName, s), nil
+}
+
+// customRole is what a user's row has in the place of a built-in role's name.
+const customRole = "custom"
+
+func fromRoleOf(r authz.Role) (name string, i uuid.NullUUID) {
+	if r.IsCustom() {
+		return customRole, nullable(r.ID())
+	}
+	return r.String(), uuid.NullUUID{}
+}
+
+func toRole(r *dbsqlc.Role) (role.Role, error) {
+	s, err := authz.ParseSet(r.Permissions)
+	if err != nil {
+		return role.Role{}, fmt.Errorf("stored permissions: %w", err)
+	}
+	return role.Restore(role.Snapshot{
+		ID: id.FromUUID[id.RoleKind](r.ID), OrgID: id.FromUUID[id.OrgKind](r.OrgID), Name: r.Name, Description: r.Description,
+		Permissions: s, Version: r.Version, CreatedAt: read(r.CreatedAt), UpdatedAt: read(r.UpdatedAt),
+	}), nil
+}
+
+func fromRole(s role.Snapshot) *dbsqlc.RoleInsertParams {
+	return &dbsqlc.RoleInsertParams{
+		OrgID: s.OrgID.UUID(), ID: s.ID.UUID(), Name: s.Name, Description: s.Description, Permissions: s.Permissions.Names(),
+		Version: s.Version, CreatedAt: stored(s.CreatedAt), UpdatedAt: stored(s.UpdatedAt),
+	}
+}
+
+// toUser reads a user with the custom role that they may have.
+func toUser(r *dbsqlc.User, roleName *string, permissions []string) (user.User, error) {
+	role, err := toRoleOf(r.Role, r.RoleID, roleName, permissions)
+	if err != nil {
+		return user.User{}, err
 	}
 	state, ok := user.ParseState(r.State)
 	if !ok {
@@ -85,8 +135,9 @@ func toUser(r *dbsqlc.User) (user.User, error) {
 }
 
 func fromUser(s user.Snapshot) *dbsqlc.UserInsertParams {
+	role, roleID := fromRoleOf(s.Role)
 	return &dbsqlc.UserInsertParams{
-		OrgID: s.OrgID.UUID(), ID: s.ID.UUID(), Email: s.Email, Name: s.Name, Role: s.Role.String(),
+		OrgID: s.OrgID.UUID(), ID: s.ID.UUID(), Email: s.Email, Name: s.Name, Role: role, RoleID: roleID,
 		State: s.State.String(), Version: s.Version, CreatedAt: stored(s.CreatedAt), UpdatedAt: stored(s.UpdatedAt),
 	}
 }
@@ -144,8 +195,8 @@ func toCredential(r *dbsqlc.CredentialFindRow) (apikey.Credential, error) {
 	}
 	var role authz.Role
 	if r.UserRole != nil {
-		if role, err = authz.ParseRole(*r.UserRole); err != nil {
-			return apikey.Credential{}, unknown("role", *r.UserRole)
+		if role, err = toRoleOf(*r.UserRole, r.RoleID, r.RoleName, r.RolePermissions); err != nil {
+			return apikey.Credential{}, err
 		}
 	}
 	return apikey.Credential{

@@ -14,6 +14,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/adapters/postgres/internal/dbsqlc"
 	"github.com/bulkheadhq/bulkhead/core/fault"
 	"github.com/bulkheadhq/bulkhead/core/org"
+	"github.com/bulkheadhq/bulkhead/core/role"
 	"github.com/bulkheadhq/bulkhead/core/user"
 )
 
@@ -24,8 +25,11 @@ const (
 	orgSlugKey   = "organizations_slug_key"
 	userEmailKey = "users_email_key"
 	keyUserFK    = "api_keys_user_fkey"
+	roleNameKey  = "roles_name_key"
+	userRoleFK   = "users_role_fkey"
 
 	userOrgFK      = "users_org_id_fkey"
+	roleOrgFK      = "roles_org_id_fkey"
 	keyOrgFK       = "api_keys_org_id_fkey"
 	operationOrgFK = "operations_org_id_fkey"
 	outboxOrgFK    = "outbox_org_id_fkey"
@@ -40,9 +44,12 @@ var violations = map[string]*fault.Error{
 	orgSlugKey:   org.ErrSlugTaken,
 	userEmailKey: user.ErrEmailTaken,
 	keyUserFK:    fault.ErrNotFound,
+	roleNameKey:  role.ErrNameTaken,
+	userRoleFK:   role.ErrUnknown,
 
 	// What belongs to an organization that does not exist.
 	userOrgFK:      fault.ErrNotFound,
+	roleOrgFK:      fault.ErrNotFound,
 	keyOrgFK:       fault.ErrNotFound,
 	operationOrgFK: fault.ErrNotFound,
 	outboxOrgFK:    fault.ErrNotFound,

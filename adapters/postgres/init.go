@@ -25,8 +25,8 @@ type RoleURLs struct {
 	Owner, App, Auth, Dump string
 }
 
-// role is what Init makes of a role.
-type role struct {
+// loginRole is what Init makes of a role.
+type loginRole struct {
 	name     string
 	password string
 	// attributes bind what the role is, whatever it was before.
@@ -68,19 +68,19 @@ func Init(ctx context.Context, adminURL string, urls RoleURLs) error {
 }
 
 // read takes the roles' passwords and the database's name from the URLs.
-func (u RoleURLs) read() (database string, roles []role, err error) {
+func (u RoleURLs) read() (database string, roles []loginRole, err error) {
 	const bound = "LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS"
 	timeouts := []string{"idle_in_transaction_session_timeout = '15s'", "lock_timeout = '5s'", searchPath}
 	wanted := []struct {
 		url  string
-		role role
+		role loginRole
 	}{
 		// An owner who is bound by row-level security would quietly migrate no row;
 		// so it fails loudly.
-		{u.Owner, role{name: RoleOwner, attributes: bound, settings: []string{"row_security = off", searchPath}}},
-		{u.App, role{name: RoleApp, attributes: bound, settings: append([]string{"statement_timeout = '15s'"}, timeouts...)}},
-		{u.Auth, role{name: RoleAuth, attributes: bound, settings: append([]string{"statement_timeout = '5s'"}, timeouts...)}},
-		{u.Dump, role{name: RoleDump, attributes: strings.Replace(bound, "NOBYPASSRLS", "BYPASSRLS", 1), settings: []string{searchPath}}},
+		{u.Owner, loginRole{name: RoleOwner, attributes: bound, settings: []string{"row_security = off", searchPath}}},
+		{u.App, loginRole{name: RoleApp, attributes: bound, settings: append([]string{"statement_timeout = '15s'"}, timeouts...)}},
+		{u.Auth, loginRole{name: RoleAuth, attributes: bound, settings: append([]string{"statement_timeout = '5s'"}, timeouts...)}},
+		{u.Dump, loginRole{name: RoleDump, attributes: strings.Replace(bound, "NOBYPASSRLS", "BYPASSRLS", 1), settings: []string{searchPath}}},
 	}
 	for _, w := range wanted {
 		cfg, err := connectConfig(w.url, "")
@@ -103,7 +103,7 @@ func (u RoleURLs) read() (database string, roles []role, err error) {
 }
 
 // initServer does what concerns all databases: the roles, and that ours exists.
-func initServer(ctx context.Context, admin *pgx.ConnConfig, database string, roles []role) error {
+func initServer(ctx context.Context, admin *pgx.ConnConfig, database string, roles []loginRole) error {
 	conn, err := pgx.ConnectConfig(ctx, admin.Copy())
 	if err != nil {
 		return fmt.Errorf("connect as the administrator: %w", translate(ctx, err))
@@ -124,7 +124,7 @@ func initServer(ctx context.Context, admin *pgx.ConnConfig, database string, rol
 }
 
 // apply makes the role, or makes it what it should be.
-func (r role) apply(ctx context.Context, conn *pgx.Conn) error {
+func (r loginRole) apply(ctx context.Context, conn *pgx.Conn) error {
 	name := quoted(r.name)
 	var exists bool
 	if err := conn.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)", r.name).Scan(&exists); err != nil {

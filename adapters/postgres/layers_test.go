@@ -23,6 +23,7 @@ import (
 // circumstances prepare the database for a query that finds nothing in it
 // otherwise, and could so not be seen to find what is foreign.
 var circumstances = map[string]string{
+	"RoleRelease":      "UPDATE users SET role = 'custom', role_id = id, state = 'removed'",
 	"IdempotencyErase": "UPDATE idempotency_keys SET expires_at = now() - interval '1 day'",
 	// The victim's entry, which was stored last, is further on.
 	"AuditLast": "UPDATE audit_events SET seq = 7 WHERE ctid = (SELECT max(ctid) FROM audit_events)",

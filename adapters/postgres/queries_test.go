@@ -34,7 +34,7 @@ var (
 
 	// The forms in which a query may name its organization: as the first condition,
 	// or as the first value it stores.
-	orgCondition = regexp.MustCompile(`WHERE org_id = (@org_id|\$1)\b`)
+	orgCondition = regexp.MustCompile(`WHERE (\w\.)?org_id = (@org_id|\$1)\b`)
 	ownCondition = regexp.MustCompile(`WHERE id = (@org_id|\$1)\b`)
 	orgValue     = regexp.MustCompile(`^\s*(WITH \w+ AS \(\s+)?INSERT INTO \w+( AS \w+)? \((org_)?id,[^)]*\)\s+VALUES \(@org_id,`)
 )

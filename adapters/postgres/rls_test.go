@@ -93,7 +93,7 @@ func TestRowLevelSecurityAlone(t *testing.T) {
 		is.Equal(seen, map[string]int{
 			"organizations": 2, "operations": 2, "outbox": 2,
 			"audit_events": 2,
-			"users":        0, "api_keys": 0, "audit_heads": 0, "idempotency_keys": 0,
+			"users":        0, "roles": 0, "api_keys": 0, "audit_heads": 0, "idempotency_keys": 0,
 		})
 	})
 
@@ -177,10 +177,14 @@ func TestGrants(t *testing.T) {
 		refused(t, d.AppURL, "UPDATE outbox SET org_id = gen_random_uuid()")
 	})
 
+	t.Run("Should let the app move no role to another organization", func(t *testing.T) {
+		refused(t, d.AppURL, "UPDATE roles SET org_id = gen_random_uuid()")
+	})
+
 	t.Run("Should let authentication read its columns and nothing else", func(t *testing.T) {
 		for _, statement := range []string{
 			"SELECT email FROM users", "SELECT name FROM users", "SELECT name FROM organizations", "SELECT namespace FROM organizations",
-			"SELECT name FROM api_keys", "SELECT last_four FROM api_keys", "SELECT * FROM audit_events", "SELECT * FROM operations",
+			"SELECT name FROM api_keys", "SELECT description FROM roles", "SELECT last_four FROM api_keys", "SELECT * FROM audit_events", "SELECT * FROM operations",
 			"SELECT * FROM outbox", "SELECT * FROM idempotency_keys", "SELECT * FROM signing_keys",
 			"UPDATE api_keys SET state = 'active'", "DELETE FROM users", "INSERT INTO outbox DEFAULT VALUES",
 		} {
@@ -223,6 +227,8 @@ func updatable(table string) string {
 		return "action"
 	case "audit_heads":
 		return "seq"
+	case "roles":
+		return "name"
 	default:
 		return "state"
 	}

@@ -19,6 +19,8 @@ var rows = map[string]string{
 		VALUES ($1::uuid, $1::uuid::text, 'Acme', 'active', $1::uuid::text, now(), now())`,
 	"users": `INSERT INTO users (org_id, id, email, name, role, state, created_at, updated_at)
 		VALUES ($1, gen_random_uuid(), gen_random_uuid()::text, 'Ada', 'admin', 'active', now(), now())`,
+	"roles": `INSERT INTO roles (org_id, id, name, permissions, created_at, updated_at)
+		VALUES ($1, gen_random_uuid(), gen_random_uuid()::text, '{workflows:read}', now(), now())`,
 	"api_keys": `INSERT INTO api_keys (org_id, id, name, hint, last_four, pepper_version, hash, state, created_at, updated_at)
 		VALUES ($1, gen_random_uuid(), 'k', 'h', 'l', 1, sha256(gen_random_uuid()::text::bytea), 'active', now(), now())`,
 	"audit_events": `WITH head AS (INSERT INTO audit_heads AS h (org_id, seq, hash) VALUES ($1, 1, sha256(''))

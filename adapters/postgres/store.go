@@ -11,6 +11,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/operation"
 	"github.com/bulkheadhq/bulkhead/core/org"
 	"github.com/bulkheadhq/bulkhead/core/page"
+	"github.com/bulkheadhq/bulkhead/core/role"
 	"github.com/bulkheadhq/bulkhead/core/user"
 	"github.com/bulkheadhq/bulkhead/ports"
 )
@@ -35,7 +36,7 @@ func (s *Store) WriteTx(ctx context.Context, o id.Org, fn func(ctx context.Conte
 		w := writer{org: o, tx: tx}
 		trail := &auditWriter{writer: w}
 		err := fn(ctx, ports.Tx{
-			Orgs: orgWriter{w}, Users: userWriter{w}, APIKeys: apiKeyWriter{w},
+			Orgs: orgWriter{w}, Users: userWriter{w}, Roles: roleWriter{w}, APIKeys: apiKeyWriter{w},
 			Operations: operationWriter{w}, Audit: noting(trail, about), Outbox: outboxWriter{w},
 		})
 		if err != nil {
@@ -58,12 +59,28 @@ func (r reads) Org(ctx context.Context) (org.Org, error) {
 
 func (r reads) User(ctx context.Context, u id.User) (user.User, error) {
 	row, err := queries.UserGet(ctx, r.db, &dbsqlc.UserGetParams{OrgID: r.org, ID: u.UUID()})
-	return one(row, err, toUser)
+	return one(row, err, func(r *dbsqlc.UserGetRow) (user.User, error) { return toUser(&r.User, r.RoleName, r.RolePermissions) })
 }
 
 func (r reads) Users(ctx context.Context, q page.Request) (page.Page[user.User], error) {
 	rows, err := queries.UserList(ctx, r.db, &dbsqlc.UserListParams{OrgID: r.org, After: q.After, MaxRows: maxRows(q)})
-	return cut(rows, err, toUser, q, func(u user.User) uuid.UUID { return u.ID().UUID() })
+	convert := func(r *dbsqlc.UserListRow) (user.User, error) { return toUser(&r.User, r.RoleName, r.RolePermissions) }
+	return cut(rows, err, convert, q, func(u user.User) uuid.UUID { return u.ID().UUID() })
+}
+
+func (r reads) Role(ctx context.Context, i id.Role) (role.Role, error) {
+	row, err := queries.RoleGet(ctx, r.db, &dbsqlc.RoleGetParams{OrgID: r.org, ID: i.UUID()})
+	return one(row, err, toRole)
+}
+
+func (r reads) RoleByName(ctx context.Context, name string) (role.Role, error) {
+	row, err := queries.RoleGetByName(ctx, r.db, &dbsqlc.RoleGetByNameParams{OrgID: r.org, Name: name})
+	return one(row, err, toRole)
+}
+
+func (r reads) Roles(ctx context.Context, q page.Request) (page.Page[role.Role], error) {
+	rows, err := queries.RoleList(ctx, r.db, &dbsqlc.RoleListParams{OrgID: r.org, After: q.After, MaxRows: maxRows(q)})
+	return cut(rows, err, toRole, q, func(o role.Role) uuid.UUID { return o.Snapshot().ID.UUID() })
 }
 
 func (r reads) APIKey(ctx context.Context, k id.APIKey) (apikey.Key, error) {

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/bulkheadhq/bulkhead/adapters/postgres/internal/dbsqlc"
@@ -11,6 +12,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/operation"
 	"github.com/bulkheadhq/bulkhead/core/org"
 	"github.com/bulkheadhq/bulkhead/core/outbox"
+	"github.com/bulkheadhq/bulkhead/core/role"
 	"github.com/bulkheadhq/bulkhead/core/user"
 )
 
@@ -75,7 +77,54 @@ func (w userWriter) Insert(ctx context.Context, u user.User) error {
 
 func (w userWriter) Lock(ctx context.Context, u id.User) (user.User, error) {
 	row, err := queries.UserLock(ctx, w.tx, &dbsqlc.UserLockParams{OrgID: w.org.UUID(), ID: u.UUID()})
-	return one(row, err, toUser)
+	if err != nil {
+		return user.User{}, err
+	}
+	if !row.RoleID.Valid {
+		return toUser(row, nil, nil)
+	}
+	custom, err := queries.RoleGet(ctx, w.tx, &dbsqlc.RoleGetParams{OrgID: w.org.UUID(), ID: row.RoleID.UUID})
+	if err != nil {
+		return user.User{}, err
+	}
+	return toUser(row, &custom.Name, custom.Permissions)
+}
+
+type roleWriter struct{ writer }
+
+func (w roleWriter) Insert(ctx context.Context, r role.Role) error {
+	s := r.Snapshot()
+	if err := w.own(s.OrgID); err != nil {
+		return err
+	}
+	return queries.RoleInsert(ctx, w.tx, fromRole(s))
+}
+
+func (w roleWriter) Update(ctx context.Context, i id.Role, fn func(*role.Role) error) error {
+	row, err := queries.RoleLock(ctx, w.tx, &dbsqlc.RoleLockParams{OrgID: w.org.UUID(), ID: i.UUID()})
+	r, err := one(row, err, toRole)
+	if err != nil {
+		return err
+	}
+	if err := fn(&r); err != nil {
+		return err
+	}
+	p := fromRole(r.Snapshot())
+	return changed(queries.RoleUpdate(ctx, w.tx, &dbsqlc.RoleUpdateParams{
+		OrgID: w.org.UUID(), ID: i.UUID(), Name: p.Name, Description: p.Description, Permissions: p.Permissions,
+		Version: p.Version, UpdatedAt: p.UpdatedAt,
+	}))
+}
+
+func (w roleWriter) Delete(ctx context.Context, i id.Role) error {
+	if err := queries.RoleRelease(ctx, w.tx, &dbsqlc.RoleReleaseParams{OrgID: w.org.UUID(), ID: nullable(i)}); err != nil {
+		return err
+	}
+	err := changed(queries.RoleDelete(ctx, w.tx, &dbsqlc.RoleDeleteParams{OrgID: w.org.UUID(), ID: i.UUID()}))
+	if errors.Is(err, role.ErrUnknown) { // the reference, looked at from its other end
+		return role.ErrInUse.Because(err)
+	}
+	return err
 }
 
 type apiKeyWriter struct{ writer }

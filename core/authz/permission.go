@@ -112,6 +112,19 @@ func (p Permission) Meaning() string {
 	return catalogue[p].meaning
 }
 
+// IsPlatform tells whether the permission reaches beyond an organization, and so
+// belongs to operators alone.
+func (p Permission) IsPlatform() bool { return p != 0 && p < permissionEnd && catalogue[p].platform }
+
+// Permissions lists the catalogue in its order.
+func Permissions() []Permission {
+	out := make([]Permission, 0, permissionEnd-1)
+	for p := Permission(1); p < permissionEnd; p++ {
+		out = append(out, p)
+	}
+	return out
+}
+
 // ParsePermission reads a name.
 func ParsePermission(s string) (Permission, error) {
 	for p := Permission(1); p < permissionEnd; p++ {

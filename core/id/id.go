@@ -28,6 +28,7 @@ type Kind interface{ prefix() string }
 type (
 	OrgKind       struct{}
 	UserKind      struct{}
+	RoleKind      struct{}
 	APIKeyKind    struct{}
 	OperationKind struct{}
 	EventKind     struct{}
@@ -36,6 +37,7 @@ type (
 
 func (OrgKind) prefix() string       { return "org" }
 func (UserKind) prefix() string      { return "usr" }
+func (RoleKind) prefix() string      { return "role" }
 func (APIKeyKind) prefix() string    { return "key" }
 func (OperationKind) prefix() string { return "op" }
 func (EventKind) prefix() string     { return "evt" }
@@ -45,6 +47,7 @@ func (MessageKind) prefix() string   { return "msg" }
 type (
 	Org       = ID[OrgKind]
 	User      = ID[UserKind]
+	Role      = ID[RoleKind]
 	APIKey    = ID[APIKeyKind]
 	Operation = ID[OperationKind]
 	Event     = ID[EventKind]

@@ -23,6 +23,7 @@ func TestParse(t *testing.T) {
 		is := is.New(t)
 		roundTrip[id.OrgKind](is, "org_")
 		roundTrip[id.UserKind](is, "usr_")
+		roundTrip[id.RoleKind](is, "role_")
 		roundTrip[id.APIKeyKind](is, "key_")
 		roundTrip[id.OperationKind](is, "op_")
 		roundTrip[id.EventKind](is, "evt_")

@@ -15,6 +15,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/org"
 	"github.com/bulkheadhq/bulkhead/core/outbox"
 	"github.com/bulkheadhq/bulkhead/core/page"
+	"github.com/bulkheadhq/bulkhead/core/role"
 	"github.com/bulkheadhq/bulkhead/core/signing"
 	"github.com/bulkheadhq/bulkhead/core/user"
 	"github.com/bulkheadhq/bulkhead/ports"
@@ -166,7 +167,7 @@ func (s store) WriteTx(ctx context.Context, o id.Org, fn func(context.Context, p
 
 func (s store) watching(tx ports.Tx) ports.Tx {
 	return ports.Tx{
-		Orgs: orgWriter{s.spy, tx.Orgs}, Users: userWriter{s.spy, tx.Users}, APIKeys: keyWriter{s.spy, tx.APIKeys},
+		Orgs: orgWriter{s.spy, tx.Orgs}, Users: userWriter{s.spy, tx.Users}, Roles: roleWriter{s.spy, tx.Roles}, APIKeys: keyWriter{s.spy, tx.APIKeys},
 		Operations: operationWriter{s.spy, tx.Operations}, Audit: auditWriter{s.spy, tx.Audit}, Outbox: outboxWriter{s.spy, tx.Outbox},
 	}
 }
@@ -198,6 +199,18 @@ func (r reads) APIKeys(ctx context.Context, p page.Request) (page.Page[apikey.Ke
 	return asked(r.spy, "Reads.APIKeys", func() (page.Page[apikey.Key], error) { return r.real.APIKeys(ctx, p) })
 }
 
+func (r reads) Role(ctx context.Context, i id.Role) (role.Role, error) {
+	return asked(r.spy, "Reads.Role", func() (role.Role, error) { return r.real.Role(ctx, i) })
+}
+
+func (r reads) RoleByName(ctx context.Context, name string) (role.Role, error) {
+	return asked(r.spy, "Reads.RoleByName", func() (role.Role, error) { return r.real.RoleByName(ctx, name) })
+}
+
+func (r reads) Roles(ctx context.Context, p page.Request) (page.Page[role.Role], error) {
+	return asked(r.spy, "Reads.Roles", func() (page.Page[role.Role], error) { return r.real.Roles(ctx, p) })
+}
+
 func (r reads) Operation(ctx context.Context, o id.Operation) (operation.Operation, error) {
 	return asked(r.spy, "Reads.Operation", func() (operation.Operation, error) { return r.real.Operation(ctx, o) })
 }
@@ -210,6 +223,10 @@ type (
 	userWriter struct {
 		*spy
 		real ports.UserWriter
+	}
+	roleWriter struct {
+		*spy
+		real ports.RoleWriter
 	}
 	keyWriter struct {
 		*spy
@@ -243,6 +260,18 @@ func (w userWriter) Insert(ctx context.Context, u user.User) error {
 
 func (w userWriter) Lock(ctx context.Context, u id.User) (user.User, error) {
 	return asked(w.spy, "Users.Lock", func() (user.User, error) { return w.real.Lock(ctx, u) })
+}
+
+func (w roleWriter) Insert(ctx context.Context, r role.Role) error {
+	return done(w.spy, "Roles.Insert", func() error { return w.real.Insert(ctx, r) })
+}
+
+func (w roleWriter) Update(ctx context.Context, r id.Role, fn func(*role.Role) error) error {
+	return done(w.spy, "Roles.Update", func() error { return w.real.Update(ctx, r, fn) })
+}
+
+func (w roleWriter) Delete(ctx context.Context, r id.Role) error {
+	return done(w.spy, "Roles.Delete", func() error { return w.real.Delete(ctx, r) })
 }
 
 func (w keyWriter) Insert(ctx context.Context, k apikey.Key) error {

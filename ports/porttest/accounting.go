@@ -99,10 +99,11 @@ func newScene(t *testing.T, b Backend) scene {
 	open := operation.New(id.New[id.OperationKind](), o, operation.ProvisionOrganization, moment)
 	intruder := seed(t, b, anOrg())
 	s := scene{b: b, intruder: intruder.ID(), victim: o}
-	seed(t, b, victim, u, k, op, open)
+	custom := aRole(o)
+	seed(t, b, victim, u, custom, k, op, open)
 	s.things = []any{
-		u.ID(), keyID(k), op.Snapshot().ID, op.Snapshot().Kind,
-		anOrg(), aUser(o), aKey(o, u.ID()), anOperation(o), aMessage(t, o, moment),
+		u.ID(), custom.Snapshot().ID, custom.Snapshot().Name, keyID(k), op.Snapshot().ID, op.Snapshot().Kind,
+		anOrg(), aUser(o), aRole(o), aKey(o, u.ID()), anOperation(o), aMessage(t, o, moment),
 		audit.Succeeds(o, moment, authz.Bootstrap, audit.UserCreated, "user", "x", nil),
 		page.Request{Limit: 10},
 	}

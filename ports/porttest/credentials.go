@@ -1,6 +1,7 @@
 package porttest
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -10,7 +11,9 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/authz"
 	"github.com/bulkheadhq/bulkhead/core/id"
 	"github.com/bulkheadhq/bulkhead/core/org"
+	"github.com/bulkheadhq/bulkhead/core/role"
 	"github.com/bulkheadhq/bulkhead/core/user"
+	"github.com/bulkheadhq/bulkhead/ports"
 )
 
 // Credentials checks ports.Credentials.
@@ -31,6 +34,27 @@ func Credentials(t *testing.T, open Open) {
 		}
 		whole(t, want)
 		is.Equal(got, want)
+	})
+
+	should(t, "return the custom role of a key's user, as it is now", func(t *testing.T, is *is.I) {
+		r := aRole(o.ID())
+		holder := aUserWith(r)
+		k := aKey(o.ID(), holder.ID())
+		add(t, b, o.ID(), r, holder, k)
+		find := func() authz.Role {
+			got, err := b.Credentials.Find(t.Context(), []apikey.Versioned{k.Snapshot().Hash})
+			is.NoErr(err)
+			return got.UserRole
+		}
+		is.Equal(find(), r.Authz())
+		wider := authz.SetOf(authz.UsersRead)
+		is.NoErr(b.Store.WriteTx(t.Context(), o.ID(), func(ctx context.Context, tx ports.Tx) error {
+			return tx.Roles.Update(ctx, roleID(r), func(r *role.Role) error {
+				_, err := r.Change(role.Spec{Name: "renamed", Permissions: wider}, moment)
+				return err
+			})
+		}))
+		is.Equal(find(), authz.NewCustomRole(roleID(r), "renamed", wider))
 	})
 
 	should(t, "return a key of the organization itself without user and role", func(t *testing.T, is *is.I) {

@@ -21,6 +21,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/org"
 	"github.com/bulkheadhq/bulkhead/core/outbox"
 	"github.com/bulkheadhq/bulkhead/core/page"
+	"github.com/bulkheadhq/bulkhead/core/role"
 	"github.com/bulkheadhq/bulkhead/core/user"
 	"github.com/bulkheadhq/bulkhead/ports"
 )
@@ -62,6 +63,26 @@ func aUser(o id.Org) user.User {
 		ID: id.New[id.UserKind](), OrgID: o, Email: unique("ada") + "@example.com", Name: "Ada", Role: authz.Manager,
 		State: user.Active, Version: 7, CreatedAt: moment, UpdatedAt: moment.Add(time.Hour),
 	})
+}
+
+// aRole is a custom role with every field set.
+func aRole(o id.Org) role.Role {
+	return role.Restore(role.Snapshot{
+		ID: id.New[id.RoleKind](), OrgID: o, Name: unique("deployer"), Description: "Deploys.",
+		Permissions: authz.SetOf(authz.WorkflowsStart, authz.WorkflowsRead),
+		Version:     7, CreatedAt: moment, UpdatedAt: moment.Add(time.Hour),
+	})
+}
+
+func changeRole(r role.Role, change func(*role.Snapshot)) role.Role {
+	s := r.Snapshot()
+	change(&s)
+	return role.Restore(s)
+}
+
+// aUserWith is a user who has a custom role.
+func aUserWith(r role.Role) user.User {
+	return changeUser(aUser(r.Snapshot().OrgID), func(s *user.Snapshot) { s.Role = r.Authz() })
 }
 
 func changeUser(u user.User, change func(*user.Snapshot)) user.User {
@@ -140,6 +161,8 @@ func insert(ctx context.Context, tx ports.Tx, things ...any) error {
 		switch v := thing.(type) {
 		case user.User:
 			err = tx.Users.Insert(ctx, v)
+		case role.Role:
+			err = tx.Roles.Insert(ctx, v)
 		case apikey.Key:
 			err = tx.APIKeys.Insert(ctx, v)
 		case operation.Operation:
@@ -219,6 +242,7 @@ func flat[T any, K comparable](pages [][]T, key func(T) K) []K {
 
 func orgID(o org.Org) id.Org                { return o.ID() }
 func userID(u user.User) id.User            { return u.ID() }
+func roleID(r role.Role) id.Role            { return r.Snapshot().ID }
 func keyID(k apikey.Key) id.APIKey          { return k.Snapshot().ID }
 func messageID(m outbox.Message) id.Message { return m.ID }
 

@@ -20,6 +20,7 @@ func Store(t *testing.T, open Open) {
 	t.Run("Isolation", func(t *testing.T) { storeIsolation(t, b) })
 	t.Run("Accounting", func(t *testing.T) { storeAccounting(t, b) })
 	t.Run("Writers", func(t *testing.T) { storeWriters(t, b) })
+	t.Run("Roles", func(t *testing.T) { storeRoles(t, b) })
 	t.Run("WriteTx", func(t *testing.T) { storeTransactions(t, b) })
 }
 

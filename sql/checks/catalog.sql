@@ -29,12 +29,14 @@ policies (relation, policy, command, grantee, condition, reason) AS (VALUES
     ('idempotency_keys', 'platform_erase',   'DELETE', 'bulkhead_app',  'expired',    'what has expired is erased, whose it may be'),
     ('organizations',    'authentication',   'SELECT', 'bulkhead_auth', 'everything', 'authentication comes before the tenant is known'),
     ('users',            'authentication',   'SELECT', 'bulkhead_auth', 'everything', 'authentication comes before the tenant is known'),
+    ('roles',            'authentication',   'SELECT', 'bulkhead_auth', 'everything', 'authentication comes before the tenant is known'),
     ('api_keys',         'authentication',   'SELECT', 'bulkhead_auth', 'everything', 'authentication comes before the tenant is known')
 ),
 -- What the app role may do to a whole table beyond SELECT, INSERT and UPDATE.
 deletions (relation, reason) AS (VALUES
     ('outbox',           'a delivered message is gone'),
-    ('idempotency_keys', 'they expire')
+    ('idempotency_keys', 'they expire'),
+    ('roles',            'a custom role that nobody has can be deleted')
 ),
 -- Tables that only grow: no UPDATE, not even of a column.
 growing (relation, reason) AS (VALUES
@@ -47,7 +49,8 @@ detached (relation, reason) AS (VALUES
 -- The columns that the authentication role reads: what it takes to tell who a key is.
 authentication (relation, columns) AS (VALUES
     ('organizations', '{id,slug,state}'::text[]),
-    ('users',         '{org_id,id,role,state}'),
+    ('users',         '{org_id,id,role,role_id,state}'),
+    ('roles',         '{org_id,id,name,permissions}'),
     ('api_keys',      '{org_id,id,user_id,scopes,pepper_version,hash,state,expires_at}')
 ),
 -- Uniqueness across tenants.

@@ -30,8 +30,10 @@ WHERE org_id = $1 AND id = $2;
 -- name: CredentialFind :many
 SELECT k.org_id, k.id, k.user_id, k.scopes, k.pepper_version, k.hash, k.state, k.expires_at,
        o.slug AS org_slug, o.state AS org_state,
-       u.role AS user_role, u.state AS user_state
+       u.role AS user_role, u.state AS user_state,
+       r.id AS role_id, r.name AS role_name, r.permissions AS role_permissions
 FROM (SELECT unnest(@versions::smallint[]) AS version, unnest(@hashes::bytea[]) AS hash) AS candidate
 JOIN api_keys k ON k.pepper_version = candidate.version AND k.hash = candidate.hash
 JOIN organizations o ON o.id = k.org_id
-LEFT JOIN users u ON u.org_id = k.org_id AND u.id = k.user_id;
+LEFT JOIN users u ON u.org_id = k.org_id AND u.id = k.user_id
+LEFT JOIN roles r ON r.org_id = u.org_id AND r.id = u.role_id;

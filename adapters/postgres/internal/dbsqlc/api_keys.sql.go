@@ -210,11 +210,13 @@ func (q *Queries) APIKeyUpdate(ctx context.Context, db DBTX, arg *APIKeyUpdatePa
 const credentialFind = `-- name: CredentialFind :many
 SELECT k.org_id, k.id, k.user_id, k.scopes, k.pepper_version, k.hash, k.state, k.expires_at,
        o.slug AS org_slug, o.state AS org_state,
-       u.role AS user_role, u.state AS user_state
+       u.role AS user_role, u.state AS user_state,
+       r.id AS role_id, r.name AS role_name, r.permissions AS role_permissions
 FROM (SELECT unnest($1::smallint[]) AS version, unnest($2::bytea[]) AS hash) AS candidate
 JOIN api_keys k ON k.pepper_version = candidate.version AND k.hash = candidate.hash
 JOIN organizations o ON o.id = k.org_id
 LEFT JOIN users u ON u.org_id = k.org_id AND u.id = k.user_id
+LEFT JOIN roles r ON r.org_id = u.org_id AND r.id = u.role_id
 `
 
 type CredentialFindParams struct {
@@ -223,18 +225,21 @@ type CredentialFindParams struct {
 }
 
 type CredentialFindRow struct {
-	OrgID         uuid.UUID
-	ID            uuid.UUID
-	UserID        uuid.NullUUID
-	Scopes        []string
-	PepperVersion int16
-	Hash          []byte
-	State         string
-	ExpiresAt     *time.Time
-	OrgSlug       string
-	OrgState      string
-	UserRole      *string
-	UserState     *string
+	OrgID           uuid.UUID
+	ID              uuid.UUID
+	UserID          uuid.NullUUID
+	Scopes          []string
+	PepperVersion   int16
+	Hash            []byte
+	State           string
+	ExpiresAt       *time.Time
+	OrgSlug         string
+	OrgState        string
+	UserRole        *string
+	UserState       *string
+	RoleID          uuid.NullUUID
+	RoleName        *string
+	RolePermissions []string
 }
 
 // CredentialFind reads all that authentication needs to know of a presented key, in
@@ -263,6 +268,9 @@ func (q *Queries) CredentialFind(ctx context.Context, db DBTX, arg *CredentialFi
 			&i.OrgState,
 			&i.UserRole,
 			&i.UserState,
+			&i.RoleID,
+			&i.RoleName,
+			&i.RolePermissions,
 		); err != nil {
 			return nil, err
 		}

@@ -110,6 +110,17 @@ type Outbox struct {
 	LastError   string
 }
 
+type Role struct {
+	OrgID       uuid.UUID
+	ID          uuid.UUID
+	Name        string
+	Description string
+	Permissions []string
+	Version     int64
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+}
+
 type SigningKey struct {
 	ID        string
 	PublicDER []byte
@@ -130,4 +141,5 @@ type User struct {
 	Version   int64
 	CreatedAt time.Time
 	UpdatedAt time.Time
+	RoleID    uuid.NullUUID
 }

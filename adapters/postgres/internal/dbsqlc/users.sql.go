@@ -13,7 +13,9 @@ import (
 )
 
 const userGet = `-- name: UserGet :one
-SELECT org_id, id, email, name, role, state, version, created_at, updated_at FROM users WHERE org_id = $1 AND id = $2
+SELECT u.org_id, u.id, u.email, u.name, u.role, u.state, u.version, u.created_at, u.updated_at, u.role_id, r.name AS role_name, r.permissions AS role_permissions
+FROM users u LEFT JOIN roles r ON r.org_id = u.org_id AND r.id = u.role_id
+WHERE u.org_id = $1 AND u.id = $2
 `
 
 type UserGetParams struct {
@@ -21,29 +23,38 @@ type UserGetParams struct {
 	ID    uuid.UUID
 }
 
+type UserGetRow struct {
+	User            User
+	RoleName        *string
+	RolePermissions []string
+}
+
 // UserGet reads a user, removed ones too: the trail and old keys name them. As in
 // every tenant's query the organization stands in the predicate although row-level
 // security asks for it as well: either would be enough alone.
-func (q *Queries) UserGet(ctx context.Context, db DBTX, arg *UserGetParams) (*User, error) {
+func (q *Queries) UserGet(ctx context.Context, db DBTX, arg *UserGetParams) (*UserGetRow, error) {
 	row := db.QueryRow(ctx, userGet, arg.OrgID, arg.ID)
-	var i User
+	var i UserGetRow
 	err := row.Scan(
-		&i.OrgID,
-		&i.ID,
-		&i.Email,
-		&i.Name,
-		&i.Role,
-		&i.State,
-		&i.Version,
-		&i.CreatedAt,
-		&i.UpdatedAt,
+		&i.User.OrgID,
+		&i.User.ID,
+		&i.User.Email,
+		&i.User.Name,
+		&i.User.Role,
+		&i.User.State,
+		&i.User.Version,
+		&i.User.CreatedAt,
+		&i.User.UpdatedAt,
+		&i.User.RoleID,
+		&i.RoleName,
+		&i.RolePermissions,
 	)
 	return &i, err
 }
 
 const userInsert = `-- name: UserInsert :exec
-INSERT INTO users (org_id, id, email, name, role, state, version, created_at, updated_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+INSERT INTO users (org_id, id, email, name, role, role_id, state, version, created_at, updated_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 `
 
 type UserInsertParams struct {
@@ -52,6 +63,7 @@ type UserInsertParams struct {
 	Email     string
 	Name      string
 	Role      string
+	RoleID    uuid.NullUUID
 	State     string
 	Version   int64
 	CreatedAt time.Time
@@ -66,6 +78,7 @@ func (q *Queries) UserInsert(ctx context.Context, db DBTX, arg *UserInsertParams
 		arg.Email,
 		arg.Name,
 		arg.Role,
+		arg.RoleID,
 		arg.State,
 		arg.Version,
 		arg.CreatedAt,
@@ -75,9 +88,10 @@ func (q *Queries) UserInsert(ctx context.Context, db DBTX, arg *UserInsertParams
 }
 
 const userList = `-- name: UserList :many
-SELECT org_id, id, email, name, role, state, version, created_at, updated_at FROM users
-WHERE org_id = $1 AND id > $2 AND state <> 'removed'
-ORDER BY id LIMIT $3
+SELECT u.org_id, u.id, u.email, u.name, u.role, u.state, u.version, u.created_at, u.updated_at, u.role_id, r.name AS role_name, r.permissions AS role_permissions
+FROM users u LEFT JOIN roles r ON r.org_id = u.org_id AND r.id = u.role_id
+WHERE u.org_id = $1 AND u.id > $2 AND u.state <> 'removed'
+ORDER BY u.id LIMIT $3
 `
 
 type UserListParams struct {
@@ -86,26 +100,35 @@ type UserListParams struct {
 	MaxRows int32
 }
 
+type UserListRow struct {
+	User            User
+	RoleName        *string
+	RolePermissions []string
+}
+
 // UserList lists the present users by their ids, which grow with time.
-func (q *Queries) UserList(ctx context.Context, db DBTX, arg *UserListParams) ([]*User, error) {
+func (q *Queries) UserList(ctx context.Context, db DBTX, arg *UserListParams) ([]*UserListRow, error) {
 	rows, err := db.Query(ctx, userList, arg.OrgID, arg.After, arg.MaxRows)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	items := []*User{}
+	items := []*UserListRow{}
 	for rows.Next() {
-		var i User
+		var i UserListRow
 		if err := rows.Scan(
-			&i.OrgID,
-			&i.ID,
-			&i.Email,
-			&i.Name,
-			&i.Role,
-			&i.State,
-			&i.Version,
-			&i.CreatedAt,
-			&i.UpdatedAt,
+			&i.User.OrgID,
+			&i.User.ID,
+			&i.User.Email,
+			&i.User.Name,
+			&i.User.Role,
+			&i.User.State,
+			&i.User.Version,
+			&i.User.CreatedAt,
+			&i.User.UpdatedAt,
+			&i.User.RoleID,
+			&i.RoleName,
+			&i.RolePermissions,
 		); err != nil {
 			return nil, err
 		}
@@ -118,7 +141,7 @@ func (q *Queries) UserList(ctx context.Context, db DBTX, arg *UserListParams) ([
 }
 
 const userLock = `-- name: UserLock :one
-SELECT org_id, id, email, name, role, state, version, created_at, updated_at FROM users WHERE org_id = $1 AND id = $2 FOR UPDATE
+SELECT org_id, id, email, name, role, state, version, created_at, updated_at, role_id FROM users WHERE org_id = $1 AND id = $2 FOR UPDATE
 `
 
 type UserLockParams struct {
@@ -127,7 +150,8 @@ type UserLockParams struct {
 }
 
 // UserLock reads a user and holds the row until the transaction ends, so that what
-// is decided by the user's state is still true at the commit.
+// is decided by the user's state is still true at the commit. It joins no role: a
+// query that waits for a lock sees the rows beside the locked one as they were.
 func (q *Queries) UserLock(ctx context.Context, db DBTX, arg *UserLockParams) (*User, error) {
 	row := db.QueryRow(ctx, userLock, arg.OrgID, arg.ID)
 	var i User
@@ -141,6 +165,7 @@ func (q *Queries) UserLock(ctx context.Context, db DBTX, arg *UserLockParams) (*
 		&i.Version,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.RoleID,
 	)
 	return &i, err
 }
