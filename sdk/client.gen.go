@@ -61,6 +61,27 @@ func (e AssignmentState) Valid() bool {
 	}
 }
 
+// Defines values for AuditEventOutcome.
+const (
+	AuditEventOutcomeFailed    AuditEventOutcome = "failed"
+	AuditEventOutcomeRefused   AuditEventOutcome = "refused"
+	AuditEventOutcomeSucceeded AuditEventOutcome = "succeeded"
+)
+
+// Valid indicates whether the value is a known member of the AuditEventOutcome enum.
+func (e AuditEventOutcome) Valid() bool {
+	switch e {
+	case AuditEventOutcomeFailed:
+		return true
+	case AuditEventOutcomeRefused:
+		return true
+	case AuditEventOutcomeSucceeded:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for HealthChecks.
 const (
 	HealthChecksOk          HealthChecks = "ok"
@@ -378,6 +399,125 @@ type AssignmentList struct {
 
 	// TemporalAddress Where Temporal's frontend is.
 	TemporalAddress string `json:"temporal_address"`
+}
+
+// AuditChange defines model for AuditChange.
+type AuditChange struct {
+	// After Absent when there is nothing any more.
+	After json.RawMessage `json:"after,omitempty,omitzero"`
+
+	// Before Absent when there was nothing.
+	Before json.RawMessage `json:"before,omitempty,omitzero"`
+}
+
+// AuditEvent defines model for AuditEvent.
+type AuditEvent struct {
+	// Action Example: user.created
+	Action string          `json:"action"`
+	Actor  AuditEventActor `json:"actor"`
+	At     time.Time       `json:"at"`
+
+	// Changes What changed, by field. Secrets never stand here.
+	Changes json.RawMessage `json:"changes"`
+
+	// Count How often it happened: refusals are counted for a minute.
+	Count int64 `json:"count"`
+
+	// Hash SHA-256 of the entry and of all before it; empty for an entry that is older than the chain.
+	Hash string `json:"hash"`
+	ID   string `json:"id"`
+
+	// OrganizationID The organization that was acted upon.
+	OrganizationID string            `json:"organization_id"`
+	Outcome        AuditEventOutcome `json:"outcome"`
+
+	// RequestID Of the request, or of the first of those that are counted.
+	RequestID  string `json:"request_id,omitempty,omitzero"`
+	ResourceID string `json:"resource_id,omitempty,omitzero"`
+
+	// ResourceType Example: user
+	ResourceType string `json:"resource_type"`
+
+	// Seq The entry's number: 1, 2, 3 … without a gap.
+	Seq      int64  `json:"seq"`
+	SourceIP string `json:"source_ip,omitempty,omitzero"`
+}
+
+// AuditEventActor defines model for AuditEventActor.
+type AuditEventActor struct {
+	APIKeyID string `json:"api_key_id,omitempty,omitzero"`
+
+	// Kind user, organization (its own key), system or nobody.
+	Kind string `json:"kind"`
+
+	// Name Of a part of Bulkhead itself.
+	Name string `json:"name,omitempty,omitzero"`
+
+	// OrganizationID The actor's own organization.
+	OrganizationID string `json:"organization_id,omitempty,omitzero"`
+	UserID         string `json:"user_id,omitempty,omitzero"`
+}
+
+// AuditEventList defines model for AuditEventList.
+type AuditEventList struct {
+	Items []AuditEvent `json:"items"`
+
+	// NextCursor Absent at the end.
+	NextCursor string `json:"next_cursor,omitempty,omitzero"`
+}
+
+// AuditEventOutcome defines model for AuditEventOutcome.
+type AuditEventOutcome string
+
+// AuditExportEnd The last line.
+type AuditExportEnd struct {
+	// Count How many entries there were.
+	Count    int64  `json:"count"`
+	HeadHash string `json:"head_hash"`
+
+	// HeadSeq The last entry of the trail when the export began.
+	HeadSeq  int64  `json:"head_seq"`
+	LastHash string `json:"last_hash"`
+	LastSeq  int64  `json:"last_seq"`
+}
+
+// AuditExportLine A line of an export, which has one of these.
+type AuditExportLine struct {
+	// End The last line.
+	End   AuditExportEnd `json:"end,omitempty,omitzero"`
+	Event AuditEvent     `json:"event,omitempty,omitzero"`
+
+	// Start The first line.
+	Start AuditExportStart `json:"start,omitempty,omitzero"`
+}
+
+// AuditExportStart The first line.
+type AuditExportStart struct {
+	// AfterHash Its hash, which the first one follows.
+	AfterHash string `json:"after_hash"`
+
+	// AfterSeq The number of the entry before the first one.
+	AfterSeq       int64  `json:"after_seq"`
+	OrganizationID string `json:"organization_id"`
+}
+
+// AuditVerification defines model for AuditVerification.
+type AuditVerification struct {
+	// Checked How many entries were found as they were written.
+	Checked int64 `json:"checked"`
+
+	// FirstBadSeq The first entry that is not as it was written or is missing; absent when all is well.
+	FirstBadSeq int64 `json:"first_bad_seq,omitempty,omitzero"`
+
+	// FromSeq The first entry that is kept; those before it were purged as the organization's retention has it.
+	FromSeq int64 `json:"from_seq"`
+
+	// HeadHash Its hash. Kept elsewhere, it proves later that nothing before it has changed since.
+	HeadHash string `json:"head_hash"`
+
+	// HeadSeq The last entry.
+	HeadSeq int64 `json:"head_seq"`
+	Valid   bool  `json:"valid"`
 }
 
 // FirstAdmin defines model for FirstAdmin.

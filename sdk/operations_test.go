@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -79,6 +80,29 @@ var operations = map[string]func(context.Context, *Client) error{
 	},
 	"GET /api/v0/operations/{operation}": func(ctx context.Context, c *Client) error {
 		_, err := c.Operation(ctx, "{operation}", 0)
+		return err
+	},
+	"GET /api/v0/organizations/{org}/audit": func(ctx context.Context, c *Client) error {
+		_, err := c.ListAuditEvents(ctx, "{org}", AuditFilter{}, ListOptions{})
+		return err
+	},
+	"GET /api/v0/organizations/{org}/audit/export": func(ctx context.Context, c *Client) error {
+		_, err := c.ExportAuditEvents(ctx, "{org}", time.Time{}, time.Time{}, io.Discard)
+		if errors.Is(err, errCutShort) { // as it is: the answer has no end
+			return nil
+		}
+		return err
+	},
+	"POST /api/v0/organizations/{org}/audit/verify": func(ctx context.Context, c *Client) error {
+		_, err := c.VerifyAuditTrail(ctx, "{org}")
+		return err
+	},
+	"GET /api/v0/organizations/{org}/audit/{event}": func(ctx context.Context, c *Client) error {
+		_, err := c.AuditEvent(ctx, "{org}", "{event}")
+		return err
+	},
+	"GET /api/v0/audit": func(ctx context.Context, c *Client) error {
+		_, err := c.ListPlatformAuditEvents(ctx, AuditFilter{}, ListOptions{})
 		return err
 	},
 	"GET /api/v0/worker/assignments": func(ctx context.Context, c *Client) error {

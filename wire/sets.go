@@ -21,6 +21,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/usecase/provisioning"
 	"github.com/bulkheadhq/bulkhead/core/usecase/relay"
 	"github.com/bulkheadhq/bulkhead/core/usecase/tokens"
+	"github.com/bulkheadhq/bulkhead/core/usecase/trail"
 	"github.com/bulkheadhq/bulkhead/core/usecase/users"
 	"github.com/bulkheadhq/bulkhead/core/usecase/workflows"
 	"github.com/bulkheadhq/bulkhead/ports"
@@ -36,6 +37,7 @@ var postgresSet = gw.NewSet(
 	postgres.NewStore, gw.Bind(new(ports.Store), new(*postgres.Store)),
 	postgres.NewPlatform, gw.Bind(new(ports.Platform), new(*postgres.Platform)),
 	postgres.NewCredentials, gw.Bind(new(ports.Credentials), new(*postgres.Credentials)),
+	postgres.NewTrail, gw.Bind(new(ports.Trail), new(*postgres.Trail)),
 	postgres.NewSigningKeys, gw.Bind(new(ports.SigningKeys), new(*postgres.SigningKeys)),
 	postgres.NewIdempotency, gw.Bind(new(ports.Idempotency), new(*postgres.Idempotency)),
 )
@@ -54,7 +56,7 @@ var temporalSet = gw.NewSet(
 )
 
 var apiSet = gw.NewSet(
-	orgs.New, users.New, apikeys.New, auth.New, workflows.New, operations.New, assignments.New,
+	orgs.New, users.New, apikeys.New, auth.New, workflows.New, operations.New, assignments.New, trail.New,
 	newCursors, newETagKey, newPingers, newAPIConfig,
 	newVault, gw.Bind(new(ports.Vault), new(*signing.Vault)),
 	gw.Struct(new(httpapi.Deps), "*"), httpapi.New,

@@ -24,6 +24,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/usecase/provisioning"
 	"github.com/bulkheadhq/bulkhead/core/usecase/relay"
 	"github.com/bulkheadhq/bulkhead/core/usecase/tokens"
+	"github.com/bulkheadhq/bulkhead/core/usecase/trail"
 	"github.com/bulkheadhq/bulkhead/core/usecase/users"
 	"github.com/bulkheadhq/bulkhead/core/usecase/workflows"
 )
@@ -69,6 +70,8 @@ func NewAPI(ctx context.Context, cfg config.Config, out Output, b Build) (*API, 
 	workflowsService := workflows.New(store, dispatcher, clock)
 	operationsService := operations.New(store, platform)
 	assignmentsService := assignments.New(store, platform)
+	postgresTrail := postgres.NewTrail(db)
+	trailService := trail.New(postgresTrail)
 	sealer, err := newCursors(cfg)
 	if err != nil {
 		cleanup2()
@@ -100,6 +103,7 @@ func NewAPI(ctx context.Context, cfg config.Config, out Output, b Build) (*API, 
 		Workflows:   workflowsService,
 		Operations:  operationsService,
 		Assignments: assignmentsService,
+		Trail:       trailService,
 		Cursors:     sealer,
 		ETagKey:     eTagKey,
 		Requests:    idempotency,

@@ -54,6 +54,13 @@ func TestCommands(t *testing.T) {
 		{"workflow-show", "workflow show greet-1 --org acme --run " + runID, "GET /api/v0/organizations/acme/workflows/greet-1?run_id=" + runID},
 		{"workflow-result", "workflow result greet-1 --org acme --wait 0s", "GET /api/v0/organizations/acme/workflows/greet-1/result"},
 		{"workflow-result-wait", "workflow result greet-1 --org acme --wait 60s", "GET /api/v0/organizations/acme/workflows/greet-1/result?wait=30"},
+		{
+			"audit-list", "audit list --org acme --actor " + adaID + " --resource user/" + adaID + " --outcome refused --since 24h --limit 7",
+			"GET /api/v0/organizations/acme/audit?actor=" + adaID + "&from=2030-01-01T03%3A04%3A05Z&limit=7&outcome=refused&resource_id=" + adaID + "&resource_type=user",
+		},
+		{"audit-list-all", "audit list --all --action access.refused", "GET /api/v0/audit?action=access.refused&limit=50"},
+		{"audit-get", "audit get " + eventID + " --org acme", "GET /api/v0/organizations/acme/audit/" + eventID},
+		{"audit-verify", "audit verify --org acme", "POST /api/v0/organizations/acme/audit/verify"},
 		{"whoami", "whoami", "GET /api/v0/auth/whoami"},
 		{"token", "token", "POST /api/v0/auth/token {}"},
 		{"token-read", "token --org acme --access read", `POST /api/v0/auth/token {"access":"read","organization":"acme"}`},

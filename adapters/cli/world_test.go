@@ -28,6 +28,7 @@ const (
 	orgID    = "org_01h455vb4pex5vsknk084sn02q"
 	adaID    = "usr_01h455vb4pex5vsknk084sn02q"
 	keyID    = "key_01h455vb4pex5vsknk084sn02q"
+	eventID  = "evt_01h455vb4pex5vsknk084sn02q"
 	opID     = "op_01h455vb4pex5vsknk084sn02q"
 	runID    = "0192d7c5-7e1f-7000-8000-000000000000"
 	ownKey   = "bhk_own-key-of-the-tests"
@@ -185,6 +186,15 @@ func apiKey(state sdk.APIKeyState) sdk.APIKey {
 	return k
 }
 
+func auditEvent() sdk.AuditEvent {
+	return sdk.AuditEvent{
+		ID: eventID, OrganizationID: orgID, Seq: 7, At: now.Add(-time.Minute), Action: "access.refused", ResourceType: "operation",
+		ResourceID: "createUser", Actor: sdk.AuditEventActor{Kind: "user", OrganizationID: orgID, UserID: adaID, APIKeyID: keyID},
+		Outcome: sdk.AuditEventOutcomeRefused, Count: 3, Changes: json.RawMessage(`{"reason":{"after":"auth.forbidden"}}`),
+		RequestID: "req_1", SourceIP: "192.0.2.1", Hash: strings.Repeat("0a", 32),
+	}
+}
+
 func greetWorkflow(status sdk.WorkflowStatus) sdk.Workflow {
 	return sdk.Workflow{
 		WorkflowID: "greet-1", RunID: runID, Type: "Greet", TaskQueue: "default", Status: status, StartedAt: now.Add(-time.Minute),
@@ -220,7 +230,13 @@ var usual = map[string]struct {
 	"GET /organizations/acme/api-keys/" + keyID:              {200, apiKey(sdk.APIKeyStateActive)},
 	"POST /organizations/acme/api-keys/" + keyID + "/revoke": {200, apiKey(sdk.APIKeyStateRevoked)},
 	"POST /organizations/acme/workflows":                     {201, greetWorkflow(sdk.WorkflowStatusRunning)},
-	"GET /organizations/acme/workflows/greet-1":              {200, greetWorkflow(sdk.WorkflowStatusRunning)},
+	"GET /organizations/acme/audit":                          {200, sdk.AuditEventList{Items: []sdk.AuditEvent{auditEvent()}}},
+	"GET /audit":                                             {200, sdk.AuditEventList{Items: []sdk.AuditEvent{auditEvent()}}},
+	"GET /organizations/acme/audit/" + eventID:               {200, auditEvent()},
+	"POST /organizations/acme/audit/verify": {200, sdk.AuditVerification{
+		Valid: true, Checked: 7, FromSeq: 1, HeadSeq: 7, HeadHash: strings.Repeat("0a", 32),
+	}},
+	"GET /organizations/acme/workflows/greet-1": {200, greetWorkflow(sdk.WorkflowStatusRunning)},
 	"GET /organizations/acme/workflows/greet-1/result": {200, sdk.WorkflowResult{
 		WorkflowID: "greet-1", RunID: runID, Status: sdk.WorkflowStatusCompleted, Output: json.RawMessage(greeting),
 	}},

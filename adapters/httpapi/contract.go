@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
 )
@@ -24,6 +25,8 @@ type endpoint struct {
 	public bool // needs no credential
 	waits  bool // can be asked to wait
 	probe  bool // is asked every few seconds by whoever runs us
+
+	limit time.Duration // how long it may take; 0: as long as any request
 
 	deprecation *deprecation // nil: it stays
 
@@ -87,6 +90,9 @@ func newEndpoint(doc *openapi3.T, at route, item *openapi3.PathItem, declared *o
 	if op.deprecation, err = newDeprecation(declared); err != nil {
 		return nil, err
 	}
+	if op.limit, err = limitOf(declared); err != nil {
+		return nil, err
+	}
 	for _, ref := range slices.Concat(item.Parameters, declared.Parameters) {
 		if err := op.add(ref.Value); err != nil {
 			return nil, err
@@ -101,6 +107,21 @@ func newEndpoint(doc *openapi3.T, at route, item *openapi3.PathItem, declared *o
 	}
 	op.body, op.bodyRequired = media.Schema.Value, declared.RequestBody.Value.Required
 	return op, nil
+}
+
+// limitExtension is how the document gives an operation more time than others.
+const limitExtension = "x-timeout-seconds"
+
+func limitOf(declared *openapi3.Operation) (time.Duration, error) {
+	given, ok := declared.Extensions[limitExtension]
+	if !ok {
+		return 0, nil
+	}
+	seconds, ok := given.(float64)
+	if !ok || seconds < 1 {
+		return 0, fmt.Errorf("%s must be a number of seconds", limitExtension)
+	}
+	return time.Duration(seconds) * time.Second, nil
 }
 
 func (e *endpoint) add(declared *openapi3.Parameter) error {

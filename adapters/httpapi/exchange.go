@@ -28,6 +28,7 @@ type exchange struct {
 	bytes   int64 // of the body
 	problem *fault.Error
 	stack   []byte // of a panic
+	cut     bool   // the answer could not be finished
 }
 
 // exchangeKey is the one key that this package puts into a context.
@@ -60,7 +61,7 @@ func (e *exchange) route() string {
 // isOurs tells whether the request failed by a fault of ours or of what we
 // depend on.
 func (e *exchange) isOurs() bool {
-	return e.status >= http.StatusInternalServerError || e.stack != nil
+	return e.status >= http.StatusInternalServerError || e.stack != nil || e.cut
 }
 
 // WriteHeader begins the answer.

@@ -34,7 +34,10 @@ type memory struct {
 	roles       []role.Role
 	keys        []apikey.Key
 	operations  []operation.Operation
+	trail       []audit.Record // of one organization
 	credentials map[apikey.Versioned]apikey.Credential
+
+	trailFailure error // what reading on in a trail fails with
 
 	failure error         // what authentication fails with
 	panics  bool          // whether it panics

@@ -58,6 +58,12 @@ func (h *handlers) listOf(operation string, org id.Org) listing {
 	return listing{cursors: h.Cursors, binding: operation + " " + org.String()}
 }
 
+// filtered binds the list's cursors to a filter, in its canonical form, as well.
+func (l listing) filtered(filter string) listing {
+	l.binding += " " + filter
+	return l
+}
+
 // request reads the parameters of a list.
 func (l listing) request(limit *gen.Limit, cursor *gen.Cursor) (page.Request, error) {
 	after, err := l.cursors.Open(l.binding, orZero(cursor))

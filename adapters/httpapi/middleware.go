@@ -207,8 +207,17 @@ func (s *Server) identify(next http.Handler) http.Handler {
 func (s *Server) deadline(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		limit := s.config.Timeout
-		if exchangeOf(r.Context()).endpoint.waits {
+		e := exchangeOf(r.Context()).endpoint
+		if e.waits {
 			limit += requestedWait(r)
+		}
+		if e.limit > limit {
+			limit = e.limit
+			// The connection's own deadlines are for what any request may take. Where
+			// there are none, there is nothing to extend.
+			connection := http.NewResponseController(w)
+			_ = connection.SetReadDeadline(time.Now().Add(limit + writeGrace))
+			_ = connection.SetWriteDeadline(time.Now().Add(limit + writeGrace))
 		}
 		ctx, cancel := context.WithTimeout(r.Context(), limit)
 		defer cancel()

@@ -25,6 +25,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/usecase/operations"
 	"github.com/bulkheadhq/bulkhead/core/usecase/orgs"
 	"github.com/bulkheadhq/bulkhead/core/usecase/tokens"
+	"github.com/bulkheadhq/bulkhead/core/usecase/trail"
 	"github.com/bulkheadhq/bulkhead/core/usecase/users"
 	"github.com/bulkheadhq/bulkhead/core/usecase/workflows"
 	"github.com/bulkheadhq/bulkhead/ports"
@@ -40,6 +41,7 @@ type Deps struct {
 	Workflows   *workflows.Service
 	Operations  *operations.Service
 	Assignments *assignments.Service
+	Trail       *trail.Service
 	Cursors     page.Sealer
 	ETagKey     ETagKey
 	Requests    ports.Idempotency // what is remembered of requests that may be sent again

@@ -31,6 +31,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/usecase/operations"
 	"github.com/bulkheadhq/bulkhead/core/usecase/orgs"
 	"github.com/bulkheadhq/bulkhead/core/usecase/tokens"
+	"github.com/bulkheadhq/bulkhead/core/usecase/trail"
 	"github.com/bulkheadhq/bulkhead/core/usecase/users"
 	"github.com/bulkheadhq/bulkhead/core/usecase/workflows"
 	"github.com/bulkheadhq/bulkhead/core/user"
@@ -93,6 +94,7 @@ func setup(t testing.TB, pingers ...ports.Pinger) *bundle {
 	b.memory.orgs = []org.Org{org.NewSystem(now), b.acme}
 	b.memory.users = []user.User{b.ada}
 	b.memory.operations = []operation.Operation{b.operation}
+	b.memory.trail = chainOf(b.acme.ID(), 3)
 
 	peppers := must(apikey.NewPeppers(map[int16][]byte{1: make([]byte, apikey.MinPepperLen)}))
 	b.admin, b.key = b.newKey(peppers, b.acme.ID(), "acme", b.ada.ID(), authz.Admin)
@@ -104,6 +106,7 @@ func setup(t testing.TB, pingers ...ports.Pinger) *bundle {
 		Orgs: orgs.New(m, platform{m}, clock), Users: users.New(m, clock), APIKeys: apikeys.New(m, clock, peppers, rand.Reader),
 		Auth: auth.New(m, clock, peppers), Tokens: tokens.New(m, signingKeys{}, crypto{}, clock, signing.DefaultPolicy),
 		Workflows: workflows.New(m, m, clock), Operations: operations.New(m, platform{m}), Assignments: assignments.New(m, platform{m}),
+		Trail:   trail.New(trails{m}),
 		Cursors: page.NewSealer(make([]byte, 32)), ETagKey: make([]byte, 32), Requests: b.requests, Vault: vault{}, Pingers: pingers,
 		Log:    slog.New(slog.NewJSONHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Config: Config{TemporalAddress: "temporal:7233", Version: "1.2.3", Commit: "abc"},
@@ -202,7 +205,7 @@ func TestNew(t *testing.T) {
 		is := is.New(t)
 		b := setup(t)
 
-		is.Equal(len(b.server.contract), 21) // the document was read whole
+		is.Equal(len(b.server.contract), 26) // the document was read whole
 
 		short := maps.Clone(b.server.contract)
 		delete(short, route{http.MethodGet, "/livez"})

@@ -8,9 +8,11 @@ import (
 	"reflect"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/matryer/is"
 
+	"github.com/bulkheadhq/bulkhead/core/audit"
 	"github.com/bulkheadhq/bulkhead/core/authz"
 	"github.com/bulkheadhq/bulkhead/core/fault"
 	"github.com/bulkheadhq/bulkhead/core/id"
@@ -83,6 +85,25 @@ var account = map[string]struct {
 	"tokens.Exchange": {oneOrganization, authz.TokensWrite, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
 		_, err := s.tokens.Exchange(ctx, by, o, signing.Write)
 		return err
+	}},
+	"trail.Get": {oneOrganization, authz.AuditRead, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
+		_, err := s.trail.Get(ctx, by, o, id.New[id.EventKind]())
+		return err
+	}},
+	"trail.List": {oneOrganization, authz.AuditRead, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
+		_, err := s.trail.List(ctx, by, o, audit.Filter{}, page.Request{Limit: 1})
+		return err
+	}},
+	"trail.ListAll": {wholePlatform, authz.AuditList, func(s services, ctx context.Context, by authz.Actor, _ id.Org) error {
+		_, err := s.trail.ListAll(ctx, by, audit.Filter{}, page.Request{Limit: 1})
+		return err
+	}},
+	"trail.Verify": {oneOrganization, authz.AuditRead, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
+		_, err := s.trail.Verify(ctx, by, o)
+		return err
+	}},
+	"trail.Export": {oneOrganization, authz.AuditExport, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
+		return s.trail.Export(ctx, by, o, time.Time{}, time.Time{}, &exported{})
 	}},
 	"users.Add": {oneOrganization, authz.UsersCreate, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
 		_, err := s.users.Add(ctx, by, o, users.AddInput{Email: "a@example.com", Role: authz.Viewer})

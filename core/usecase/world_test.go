@@ -32,6 +32,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/usecase/provisioning"
 	"github.com/bulkheadhq/bulkhead/core/usecase/relay"
 	"github.com/bulkheadhq/bulkhead/core/usecase/tokens"
+	"github.com/bulkheadhq/bulkhead/core/usecase/trail"
 	"github.com/bulkheadhq/bulkhead/core/usecase/users"
 	"github.com/bulkheadhq/bulkhead/core/usecase/workflows"
 	"github.com/bulkheadhq/bulkhead/core/user"
@@ -50,6 +51,7 @@ type world struct {
 	*spy
 	store       store
 	platform    platform
+	trails      trails
 	credentials *credentials
 	keys        *keyring
 	crypto      *crypto
@@ -76,6 +78,7 @@ type services struct {
 	provisioning *provisioning.Service
 	relay        *relay.Service
 	tokens       *tokens.Service
+	trail        *trail.Service
 	users        *users.Service
 	workflows    *workflows.Service
 }
@@ -96,6 +99,7 @@ func newWorld(t *testing.T) *world {
 		clock: &clock{now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)},
 
 		spy: s, store: store{s, adapters.store}, platform: platform{s, postgres.NewPlatform(db)},
+		trails:      trails{s, postgres.NewTrail(db)},
 		credentials: &credentials{spy: s, real: postgres.NewCredentials(db)},
 		keys:        &keyring{spy: s, real: adapters.keys}, crypto: &crypto{spy: s, real: adapters.crypto},
 		outbox: mailbox{s, adapters.outbox}, temporal: &temporal{spy: s},
@@ -114,6 +118,7 @@ func newServices(w *world) services {
 		provisioning: provisioning.New(w.store, w.temporal, w.clock, provisioning.Settings{}),
 		relay:        relay.New(w.outbox, w.temporal, w.clock, slog.New(slog.NewTextHandler(w.log, nil))),
 		tokens:       tokens.New(w.store, w.keys, w.crypto, w.clock, signingPolicy),
+		trail:        trail.New(w.trails),
 		users:        users.New(w.store, w.clock),
 		workflows:    workflows.New(w.store, w.temporal, w.clock),
 	}

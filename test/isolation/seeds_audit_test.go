@@ -1,0 +1,22 @@
+package isolation
+
+import "testing"
+
+// All that is done to a party is in its trail: making a user adds an entry, which
+// holds the user's texts.
+var _ = add(seeds{
+	"listAuditEvents": {Make: func(t testing.TB, w *world, p *party) map[string]string {
+		user := makeUser(t, w, p)
+		return map[string]string{"resource_id": user["user"], "resource_type": "user"}
+	}},
+	"getAuditEvent": {Make: func(t testing.TB, w *world, p *party) map[string]string {
+		user := makeUser(t, w, p)
+		list := w.call(t, p.key, "GET", "/api/v0/organizations/"+p.ID+"/audit?resource_id="+user["user"], nil)
+		items, _ := list["items"].([]any)
+		first, _ := items[0].(map[string]any)
+		return map[string]string{"event": text(first, "id")}
+	}},
+	"verifyAuditTrail":   {},
+	"exportAuditEvents":  {},
+	"listAllAuditEvents": {},
+})
