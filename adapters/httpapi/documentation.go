@@ -11,11 +11,13 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/go-chi/chi/v5"
 
 	"github.com/bulkheadhq/bulkhead/adapters/httpapi/internal/reference"
+	"github.com/bulkheadhq/bulkhead/api"
 	"github.com/bulkheadhq/bulkhead/core/fault"
 )
 
@@ -42,36 +44,45 @@ type sheet struct {
 }
 
 // describe adds the pages to the routes.
-func describe(router chi.Router, document []byte) error {
-	doc, err := openapi3.NewLoader().LoadFromData(document)
-	if err != nil {
-		return err
-	}
-	text, err := asJSON(doc)
-	if err != nil {
-		return fmt.Errorf("write the OpenAPI document: %w", err)
-	}
-	api, err := reference.API(doc)
-	if err != nil {
-		return err
-	}
-	failures, err := reference.Errors(failures())
-	if err != nil {
-		return err
-	}
-	for path, p := range map[string]*sheet{
-		documentPath:  {media: jsonMedia, policy: noContent[0], body: text},
-		referencePath: {media: htmlMedia, policy: reference.Policy(), body: api},
-		errorsPath:    {media: htmlMedia, policy: reference.Policy(), body: failures},
-	} {
-		if err := p.prepare(path); err != nil {
-			return err
-		}
+func describe(router chi.Router) error {
+	all, err := sheets()
+	for path, p := range all {
 		router.Get(path, p.serve)
 		router.Head(path, p.serve)
 	}
-	return nil
+	return err
 }
+
+// sheets makes the pages, once in a process: what they are made of is compiled in.
+var sheets = sync.OnceValues(func() (map[string]*sheet, error) {
+	doc, err := openapi3.NewLoader().LoadFromData(api.Document)
+	if err != nil {
+		return nil, err
+	}
+	text, err := asJSON(doc)
+	if err != nil {
+		return nil, fmt.Errorf("write the OpenAPI document: %w", err)
+	}
+	operations, err := reference.API(doc)
+	if err != nil {
+		return nil, err
+	}
+	errors, err := reference.Errors(failures())
+	if err != nil {
+		return nil, err
+	}
+	all := map[string]*sheet{
+		documentPath:  {media: jsonMedia, policy: noContent[0], body: text},
+		referencePath: {media: htmlMedia, policy: reference.Policy(), body: operations},
+		errorsPath:    {media: htmlMedia, policy: reference.Policy(), body: errors},
+	}
+	for path, p := range all {
+		if err := p.prepare(path); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+})
 
 // asJSON writes the document without what only our generator reads.
 func asJSON(doc *openapi3.T) ([]byte, error) {

@@ -8,7 +8,6 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"github.com/bulkheadhq/bulkhead/adapters/httpapi/internal/gen"
-	"github.com/bulkheadhq/bulkhead/api"
 )
 
 // routes puts everything together: the middleware in their order, and under them
@@ -39,7 +38,7 @@ func (s *Server) routes(h *handlers) (http.Handler, error) {
 			// After validate nothing is left that could not be bound.
 			ErrorHandlerFunc: func(w http.ResponseWriter, r *http.Request, err error) { fail(w, r, misfit(err)) },
 		})
-	if err := describe(router, api.Document); err != nil {
+	if err := describe(router); err != nil {
 		return nil, err
 	}
 	served, err := registered(router)
