@@ -118,7 +118,7 @@ type page struct {
 
 var (
 	heading  = regexp.MustCompile(`(?m)^## (.+)$`)
-	commands = regexp.MustCompile("(?ms)^```sh\n(.*?)^```$")
+	commands = regexp.MustCompile("(?s)\n```sh\n(.*?)```\n")
 )
 
 func readPage(t *testing.T, name string) *page {

@@ -31,6 +31,9 @@ func Writing(ctx context.Context, db *DB, o id.Org, fn func(ctx context.Context,
 	return db.transact(ctx, orgScope(o), fn)
 }
 
+// Planned returns what the reads of an organization run on that are planned anew.
+func Planned(db *DB, o id.Org) dbsqlc.DBTX { return db.planned(orgScope(o)) }
+
 // ReadingPlatform returns what the platform's reads run on.
 func ReadingPlatform(db *DB) dbsqlc.DBTX { return db.reading(platformScope) }
 

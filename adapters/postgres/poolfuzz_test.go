@@ -181,7 +181,10 @@ func (f *fuzz) turn(ctx context.Context) {
 		got, err := seen(ctx, postgres.ReadingPlatform(f.db), "SELECT org_id FROM users")
 		f.check(id.Org{}, got, err)
 		f.platform.Add(1)
-	case 1, 2:
+	case 1:
+		got, err := seen(ctx, postgres.Planned(f.db, o), everything)
+		f.check(o, got, err)
+	case 2:
 		got, err := seen(ctx, postgres.Reading(f.db, o), everything)
 		f.check(o, got, err)
 	default:

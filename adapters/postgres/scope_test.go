@@ -34,6 +34,7 @@ func TestReading(t *testing.T) {
 			func() error {
 				return postgres.Writing(t.Context(), one, o, func(context.Context, postgres.DBTX) error { return nil })
 			},
+			func() error { _, err := seen(t.Context(), postgres.Planned(one, o), everything); return err },
 			func() error { return postgres.WritingPlatform(t.Context(), one) },
 			func() error { _, err := postgres.NewPlatform(one).ActiveOrgs(t.Context()); return err },
 			func() error {
@@ -42,10 +43,10 @@ func TestReading(t *testing.T) {
 			},
 		} {
 			is.NoErr(use())
-			var org, platform, readOnly string
-			is.NoErr(postgres.Unscoped(one).QueryRow(t.Context(), `SELECT current_setting('app.org_id', true),
-				current_setting('app.platform', true), current_setting('transaction_read_only')`).Scan(&org, &platform, &readOnly))
-			is.Equal([]string{org, platform, readOnly}, []string{"", "", "off"})
+			var org, platform, readOnly, plans string
+			is.NoErr(postgres.Unscoped(one).QueryRow(t.Context(), `SELECT current_setting('app.org_id', true), current_setting('app.platform', true),
+				current_setting('transaction_read_only'), current_setting('plan_cache_mode')`).Scan(&org, &platform, &readOnly, &plans))
+			is.Equal([]string{org, platform, readOnly, plans}, []string{"", "", "off", "auto"})
 		}
 	})
 
