@@ -176,7 +176,7 @@ func (f *fuzz) turn(ctx context.Context) {
 		defer cancel()
 	}
 	o := f.organization()
-	switch rand.IntN(5) {
+	switch rand.IntN(6) {
 	case 0:
 		got, err := seen(ctx, postgres.ReadingPlatform(f.db), "SELECT org_id FROM users")
 		f.check(id.Org{}, got, err)
@@ -187,9 +187,38 @@ func (f *fuzz) turn(ctx context.Context) {
 	case 2:
 		got, err := seen(ctx, postgres.Reading(f.db, o), everything)
 		f.check(o, got, err)
+	case 3:
+		got, err := seen(ctx, batched{postgres.Reading(f.db, o)}, everything)
+		f.check(o, got, err)
 	default:
 		f.write(ctx, o, way)
 	}
+}
+
+// batched asks as a part of a batch.
+type batched struct{ postgres.DBTX }
+
+func (b batched) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+	var batch pgx.Batch
+	batch.Queue(sql, args...)
+	results := b.SendBatch(ctx, &batch)
+	rows, err := results.Query()
+	if err != nil {
+		_ = results.Close() // fails with the same error
+		return nil, err
+	}
+	return batchedRows{rows, results}, nil
+}
+
+// batchedRows end the batch when they end.
+type batchedRows struct {
+	pgx.Rows
+	results pgx.BatchResults
+}
+
+func (r batchedRows) Close() {
+	r.Rows.Close()
+	_ = r.results.Close()
 }
 
 // write is a transaction that reads and changes whatever it can.
