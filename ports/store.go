@@ -47,6 +47,8 @@ type Store interface {
 type Reads interface {
 	// Org returns the organization itself. It fails with fault.ErrNotFound.
 	Org(ctx context.Context) (org.Org, error)
+	// OrgCounts counts what belongs to the organization; it is zero for an absent one.
+	OrgCounts(ctx context.Context) (org.Counts, error)
 	// User fails with fault.ErrNotFound. Removed users are found.
 	User(ctx context.Context, u id.User) (user.User, error)
 	// Users lists the users that were not removed, oldest first.
@@ -63,6 +65,8 @@ type Reads interface {
 	APIKeys(ctx context.Context, r page.Request) (page.Page[apikey.Key], error)
 	// Operation fails with fault.ErrNotFound.
 	Operation(ctx context.Context, o id.Operation) (operation.Operation, error)
+	// Operations lists all operations, oldest first.
+	Operations(ctx context.Context, r page.Request) (page.Page[operation.Operation], error)
 }
 
 // Tx is the writes of one organization, gathered by aggregate. It is valid until
@@ -79,12 +83,19 @@ type Tx struct {
 
 // OrgWriter writes the organization of the transaction.
 type OrgWriter interface {
-	// Insert fails with org.ErrSlugTaken.
+	// Insert fails with org.ErrSlugTaken and org.ErrIDTaken.
 	Insert(ctx context.Context, o org.Org) error
 	// Update locks the organization's row until the transaction ends, gives the
-	// organization to fn and stores what fn made of it. It fails with
-	// fault.ErrNotFound, and with fn's error.
+	// organization to fn and stores what fn made of it, but never another
+	// namespace. It fails with fault.ErrNotFound, with org.ErrSlugTaken, and with
+	// fn's error.
 	Update(ctx context.Context, fn func(*org.Org) error) error
+	// Purge removes rows of the organization, many of each kind at most, and
+	// returns how many; 0 when nothing is left. What is left in the end is the
+	// organization's own row, its audit trail, and the operations that delete it.
+	// It fails, and removes nothing, unless the organization is being deleted and
+	// its grace is over.
+	Purge(ctx context.Context, many int) (removed int64, err error)
 }
 
 // UserWriter writes users.
@@ -127,6 +138,9 @@ type OperationWriter interface {
 	// Update locks the operation's row, gives the operation to fn and stores
 	// what fn made of it. It fails with fault.ErrNotFound, and with fn's error.
 	Update(ctx context.Context, o id.Operation, fn func(*operation.Operation) error) error
+	// UpdateOpen does the same with the operation of the kind that has not ended.
+	// There is at most one, as who begins one holds the organization's row.
+	UpdateOpen(ctx context.Context, k operation.Kind, fn func(*operation.Operation) error) error
 }
 
 // AuditWriter appends to the organization's trail; nothing else is possible.
@@ -152,8 +166,9 @@ type Platform interface {
 	Org(ctx context.Context, o id.Org) (org.Org, error)
 	// OrgBySlug fails with fault.ErrNotFound.
 	OrgBySlug(ctx context.Context, slug string) (org.Org, error)
-	// Orgs lists all organizations, oldest first.
-	Orgs(ctx context.Context, r page.Request) (page.Page[org.Org], error)
+	// Orgs lists the organizations that the filter chooses, in its order. The list
+	// goes on after the present place of the organization that r.After names.
+	Orgs(ctx context.Context, f org.Filter, r page.Request) (page.Page[org.Org], error)
 	// ActiveOrgs returns every active organization but the system's, oldest first.
 	ActiveOrgs(ctx context.Context) ([]org.Org, error)
 	// Operation returns any organization's operation. It fails with fault.ErrNotFound.

@@ -32,6 +32,13 @@ type Orchestrator interface {
 	// ProvisionOrganization starts the provisioning of an organization. That it
 	// was started before is success: delivery may be repeated.
 	ProvisionOrganization(ctx context.Context, p outbox.ProvisionPayload) error
+	// ProvisioningEnded succeeds when no provisioning of the organization runs, and
+	// fails with fault.ErrUnavailable as long as one does.
+	ProvisioningEnded(ctx context.Context, o id.Org) error
+	// ReviewDeletion starts the deletion of an organization, or makes the one that
+	// runs look at the organization again. One that finds nothing to do ends, so
+	// that delivery may be repeated.
+	ReviewDeletion(ctx context.Context, p outbox.DeletionPayload) error
 }
 
 // Blueprint is what an organization's namespace must be like.
@@ -47,6 +54,11 @@ type Blueprint struct {
 var ErrNamespaceForeign = fault.Define(fault.Conflict, "namespace.foreign",
 	"The Temporal namespace exists and does not belong to this organization.")
 
+// ErrNamespaceReclaiming is returned as long as Temporal still removes what was
+// in a deleted namespace. Patience mends it.
+var ErrNamespaceReclaiming = fault.Define(fault.Unavailable, "namespace.reclaiming",
+	"Temporal is still removing what was in the namespace.")
+
 // Namespaces administers tenants' namespaces. Every method may be repeated.
 type Namespaces interface {
 	// Ensure registers the namespace. That it exists with our owner tag is
@@ -59,4 +71,11 @@ type Namespaces interface {
 	// started in the namespace, and leaves nothing running. It fails with
 	// fault.ErrUnavailable as long as that is not so.
 	Probe(ctx context.Context, namespace string) error
+	// Delete deletes the owner's namespace with all that runs in it. That there is
+	// none of the name is success. It fails with ErrNamespaceForeign, and touches
+	// nothing, when the namespace is not the owner's.
+	Delete(ctx context.Context, namespace string, owner id.Org) error
+	// Gone succeeds when Temporal knows no namespace of the owner any more, under
+	// any name, and fails with ErrNamespaceReclaiming as long as it does.
+	Gone(ctx context.Context, owner id.Org) error
 }

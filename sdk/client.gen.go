@@ -123,6 +123,7 @@ func (e HealthStatus) Valid() bool {
 
 // Defines values for OperationState.
 const (
+	OperationStateCanceled  OperationState = "canceled"
 	OperationStateFailed    OperationState = "failed"
 	OperationStatePending   OperationState = "pending"
 	OperationStateRunning   OperationState = "running"
@@ -132,6 +133,8 @@ const (
 // Valid indicates whether the value is a known member of the OperationState enum.
 func (e OperationState) Valid() bool {
 	switch e {
+	case OperationStateCanceled:
+		return true
 	case OperationStateFailed:
 		return true
 	case OperationStatePending:
@@ -139,6 +142,33 @@ func (e OperationState) Valid() bool {
 	case OperationStateRunning:
 		return true
 	case OperationStateSucceeded:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for OrganizationNamespaceState.
+const (
+	OrganizationNamespaceStateDeleted   OrganizationNamespaceState = "deleted"
+	OrganizationNamespaceStateDeleting  OrganizationNamespaceState = "deleting"
+	OrganizationNamespaceStateFailed    OrganizationNamespaceState = "failed"
+	OrganizationNamespaceStatePreparing OrganizationNamespaceState = "preparing"
+	OrganizationNamespaceStateReady     OrganizationNamespaceState = "ready"
+)
+
+// Valid indicates whether the value is a known member of the OrganizationNamespaceState enum.
+func (e OrganizationNamespaceState) Valid() bool {
+	switch e {
+	case OrganizationNamespaceStateDeleted:
+		return true
+	case OrganizationNamespaceStateDeleting:
+		return true
+	case OrganizationNamespaceStateFailed:
+		return true
+	case OrganizationNamespaceStatePreparing:
+		return true
+	case OrganizationNamespaceStateReady:
 		return true
 	default:
 		return false
@@ -545,6 +575,11 @@ type KeySet struct {
 	Keys []map[string]interface{} `json:"keys"`
 }
 
+// Metadata Words of one's own, of which Bulkhead makes nothing. A key has 1 to 64 of the characters a-z, 0-9, _, . and -. Keep secrets elsewhere.
+//
+// Example: {"plan":"gold"}
+type Metadata map[string]string
+
 // Operation defines model for Operation.
 type Operation struct {
 	// Attempts Failed attempts at the step under way.
@@ -557,43 +592,101 @@ type Operation struct {
 	ID         string    `json:"id"`
 
 	// Kind Example: organization.provision
-	Kind           string         `json:"kind"`
-	OrganizationID string         `json:"organization_id"`
-	State          OperationState `json:"state"`
+	Kind           string `json:"kind"`
+	OrganizationID string `json:"organization_id"`
+
+	// Retry Where to ask for another attempt at what has failed; absent otherwise.
+	Retry string `json:"retry,omitempty,omitzero"`
+
+	// RetryOf The operation that this is another attempt at.
+	RetryOf string `json:"retry_of,omitempty,omitzero"`
+
+	// State Another decision has overtaken what is canceled.
+	State OperationState `json:"state"`
 
 	// Step The last step completed.
 	Step      string    `json:"step,omitempty,omitzero"`
 	UpdatedAt time.Time `json:"updated_at"`
 }
 
-// OperationState defines model for Operation.State.
+// OperationState Another decision has overtaken what is canceled.
 type OperationState string
+
+// OperationList defines model for OperationList.
+type OperationList struct {
+	Items []Operation `json:"items"`
+
+	// NextCursor Absent at the end.
+	NextCursor string `json:"next_cursor,omitempty,omitzero"`
+}
 
 // Organization defines model for Organization.
 type Organization struct {
-	CreatedAt time.Time `json:"created_at"`
-	ID        string    `json:"id"`
-	Name      string    `json:"name"`
+	// APIKeyCount How many keys it has that were not revoked. Only where one organization is shown.
+	APIKeyCount int32     `json:"api_key_count,omitempty,omitzero"`
+	CreatedAt   time.Time `json:"created_at"`
+
+	// DeleteAfter Until when it can be restored.
+	DeleteAfter time.Time `json:"delete_after,omitempty,omitzero"`
+
+	// DeletionProtected Whether deletion is refused until this is taken off.
+	DeletionProtected bool `json:"deletion_protected"`
+
+	// Etag The entity tag of this version. Send it as If-Match.
+	Etag string `json:"etag"`
+	ID   string `json:"id"`
+
+	// MemberCount How many users it has. Only where one organization is shown.
+	MemberCount int32 `json:"member_count,omitempty,omitzero"`
+
+	// Metadata Words of one's own, of which Bulkhead makes nothing. A key has 1 to 64 of the characters a-z, 0-9, _, . and -. Keep secrets elsewhere.
+	//
+	// Example: {"plan":"gold"}
+	Metadata Metadata `json:"metadata"`
+	Name     string   `json:"name"`
 
 	// Namespace The Temporal namespace.
-	Namespace string            `json:"namespace"`
-	Slug      string            `json:"slug"`
-	State     OrganizationState `json:"state"`
+	Namespace string `json:"namespace"`
 
-	// StateReason Why it is failed or suspended, for people.
+	// NamespaceState How the namespace stands, as far as Bulkhead is concerned.
+	NamespaceState OrganizationNamespaceState `json:"namespace_state"`
+
+	// Settings What the organization decides for itself. What is absent is as the deployment has it.
+	Settings OrganizationSettings `json:"settings"`
+	Slug     string               `json:"slug"`
+	State    OrganizationState    `json:"state"`
+
+	// StateReason Why it is failed or suspended, or why its deletion failed, for people.
 	StateReason string    `json:"state_reason,omitempty,omitzero"`
 	UpdatedAt   time.Time `json:"updated_at"`
 }
 
-// OrganizationState defines model for Organization.State.
-type OrganizationState string
+// OrganizationNamespaceState How the namespace stands, as far as Bulkhead is concerned.
+type OrganizationNamespaceState string
 
-// OrganizationCreate defines model for OrganizationCreate.
+// OrganizationCreate At least one admin must be named, by `admin` or in `admins`.
 type OrganizationCreate struct {
-	Admin FirstAdmin `json:"admin"`
+	Admin FirstAdmin `json:"admin,omitempty,omitzero"`
+
+	// Admins Further admins, or all of them.
+	Admins []FirstAdmin `json:"admins,omitempty,omitzero"`
+
+	// DeletionProtected Whether deletion is refused until this is taken off.
+	DeletionProtected bool `json:"deletion_protected,omitempty,omitzero"`
+
+	// ID An identifier of one's own choice; a fresh one when absent.
+	ID string `json:"id,omitempty,omitzero"`
+
+	// Metadata Words of one's own, of which Bulkhead makes nothing. A key has 1 to 64 of the characters a-z, 0-9, _, . and -. Keep secrets elsewhere.
+	//
+	// Example: {"plan":"gold"}
+	Metadata Metadata `json:"metadata,omitempty,omitzero"`
 
 	// Name A name for people; the slug when absent.
 	Name string `json:"name,omitempty,omitzero"`
+
+	// Settings What the organization decides for itself. What is absent is as the deployment has it.
+	Settings OrganizationSettings `json:"settings,omitempty,omitzero"`
 
 	// Slug A short unique name of lower-case letters, digits and single hyphens.
 	//
@@ -603,7 +696,16 @@ type OrganizationCreate struct {
 
 // OrganizationCreated defines model for OrganizationCreated.
 type OrganizationCreated struct {
-	Admin        User         `json:"admin"`
+	Admin User `json:"admin"`
+
+	// Admins All first admins, the one named admin too.
+	Admins       []User       `json:"admins"`
+	Operation    Operation    `json:"operation"`
+	Organization Organization `json:"organization"`
+}
+
+// OrganizationDeletion defines model for OrganizationDeletion.
+type OrganizationDeletion struct {
 	Operation    Operation    `json:"operation"`
 	Organization Organization `json:"organization"`
 }
@@ -620,6 +722,40 @@ type OrganizationList struct {
 type OrganizationRef struct {
 	ID   string `json:"id"`
 	Slug string `json:"slug"`
+}
+
+// OrganizationSettings What the organization decides for itself. What is absent is as the deployment has it.
+type OrganizationSettings struct {
+	// APIKeyDefaultTTLDays How many days an API key lives whose maker names no end; for ever when absent.
+	APIKeyDefaultTTLDays int32 `json:"api_key_default_ttl_days,omitempty,omitzero"`
+
+	// APIKeyMaxTTLDays How many days an API key may live at most.
+	APIKeyMaxTTLDays int32 `json:"api_key_max_ttl_days,omitempty,omitzero"`
+
+	// AuditRetentionDays How many days the audit trail is kept.
+	AuditRetentionDays int32 `json:"audit_retention_days,omitempty,omitzero"`
+
+	// DeletionGraceDays How many days the organization can be restored after it was deleted; 7 when absent.
+	DeletionGraceDays int32 `json:"deletion_grace_days,omitempty,omitzero"`
+}
+
+// OrganizationState defines model for OrganizationState.
+type OrganizationState string
+
+// OrganizationUpdate defines model for OrganizationUpdate.
+type OrganizationUpdate struct {
+	// DeletionProtected Whether deletion is refused until this is taken off.
+	DeletionProtected *bool     `json:"deletion_protected,omitempty"`
+	Metadata          *Metadata `json:"metadata,omitempty"`
+
+	// Name A name for people.
+	Name     string                `json:"name,omitempty,omitzero"`
+	Settings *OrganizationSettings `json:"settings,omitempty"`
+
+	// Slug A short unique name of lower-case letters, digits and single hyphens.
+	//
+	// Example: acme
+	Slug string `json:"slug,omitempty,omitzero"`
 }
 
 // Problem What went wrong (RFC 9457).
@@ -662,6 +798,14 @@ type ProblemField struct {
 
 // Role operator exists in the system organization only.
 type Role string
+
+// Suspension defines model for Suspension.
+type Suspension struct {
+	// Reason Why, for people.
+	//
+	// Example: The invoice of May is not paid.
+	Reason string `json:"reason"`
+}
 
 // Token defines model for Token.
 type Token struct {

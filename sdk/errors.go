@@ -53,6 +53,10 @@ func IsForbidden(err error) bool { return hasStatus(err, http.StatusForbidden) }
 // IsConflict tells whether the state of things does not allow the request.
 func IsConflict(err error) bool { return hasStatus(err, http.StatusConflict) }
 
+// IsStale tells whether the thing has changed since the version that the request
+// was meant for.
+func IsStale(err error) bool { return hasStatus(err, http.StatusPreconditionFailed) }
+
 func hasStatus(err error, status int) bool {
 	var e *Error
 	return errors.As(err, &e) && e.Status == status

@@ -31,11 +31,39 @@ var operations = map[string]func(context.Context, *Client) error{
 		return err
 	},
 	"GET /api/v0/organizations": func(ctx context.Context, c *Client) error {
-		_, err := c.ListOrganizations(ctx, ListOptions{})
+		_, err := c.ListOrganizations(ctx, OrganizationFilter{}, ListOptions{})
 		return err
 	},
 	"GET /api/v0/organizations/{org}": func(ctx context.Context, c *Client) error {
 		_, err := c.Organization(ctx, "{org}")
+		return err
+	},
+	"PATCH /api/v0/organizations/{org}": func(ctx context.Context, c *Client) error {
+		_, err := c.UpdateOrganization(ctx, "{org}", `"1"`, OrganizationUpdate{Name: "Acme"})
+		return err
+	},
+	"DELETE /api/v0/organizations/{org}": func(ctx context.Context, c *Client) error {
+		_, err := c.DeleteOrganization(ctx, "{org}", Deletion{Slug: "acme", ETag: AnyVersion, Now: true})
+		return err
+	},
+	"POST /api/v0/organizations/{org}/suspend": func(ctx context.Context, c *Client) error {
+		_, err := c.SuspendOrganization(ctx, "{org}", "unpaid")
+		return err
+	},
+	"POST /api/v0/organizations/{org}/resume": func(ctx context.Context, c *Client) error {
+		_, err := c.ResumeOrganization(ctx, "{org}")
+		return err
+	},
+	"POST /api/v0/organizations/{org}/restore": func(ctx context.Context, c *Client) error {
+		_, err := c.RestoreOrganization(ctx, "{org}")
+		return err
+	},
+	"GET /api/v0/organizations/{org}/operations": func(ctx context.Context, c *Client) error {
+		_, err := c.ListOperations(ctx, "{org}", ListOptions{})
+		return err
+	},
+	"POST /api/v0/operations/{operation}/retry": func(ctx context.Context, c *Client) error {
+		_, err := c.RetryOperation(ctx, "{operation}")
 		return err
 	},
 	"POST /api/v0/organizations/{org}/users": func(ctx context.Context, c *Client) error {
@@ -173,6 +201,16 @@ func TestWaiting(t *testing.T) {
 		is.Equal(failed.Error(), "organization.provision failed: no quota")
 		is.Equal(op.State, OperationStateFailed)
 	})
+	t.Run("Should return a canceled operation as an error", func(t *testing.T) {
+		is := is.New(t)
+		c, _ := newTestClient(t, func(w http.ResponseWriter, _ *http.Request) {
+			answer(w, 200, `{"id":"op_1","kind":"organization.delete","state":"canceled","failure":"restored"}`)
+		})
+		_, err := c.AwaitOperation(t.Context(), "op_1", nil)
+		failed, ok := errors.AsType[*OperationError](err)
+		is.True(ok)
+		is.Equal(failed.Error(), "organization.delete canceled: restored")
+	})
 	t.Run("Should follow a workflow through its runs to the end", func(t *testing.T) {
 		is := is.New(t)
 		answers := []string{
@@ -240,6 +278,52 @@ func TestAssignments(t *testing.T) {
 	})
 }
 
+func TestOrganizations(t *testing.T) {
+	t.Parallel()
+	t.Run("Should send the version that a change is meant for, and tell none from none named", func(t *testing.T) {
+		is := is.New(t)
+		var body string
+		c, _ := newTestClient(t, func(w http.ResponseWriter, r *http.Request) {
+			is.Equal(r.Header.Get("If-Match"), `"7"`)
+			b, _ := io.ReadAll(r.Body)
+			body = string(b)
+			answer(w, 412, `{"code":"request.stale","detail":"changed"}`)
+		})
+		for in, want := range map[*OrganizationUpdate]string{
+			{Name: "A"}: `{"name":"A"}`,
+			{Metadata: &Metadata{}, Settings: &OrganizationSettings{}, DeletionProtected: new(bool)}: `{"deletion_protected":false,"metadata":{},"settings":{}}`,
+		} {
+			_, err := c.UpdateOrganization(t.Context(), "acme", `"7"`, *in)
+			is.True(IsStale(err))
+			is.Equal(body, want)
+		}
+	})
+	t.Run("Should send the confirmation of a deletion", func(t *testing.T) {
+		is := is.New(t)
+		var asked []string
+		c, _ := newTestClient(t, func(w http.ResponseWriter, r *http.Request) {
+			asked = append(asked, r.URL.RawQuery+" "+r.Header.Get("If-Match"))
+			answer(w, 202, `{}`)
+		})
+		for _, d := range []Deletion{{Slug: "acme", ETag: `"7"`}, {Slug: "acme", ETag: AnyVersion, Now: true}} {
+			_, err := c.DeleteOrganization(t.Context(), "acme", d)
+			is.NoErr(err)
+		}
+		is.Equal(asked, []string{`confirm=acme "7"`, "confirm=acme&now=true *"})
+	})
+	t.Run("Should send a filter", func(t *testing.T) {
+		is := is.New(t)
+		c, _ := newTestClient(t, func(w http.ResponseWriter, r *http.Request) {
+			is.Equal(r.URL.RawQuery, "limit=200&metadata=plan%3Dgold&slug_prefix=ac&sort=-slug&state=suspended")
+			answer(w, 200, `{"items":[]}`)
+		})
+		f := OrganizationFilter{State: OrganizationStateSuspended, SlugPrefix: "ac", Metadata: "plan=gold", Sort: "-slug"}
+		for _, err := range c.AllOrganizations(t.Context(), f) {
+			is.NoErr(err)
+		}
+	})
+}
+
 func TestPages(t *testing.T) {
 	t.Parallel()
 	pages := func(w http.ResponseWriter, r *http.Request) {
@@ -276,7 +360,7 @@ func TestPages(t *testing.T) {
 			is.NoErr(err)
 			break
 		}
-		for _, err := range c.AllOrganizations(t.Context()) {
+		for _, err := range c.AllOrganizations(t.Context(), OrganizationFilter{}) {
 			is.NoErr(err)
 			break
 		}

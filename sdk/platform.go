@@ -26,15 +26,15 @@ func (c *Client) Operation(ctx context.Context, id string, wait time.Duration) (
 
 // Ended tells whether the work is over, well or not.
 func (s OperationState) Ended() bool {
-	return s == OperationStateSucceeded || s == OperationStateFailed
+	return s == OperationStateSucceeded || s == OperationStateFailed || s == OperationStateCanceled
 }
 
-// OperationError says that an operation failed for good.
+// OperationError says that an operation failed for good, or was canceled.
 type OperationError struct{ Operation Operation }
 
 // Error returns the reason in one line.
 func (e *OperationError) Error() string {
-	return fmt.Sprintf("%s failed: %s", e.Operation.Kind, e.Operation.Failure)
+	return fmt.Sprintf("%s %s: %s", e.Operation.Kind, e.Operation.State, e.Operation.Failure)
 }
 
 // progressWait is how often an operation's progress is looked at.
@@ -63,7 +63,7 @@ func (c *Client) AwaitOperation(ctx context.Context, id string, progress func(Op
 		}
 		return op, op.State.Ended(), nil
 	})
-	if err == nil && op.State == OperationStateFailed {
+	if err == nil && op.State != OperationStateSucceeded {
 		return op, &OperationError{Operation: *op}
 	}
 	return op, err

@@ -16,6 +16,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/usecase/assignments"
 	"github.com/bulkheadhq/bulkhead/core/usecase/auth"
 	"github.com/bulkheadhq/bulkhead/core/usecase/bootstrap"
+	"github.com/bulkheadhq/bulkhead/core/usecase/deletion"
 	"github.com/bulkheadhq/bulkhead/core/usecase/operations"
 	"github.com/bulkheadhq/bulkhead/core/usecase/orgs"
 	"github.com/bulkheadhq/bulkhead/core/usecase/provisioning"
@@ -65,6 +66,7 @@ var apiSet = gw.NewSet(
 var workerSet = gw.NewSet(
 	newOutbox, gw.Bind(new(ports.Outbox), new(*postgres.Outbox)),
 	newSettings, provisioning.New, gw.Bind(new(worker.Provisioning), new(*provisioning.Service)),
+	deletion.New, gw.Bind(new(worker.Deletion), new(*deletion.Service)),
 	relay.New, worker.NewActivities, worker.New, newProbe,
 )
 

@@ -19,6 +19,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/usecase/assignments"
 	"github.com/bulkheadhq/bulkhead/core/usecase/auth"
 	"github.com/bulkheadhq/bulkhead/core/usecase/bootstrap"
+	"github.com/bulkheadhq/bulkhead/core/usecase/deletion"
 	"github.com/bulkheadhq/bulkhead/core/usecase/operations"
 	"github.com/bulkheadhq/bulkhead/core/usecase/orgs"
 	"github.com/bulkheadhq/bulkhead/core/usecase/provisioning"
@@ -68,7 +69,7 @@ func NewAPI(ctx context.Context, cfg config.Config, out Output, b Build) (*API, 
 	authService := auth.New(credentials, clock, peppers)
 	dispatcher := temporal.NewDispatcher(connection)
 	workflowsService := workflows.New(store, dispatcher, clock)
-	operationsService := operations.New(store, platform)
+	operationsService := operations.New(store, platform, clock)
 	assignmentsService := assignments.New(store, platform)
 	postgresTrail := postgres.NewTrail(db)
 	trailService := trail.New(postgresTrail)
@@ -167,7 +168,8 @@ func NewWorker(ctx context.Context, cfg config.Config, out Output, b Build) (*Wo
 	namespaces := temporal.NewNamespaces(connection)
 	settings := newSettings(cfg)
 	provisioningService := provisioning.New(store, namespaces, clock, settings)
-	activities := worker.NewActivities(provisioningService, logger)
+	deletionService := deletion.New(store, namespaces, orchestrator, clock)
+	activities := worker.NewActivities(provisioningService, deletionService, logger)
 	workerWorker := worker.New(connection, activities, logger)
 	health := temporal.NewHealth(connection)
 	probe := newProbe(db, health, workerWorker, logger)

@@ -190,7 +190,9 @@ func auditRow(e sdk.AuditEvent) []string {
 
 func actorOf(a sdk.AuditEventActor) string { return first(a.UserID, a.APIKeyID, a.Name, a.Kind) }
 
-func resourceOf(e sdk.AuditEvent) string { return strings.TrimSuffix(e.ResourceType+"/"+e.ResourceID, "/") }
+func resourceOf(e sdk.AuditEvent) string {
+	return strings.TrimSuffix(e.ResourceType+"/"+e.ResourceID, "/")
+}
 
 func (s *shell) auditGet(c *cli.Context) error {
 	event, err := argument(c, "EVENT_ID")

@@ -147,7 +147,9 @@ func (s *shell) conflictHint(code string) string {
 	switch code {
 	case org.ErrSlugTaken.Code:
 		return "Look at the one that has it: " + showOrg(s.orgName)
-	case org.ErrNotActive.Code:
+	case org.ErrProtected.Code:
+		return "Take the protection off: bulkhead org update " + quote(s.orgName) + " --unprotect"
+	case org.ErrNotActive.Code, org.ErrState.Code, org.ErrGraceOver.Code:
 		return "See its state: " + showOrg(s.orgName)
 	case workflow.ErrAlreadyStarted.Code:
 		return "Look at it: " + s.showWorkflow() + ", or choose another --id"

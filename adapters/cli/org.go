@@ -21,15 +21,17 @@ func (s *shell) orgCommand() *cli.Command {
 
 Example:
   bulkhead org create acme --admin-email ada@acme.example`,
-		Subcommands: []*cli.Command{
+		Subcommands: append([]*cli.Command{
 			{
-				Name: "create", Usage: "create an organization with its first admin", ArgsUsage: "SLUG --admin-email EMAIL",
+				Name: "create", Usage: "create an organization with its first admins", ArgsUsage: "SLUG --admin-email EMAIL",
 				Flags: []cli.Flag{
-					&cli.StringFlag{Name: "admin-email", Usage: "e-mail address of the first admin (`EMAIL`)"},
+					&cli.StringSliceFlag{Name: "admin-email", Usage: "e-mail address of the first admin; repeat for more admins (`EMAIL`)"},
 					&cli.StringFlag{Name: "admin-name", Usage: "name of the first admin (`NAME`)"},
 					&cli.StringFlag{Name: "name", Usage: "name for people; the slug if absent (`NAME`)"},
+					&cli.StringFlag{Name: "id", Usage: "an identifier of your own choice; a fresh one if absent (`ORG_ID`)"},
+					&cli.StringSliceFlag{Name: "metadata", Usage: "a word of your own; repeat for more (`KEY=VALUE`)"},
 					&cli.BoolFlag{Name: "no-wait", Usage: "do not wait until it is ready"},
-					&cli.DurationFlag{Name: "timeout", Usage: "how long to wait; 5m if absent (`DURATION`)", Value: provisionTimeout},
+					timeoutFlag(),
 				},
 				Description: `The slug is its short name: lower-case letters, digits and single hyphens. Waits
 until the Temporal namespace is ready. For operators.
@@ -41,14 +43,21 @@ Examples:
 			},
 			{
 				Name: "list", Usage: "list organizations",
-				Description: `Oldest first. For operators.
+				Flags: []cli.Flag{
+					&cli.StringFlag{Name: "state", Usage: "only those in this state, such as suspended (`STATE`)"},
+					&cli.StringFlag{Name: "slug-prefix", Usage: "only those whose slug begins so (`PREFIX`)"},
+					&cli.StringFlag{Name: "metadata", Usage: "only those with this in their metadata (`KEY=VALUE`)"},
+					&cli.StringFlag{Name: "sort", Usage: "created_at or slug; with a - before, the reverse (`ORDER`)"},
+				},
+				Description: `Oldest first. Deleted ones are shown with --state deleted only. For operators.
 
-Example:
-  bulkhead org list`,
+Examples:
+  bulkhead org list
+  bulkhead org list --state suspended --sort slug`,
 				Action: s.orgList,
 			},
 			{
-				Name: "show", Usage: "show an organization", ArgsUsage: "[ORG]", Flags: []cli.Flag{orgFlag()},
+				Name: "show", Aliases: []string{"get"}, Usage: "show an organization", ArgsUsage: "[ORG]", Flags: []cli.Flag{orgFlag()},
 				Description: `By its slug or id; without one it is the key's own.
 
 Examples:
@@ -56,7 +65,7 @@ Examples:
   bulkhead org show acme --output json`,
 				Action: s.orgShow,
 			},
-		},
+		}, s.orgLifeCommands()...),
 	}
 }
 
@@ -65,7 +74,17 @@ func (s *shell) orgCreate(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := needed(c, "admin-email"); err != nil {
+	emails := c.StringSlice("admin-email")
+	if len(emails) == 0 {
+		return usageError("--admin-email is needed")
+	}
+	in := sdk.OrganizationCreate{
+		ID: c.String("id"), Slug: slug, Name: c.String("name"), Admin: sdk.FirstAdmin{Email: emails[0], Name: c.String("admin-name")},
+	}
+	for _, email := range emails[1:] {
+		in.Admins = append(in.Admins, sdk.FirstAdmin{Email: email})
+	}
+	if in.Metadata, err = changeMetadata(nil, c.StringSlice("metadata"), nil); err != nil {
 		return err
 	}
 	api, err := s.client(c)
@@ -73,9 +92,7 @@ func (s *shell) orgCreate(c *cli.Context) error {
 		return err
 	}
 	s.orgName = slug
-	made, err := api.CreateOrganization(c.Context, sdk.OrganizationCreate{
-		Slug: slug, Name: c.String("name"), Admin: sdk.FirstAdmin{Email: c.String("admin-email"), Name: c.String("admin-name")},
-	}, 0)
+	made, err := api.CreateOrganization(c.Context, in, 0)
 	if err != nil {
 		return err
 	}
@@ -157,7 +174,9 @@ func (s *shell) orgList(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	all, err := collect(api.AllOrganizations(c.Context))
+	all, err := collect(api.AllOrganizations(c.Context, sdk.OrganizationFilter{
+		State: sdk.OrganizationState(c.String("state")), SlugPrefix: c.String("slug-prefix"), Metadata: c.String("metadata"), Sort: c.String("sort"),
+	}))
 	if err != nil {
 		return err
 	}
@@ -172,30 +191,13 @@ func (s *shell) orgList(c *cli.Context) error {
 }
 
 func (s *shell) orgShow(c *cli.Context) error {
-	if c.Args().Len() > 1 {
-		_, err := argument(c, "ORG")
-		return err
-	}
-	api, err := s.client(c)
+	api, named, err := s.named(c)
 	if err != nil {
 		return err
-	}
-	named := c.Args().First()
-	if named == "" {
-		if named, err = s.org(c, api); err != nil {
-			return err
-		}
 	}
 	o, err := api.Organization(c.Context, named)
 	if err != nil {
 		return err
 	}
-	if asJSON(c) {
-		return s.printJSON(o)
-	}
-	return s.printPairs(
-		pair{"organization", o.Slug}, pair{"id", o.ID}, pair{"name", o.Name}, pair{"state", string(o.State)},
-		pair{"reason", o.StateReason}, pair{"namespace", o.Namespace},
-		pair{"created", s.moment(o.CreatedAt)}, pair{"updated", s.moment(o.UpdatedAt)},
-	)
+	return s.printOrganization(c, o)
 }

@@ -158,6 +158,8 @@ func (w *world) ServeHTTP(out http.ResponseWriter, r *http.Request) {
 func organization(state sdk.OrganizationState) sdk.Organization {
 	return sdk.Organization{
 		ID: orgID, Slug: "acme", Name: "Acme Corp.", State: state, Namespace: "org-acme-84sn02q0",
+		NamespaceState: sdk.OrganizationNamespaceStateReady, MemberCount: 3, APIKeyCount: 2, Etag: `"7.x"`,
+		Metadata: sdk.Metadata{"plan": "gold"}, Settings: sdk.OrganizationSettings{DeletionGraceDays: 14},
 		CreatedAt: now.Add(-longAgo), UpdatedAt: now.Add(-time.Minute),
 	}
 }
@@ -166,6 +168,22 @@ func operation(state sdk.OperationState, step string) sdk.Operation {
 	return sdk.Operation{
 		ID: opID, OrganizationID: orgID, Kind: "organization.provision", State: state, Step: step, CreatedAt: now, UpdatedAt: now,
 	}
+}
+
+// deletion is the organization in its time of grace.
+func deletion() sdk.OrganizationDeletion {
+	o := organization(sdk.OrganizationStateDeleting)
+	o.DeleteAfter = now.Add(7 * 24 * time.Hour)
+	op := operation(sdk.OperationStatePending, "")
+	op.Kind = "organization.delete"
+	return sdk.OrganizationDeletion{Organization: o, Operation: op}
+}
+
+// ended is an operation that has failed.
+func ended() sdk.Operation {
+	op := operation(sdk.OperationStateFailed, "namespace_registered")
+	op.Failure, op.FinishedAt, op.Retry = "the namespace is someone else's", now, "/api/v0/operations/"+opID+"/retry"
+	return op
 }
 
 func user(email string, role sdk.Role) sdk.User {
@@ -223,6 +241,13 @@ var usual = map[string]struct {
 	"GET /organizations":                                     {200, sdk.OrganizationList{Items: []sdk.Organization{organization(sdk.OrganizationStateActive)}}},
 	"GET /organizations/acme":                                {200, organization(sdk.OrganizationStateActive)},
 	"GET /organizations/" + orgID:                            {200, organization(sdk.OrganizationStateActive)},
+	"PATCH /organizations/acme":                              {200, organization(sdk.OrganizationStateActive)},
+	"DELETE /organizations/acme":                             {202, deletion()},
+	"POST /organizations/acme/suspend":                       {200, organization(sdk.OrganizationStateSuspended)},
+	"POST /organizations/acme/resume":                        {200, organization(sdk.OrganizationStateActive)},
+	"POST /organizations/acme/restore":                       {200, organization(sdk.OrganizationStateSuspended)},
+	"GET /organizations/acme/operations":                     {200, sdk.OperationList{Items: []sdk.Operation{ended()}}},
+	"POST /operations/" + opID + "/retry":                    {202, operation(sdk.OperationStatePending, "")},
 	"POST /organizations/acme/users":                         {201, user("grace@acme.example", sdk.RoleMember)},
 	"GET /organizations/acme/users":                          {200, sdk.UserList{Items: []sdk.User{user("ada@acme.example", sdk.RoleAdmin)}}},
 	"POST /organizations/acme/api-keys":                      {201, sdk.APIKeyCreated{APIKey: apiKey(sdk.APIKeyStateActive), Secret: newKey}},

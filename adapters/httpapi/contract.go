@@ -46,6 +46,7 @@ type parameter struct {
 	name     string
 	required bool
 	number   bool // an integer, as text
+	truth    bool // true or false
 	schema   *openapi3.Schema
 	words    string // what it is, for those who got it wrong
 }
@@ -128,10 +129,10 @@ func (e *endpoint) add(declared *openapi3.Parameter) error {
 	schema := declared.Schema.Value
 	p := parameter{
 		name: declared.Name, required: declared.Required, schema: schema,
-		number: schema.Type.Is(openapi3.TypeInteger), words: declared.Description,
+		number: schema.Type.Is(openapi3.TypeInteger), truth: schema.Type.Is(openapi3.TypeBoolean), words: declared.Description,
 	}
-	if !p.number && !schema.Type.Is(openapi3.TypeString) {
-		return fmt.Errorf("parameter %s: only strings and integers are supported", p.name)
+	if !p.number && !p.truth && !schema.Type.Is(openapi3.TypeString) {
+		return fmt.Errorf("parameter %s: only strings, integers and booleans are supported", p.name)
 	}
 	switch declared.In {
 	case openapi3.ParameterInPath:

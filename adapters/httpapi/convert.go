@@ -8,7 +8,6 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/apikey"
 	"github.com/bulkheadhq/bulkhead/core/authz"
 	"github.com/bulkheadhq/bulkhead/core/operation"
-	"github.com/bulkheadhq/bulkhead/core/org"
 	"github.com/bulkheadhq/bulkhead/core/usecase/assignments"
 	"github.com/bulkheadhq/bulkhead/core/usecase/tokens"
 	"github.com/bulkheadhq/bulkhead/core/user"
@@ -43,15 +42,6 @@ func each[From, To any](in []From, convert func(From) To) []To {
 	return out
 }
 
-func toOrganization(o org.Org) gen.Organization {
-	s := o.Snapshot()
-	return gen.Organization{
-		ID: s.ID.String(), Slug: s.Slug, Name: s.Name,
-		State: gen.OrganizationState(s.State.String()), StateReason: optional(s.StateReason),
-		Namespace: s.Namespace, CreatedAt: s.CreatedAt, UpdatedAt: s.UpdatedAt,
-	}
-}
-
 func toUser(u user.User) gen.User {
 	s := u.Snapshot()
 	return gen.User{
@@ -77,6 +67,7 @@ func toOperation(o operation.Operation) gen.Operation {
 		ID: s.ID.String(), OrganizationID: s.OrgID.String(), Kind: s.Kind.String(),
 		State: gen.OperationState(s.State.String()), Step: optional(s.Step.String()),
 		Attempts: int32(min(s.Attempts, maxAttempts)), Failure: optional(s.Failure), //nolint:gosec // bounded just here
+		Retry: optional(retryPath(o)), RetryOf: optional(s.RetryOf.String()),
 		CreatedAt: s.CreatedAt, UpdatedAt: s.UpdatedAt, FinishedAt: optional(s.FinishedAt),
 	}
 }

@@ -102,6 +102,7 @@ func prune(node any) {
 	switch node := node.(type) {
 	case map[string]any:
 		delete(node, "x-go-type")
+		delete(node, "x-go-type-skip-optional-pointer")
 		for _, child := range node {
 			prune(child)
 		}

@@ -127,6 +127,23 @@ func add[T any](m *memory, items *[]T, v T) error {
 	return nil
 }
 
+// change stores what fn makes of the first of the items that is wanted.
+func change[T any](m *memory, items *[]T, wanted func(T) bool, fn func(*T) error) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for i, v := range *items {
+		if !wanted(v) {
+			continue
+		}
+		if err := fn(&v); err != nil {
+			return err
+		}
+		(*items)[i] = v
+		return nil
+	}
+	return fault.ErrNotFound
+}
+
 type reads struct {
 	*memory
 	org id.Org
@@ -134,6 +151,28 @@ type reads struct {
 
 func (r reads) Org(context.Context) (org.Org, error) {
 	return first(r.memory, &r.orgs, func(o org.Org) bool { return o.ID() == r.org })
+}
+
+func (r reads) OrgCounts(context.Context) (org.Counts, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var c org.Counts
+	for _, u := range r.users {
+		if u.Snapshot().OrgID == r.org {
+			c.Members++
+		}
+	}
+	for _, k := range r.keys {
+		if k.Snapshot().OrgID == r.org {
+			c.APIKeys++
+		}
+	}
+	return c, nil
+}
+
+func (r reads) Operations(_ context.Context, p page.Request) (page.Page[operation.Operation], error) {
+	return pageOf(r.memory, &r.operations, p, func(v operation.Operation) bool { return v.Snapshot().OrgID == r.org },
+		func(v operation.Operation) uuid.UUID { return v.Snapshot().ID.UUID() }), nil
 }
 
 func (r reads) User(_ context.Context, u id.User) (user.User, error) {
@@ -190,7 +229,7 @@ func (p platform) OrgBySlug(_ context.Context, slug string) (org.Org, error) {
 	return first(p.memory, &p.orgs, func(o org.Org) bool { return o.Snapshot().Slug == slug })
 }
 
-func (p platform) Orgs(_ context.Context, r page.Request) (page.Page[org.Org], error) {
+func (p platform) Orgs(_ context.Context, _ org.Filter, r page.Request) (page.Page[org.Org], error) {
 	return pageOf(p.memory, &p.orgs, r, func(org.Org) bool { return true }, func(o org.Org) uuid.UUID { return o.ID().UUID() }), nil
 }
 
@@ -225,7 +264,11 @@ func (w orgWrites) Insert(_ context.Context, o org.Org) error {
 	return add(w.memory, &w.orgs, o)
 }
 
-func (orgWrites) Update(context.Context, func(*org.Org) error) error { return errors.ErrUnsupported }
+func (w orgWrites) Update(_ context.Context, fn func(*org.Org) error) error {
+	return change(w.memory, &w.orgs, func(o org.Org) bool { return o.ID() == w.org }, fn)
+}
+
+func (orgWrites) Purge(context.Context, int) (int64, error) { return 0, errors.ErrUnsupported }
 
 func (w userWrites) Insert(_ context.Context, u user.User) error { return add(w.memory, &w.users, u) }
 
@@ -249,6 +292,13 @@ func (w operationWrites) Insert(_ context.Context, o operation.Operation) error 
 
 func (operationWrites) Update(context.Context, id.Operation, func(*operation.Operation) error) error {
 	return errors.ErrUnsupported
+}
+
+func (w operationWrites) UpdateOpen(_ context.Context, k operation.Kind, fn func(*operation.Operation) error) error {
+	return change(w.memory, &w.operations, func(v operation.Operation) bool {
+		s := v.Snapshot()
+		return s.OrgID == w.org && s.Kind == k && !s.State.Ended()
+	}, fn)
 }
 
 func (auditWrites) Append(context.Context, audit.Entry) error { return nil }

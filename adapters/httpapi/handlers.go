@@ -27,6 +27,7 @@ const (
 	usersPath         = "/users/"
 	apiKeysPath       = "/api-keys/"
 	workflowsPath     = "/workflows/"
+	operationsPath    = "/api/v0/operations/"
 )
 
 // organization returns who is asking, and the organization that a path names for

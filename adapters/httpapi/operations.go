@@ -24,3 +24,35 @@ func (h *handlers) GetOperation(ctx context.Context, req gen.GetOperationRequest
 	}
 	return gen.GetOperation200JSONResponse(toOperation(o)), nil
 }
+
+// ListOperations lists the operations of an organization.
+func (h *handlers) ListOperations(ctx context.Context, req gen.ListOperationsRequestObject) (gen.ListOperationsResponseObject, error) {
+	by, org, err := h.organization(ctx, req.Org)
+	if err != nil {
+		return nil, err
+	}
+	l := h.listOf("listOperations", org)
+	asked, err := l.request(req.Params.Limit, req.Params.Cursor)
+	if err != nil {
+		return nil, err
+	}
+	p, err := h.Operations.List(ctx, by, org, asked)
+	if err != nil {
+		return nil, err
+	}
+	return gen.ListOperations200JSONResponse{Items: each(p.Items, toOperation), NextCursor: l.next(p.Next)}, nil
+}
+
+// RetryOperation makes another attempt at what an operation failed to do.
+func (h *handlers) RetryOperation(ctx context.Context, req gen.RetryOperationRequestObject) (gen.RetryOperationResponseObject, error) {
+	i, err := parseID[id.OperationKind]("operation", req.Operation)
+	if err != nil {
+		return nil, err
+	}
+	o, err := h.Operations.Retry(ctx, actorOf(ctx), i)
+	if err != nil {
+		return nil, err
+	}
+	op := toOperation(o)
+	return gen.RetryOperation202JSONResponse{Body: op, Headers: gen.RetryOperation202ResponseHeaders{Location: operationsPath + op.ID}}, nil
+}

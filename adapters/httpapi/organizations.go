@@ -20,11 +20,12 @@ func (h *handlers) CreateOrganization(ctx context.Context, req gen.CreateOrganiz
 	if err != nil {
 		return nil, err
 	}
+	in, err := toCreateInput(*req.Body)
+	if err != nil {
+		return nil, err
+	}
 	by := actorOf(ctx)
-	made, err := h.Orgs.Create(ctx, by, orgs.CreateInput{
-		Slug: req.Body.Slug, Name: orZero(req.Body.Name),
-		AdminEmail: req.Body.Admin.Email, AdminName: orZero(req.Body.Admin.Name),
-	})
+	made, err := h.Orgs.Create(ctx, by, in)
 	if err != nil {
 		return nil, err
 	}
@@ -32,10 +33,10 @@ func (h *handlers) CreateOrganization(ctx context.Context, req gen.CreateOrganiz
 	if wait > 0 && h.await(ctx, by, &made, wait) {
 		answer.applied = wait
 	}
-	location := organizationsPath + made.Org.ID().String()
-	answer.Headers.Location = location
+	answer.Headers.Location = organizationsPath + made.Org.ID().String()
 	answer.Body = gen.OrganizationCreated{
-		Organization: toOrganization(made.Org), Admin: toUser(made.Admin), Operation: toOperation(made.Operation),
+		Organization: h.toOrganization(made.Org), Admin: toUser(made.Admins[0]), Admins: each(made.Admins, toUser),
+		Operation: toOperation(made.Operation),
 	}
 	return answer, nil
 }
@@ -50,11 +51,11 @@ func (h *handlers) await(ctx context.Context, by authz.Actor, made *orgs.Created
 	if err != nil {
 		return false
 	}
-	o, err := h.Orgs.Get(ctx, by, made.Org.ID())
+	d, err := h.Orgs.Get(ctx, by, made.Org.ID())
 	if err != nil {
 		return false
 	}
-	made.Operation, made.Org = op, o
+	made.Operation, made.Org = op, d.Org
 	return true
 }
 
@@ -72,19 +73,23 @@ func (a organizationCreated) VisitCreateOrganizationResponse(w http.ResponseWrit
 	return a.CreateOrganization201JSONResponse.VisitCreateOrganizationResponse(w)
 }
 
-// ListOrganizations lists all organizations.
+// ListOrganizations lists organizations.
 func (h *handlers) ListOrganizations(ctx context.Context, req gen.ListOrganizationsRequestObject) (gen.ListOrganizationsResponseObject, error) {
-	l := h.listOf("listOrganizations", id.Org{})
+	f, err := toFilter(req.Params)
+	if err != nil {
+		return nil, err
+	}
+	l := h.listOf("listOrganizations "+f.String(), id.Org{})
 	asked, err := l.request(req.Params.Limit, req.Params.Cursor)
 	if err != nil {
 		return nil, err
 	}
-	p, err := h.Orgs.List(ctx, actorOf(ctx), asked)
+	p, err := h.Orgs.List(ctx, actorOf(ctx), f, asked)
 	if err != nil {
 		return nil, err
 	}
 	return gen.ListOrganizations200JSONResponse{
-		Items: each(p.Items, toOrganization), NextCursor: l.next(p.Next),
+		Items: each(p.Items, h.toOrganization), NextCursor: l.next(p.Next),
 	}, nil
 }
 
@@ -94,9 +99,95 @@ func (h *handlers) GetOrganization(ctx context.Context, req gen.GetOrganizationR
 	if err != nil {
 		return nil, err
 	}
-	o, err := h.Orgs.Get(ctx, by, org)
+	d, err := h.Orgs.Get(ctx, by, org)
 	if err != nil {
 		return nil, err
 	}
-	return gen.GetOrganization200JSONResponse(toOrganization(o)), nil
+	o := h.toOrganization(d.Org)
+	members, keys := number(d.Counts.Members), number(d.Counts.APIKeys)
+	o.MemberCount, o.APIKeyCount = &members, &keys
+	return gen.GetOrganization200JSONResponse{Body: o, Headers: gen.GetOrganization200ResponseHeaders{ETag: o.Etag}}, nil
+}
+
+// UpdateOrganization changes an organization.
+func (h *handlers) UpdateOrganization(ctx context.Context, req gen.UpdateOrganizationRequestObject) (gen.UpdateOrganizationResponseObject, error) {
+	by, org, err := h.organization(ctx, req.Org)
+	if err != nil {
+		return nil, err
+	}
+	version, err := h.ifMatch(req.Params.IfMatch, org, org.String())
+	if err != nil {
+		return nil, err
+	}
+	o, err := h.Orgs.Update(ctx, by, org, toUpdateInput(*req.Body, version))
+	if err != nil {
+		return nil, err
+	}
+	answer := h.toOrganization(o)
+	return gen.UpdateOrganization200JSONResponse{Body: answer, Headers: gen.UpdateOrganization200ResponseHeaders{ETag: answer.Etag}}, nil
+}
+
+// SuspendOrganization suspends an organization.
+func (h *handlers) SuspendOrganization(ctx context.Context, req gen.SuspendOrganizationRequestObject) (gen.SuspendOrganizationResponseObject, error) {
+	by, org, err := h.organization(ctx, req.Org)
+	if err != nil {
+		return nil, err
+	}
+	o, err := h.Orgs.Suspend(ctx, by, org, req.Body.Reason)
+	if err != nil {
+		return nil, err
+	}
+	answer := h.toOrganization(o)
+	return gen.SuspendOrganization200JSONResponse{Body: answer, Headers: gen.SuspendOrganization200ResponseHeaders{ETag: answer.Etag}}, nil
+}
+
+// ResumeOrganization ends a suspension.
+func (h *handlers) ResumeOrganization(ctx context.Context, req gen.ResumeOrganizationRequestObject) (gen.ResumeOrganizationResponseObject, error) {
+	by, org, err := h.organization(ctx, req.Org)
+	if err != nil {
+		return nil, err
+	}
+	o, err := h.Orgs.Resume(ctx, by, org)
+	if err != nil {
+		return nil, err
+	}
+	answer := h.toOrganization(o)
+	return gen.ResumeOrganization200JSONResponse{Body: answer, Headers: gen.ResumeOrganization200ResponseHeaders{ETag: answer.Etag}}, nil
+}
+
+// RestoreOrganization takes a deletion back.
+func (h *handlers) RestoreOrganization(ctx context.Context, req gen.RestoreOrganizationRequestObject) (gen.RestoreOrganizationResponseObject, error) {
+	by, org, err := h.organization(ctx, req.Org)
+	if err != nil {
+		return nil, err
+	}
+	o, err := h.Orgs.Restore(ctx, by, org)
+	if err != nil {
+		return nil, err
+	}
+	answer := h.toOrganization(o)
+	return gen.RestoreOrganization200JSONResponse{Body: answer, Headers: gen.RestoreOrganization200ResponseHeaders{ETag: answer.Etag}}, nil
+}
+
+// DeleteOrganization begins the deletion of an organization.
+func (h *handlers) DeleteOrganization(ctx context.Context, req gen.DeleteOrganizationRequestObject) (gen.DeleteOrganizationResponseObject, error) {
+	by, org, err := h.organization(ctx, req.Org)
+	if err != nil {
+		return nil, err
+	}
+	version, err := h.ifMatch(req.Params.IfMatch, org, org.String())
+	if err != nil {
+		return nil, err
+	}
+	d, err := h.Orgs.Delete(ctx, by, org, orgs.DeleteInput{
+		Confirm: req.Params.Confirm, Now: orZero(req.Params.Now), Version: version,
+	})
+	if err != nil {
+		return nil, err
+	}
+	op := toOperation(d.Operation)
+	return gen.DeleteOrganization202JSONResponse{
+		Body:    gen.OrganizationDeletion{Organization: h.toOrganization(d.Org), Operation: op},
+		Headers: gen.DeleteOrganization202ResponseHeaders{Location: operationsPath + op.ID},
+	}, nil
 }

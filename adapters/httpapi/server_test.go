@@ -18,6 +18,7 @@ import (
 	"github.com/matryer/is"
 
 	"github.com/bulkheadhq/bulkhead/adapters/httpapi/internal/gen"
+	"github.com/bulkheadhq/bulkhead/api"
 	"github.com/bulkheadhq/bulkhead/core/apikey"
 	"github.com/bulkheadhq/bulkhead/core/authz"
 	"github.com/bulkheadhq/bulkhead/core/id"
@@ -54,6 +55,7 @@ type bundle struct {
 	ada       user.User // acme's admin
 	key       apikey.Key
 	operation operation.Operation // acme's, running
+	failed    operation.Operation // another organization's
 
 	admin    string // ada's API key
 	operator string
@@ -87,7 +89,7 @@ func must[T any](v T, err error) T {
 func setup(t testing.TB, pingers ...ports.Pinger) *bundle {
 	t.Helper()
 	b := &bundle{t: t, memory: &memory{credentials: map[apikey.Versioned]apikey.Credential{}}, log: &buffer{}, requests: &requests{}}
-	b.acme = must(org.New(id.New[id.OrgKind](), must(org.ParseSlug("acme")), "Acme", now))
+	b.acme = must(org.New(org.Spec{ID: id.New[id.OrgKind](), Slug: must(org.ParseSlug("acme")), Name: "Acme"}, now))
 	must(b.acme.Activate(now))
 	b.ada = must(user.New(id.New[id.UserKind](), b.acme.ID(), must(user.ParseEmail("", "ada@acme.example")), "Ada", authz.Admin, now))
 	b.operation = operation.New(id.New[id.OperationKind](), b.acme.ID(), operation.ProvisionOrganization, now)
@@ -95,6 +97,7 @@ func setup(t testing.TB, pingers ...ports.Pinger) *bundle {
 	b.memory.users = []user.User{b.ada}
 	b.memory.operations = []operation.Operation{b.operation}
 	b.memory.trail = chainOf(b.acme.ID(), 3)
+	b.addStates()
 
 	peppers := must(apikey.NewPeppers(map[int16][]byte{1: make([]byte, apikey.MinPepperLen)}))
 	b.admin, b.key = b.newKey(peppers, b.acme.ID(), "acme", b.ada.ID(), authz.Admin)
@@ -105,7 +108,7 @@ func setup(t testing.TB, pingers ...ports.Pinger) *bundle {
 	b.server, err = New(Deps{
 		Orgs: orgs.New(m, platform{m}, clock), Users: users.New(m, clock), APIKeys: apikeys.New(m, clock, peppers, rand.Reader),
 		Auth: auth.New(m, clock, peppers), Tokens: tokens.New(m, signingKeys{}, crypto{}, clock, signing.DefaultPolicy),
-		Workflows: workflows.New(m, m, clock), Operations: operations.New(m, platform{m}), Assignments: assignments.New(m, platform{m}),
+		Workflows: workflows.New(m, m, clock), Operations: operations.New(m, platform{m}, clock), Assignments: assignments.New(m, platform{m}),
 		Trail:   trail.New(trails{m}),
 		Cursors: page.NewSealer(make([]byte, 32)), ETagKey: make([]byte, 32), Requests: b.requests, Vault: vault{}, Pingers: pingers,
 		Log:    slog.New(slog.NewJSONHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
@@ -115,6 +118,26 @@ func setup(t testing.TB, pingers ...ports.Pinger) *bundle {
 		t.Fatal(err)
 	}
 	return b
+}
+
+// addStates adds organizations in the states that some operations need.
+func (b *bundle) addStates() {
+	in := func(slug string, state org.State, change func(*org.Snapshot)) id.Org {
+		i := id.New[id.OrgKind]()
+		s := org.Snapshot{ID: i, Slug: slug, Name: slug, State: state, Namespace: "org-" + slug, ActivatedAt: now, Version: 1, CreatedAt: now, UpdatedAt: now}
+		if change != nil {
+			change(&s)
+		}
+		b.memory.orgs = append(b.memory.orgs, org.Restore(s))
+		return i
+	}
+	in("paused", org.Suspended, nil)
+	doomed := in("doomed", org.Deleting, func(s *org.Snapshot) { s.DeleteAfter = now.Add(time.Hour) })
+	b.failed = operation.New(id.New[id.OperationKind](), in("failed", org.Failed, nil), operation.ProvisionOrganization, now)
+	if err := b.failed.Fail("no luck", now); err != nil {
+		b.t.Fatal(err)
+	}
+	b.memory.operations = append(b.memory.operations, operation.New(id.New[id.OperationKind](), doomed, operation.DeleteOrganization, now), b.failed)
 }
 
 func (b *bundle) newKey(p apikey.Peppers, o id.Org, slug string, u id.User, role authz.Role) (string, apikey.Key) {
@@ -205,7 +228,7 @@ func TestNew(t *testing.T) {
 		is := is.New(t)
 		b := setup(t)
 
-		is.Equal(len(b.server.contract), 26) // the document was read whole
+		is.Equal(len(b.server.contract), bytes.Count(api.Document, []byte("operationId: "))) // the document was read whole
 
 		short := maps.Clone(b.server.contract)
 		delete(short, route{http.MethodGet, "/livez"})

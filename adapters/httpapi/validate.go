@@ -92,6 +92,9 @@ func (e *endpoint) checkQuery(raw string) []fault.Field {
 	for _, p := range e.query {
 		switch values := given[p.name]; len(values) {
 		case 0:
+			if p.required {
+				fields = append(fields, fault.Field{Pointer: p.name, Rule: ruleRequired, Detail: "must stand in the query"})
+			}
 		case 1:
 			fields = append(fields, p.check(values[0])...)
 		default:
@@ -121,6 +124,11 @@ func (p *parameter) check(value string) []fault.Field {
 		return []fault.Field{{Pointer: p.name, Rule: ruleEncoding, Detail: "must be valid UTF-8"}}
 	case strings.ContainsRune(value, 0):
 		return []fault.Field{{Pointer: p.name, Rule: ruleCharacters, Detail: "must not hold NUL"}}
+	case p.truth:
+		if value != "true" && value != "false" {
+			return []fault.Field{{Pointer: p.name, Rule: ruleType, Detail: "must be true or false"}}
+		}
+		return nil
 	case !p.number:
 		return broken(p.schema, value, p.name, p.words)
 	case !integerForm.MatchString(value):

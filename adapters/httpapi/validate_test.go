@@ -307,7 +307,7 @@ func TestLoadContract(t *testing.T) {
 	for name, change := range map[string][2]string{
 		"a document that is none":            {"openapi: 3.0.3", "openapi: ["},
 		"a document that breaks its own":     {"operationId: getVersion", "operationId: getLiveness"},
-		"a parameter that is not understood": {"schema: {type: string, maxLength: 256}", "schema: {type: boolean}"},
+		"a parameter that is not understood": {"schema: {type: string, maxLength: 256}", "schema: {type: number}"},
 		"a place that is not understood":     {"name: Prefer\n      in: header", "name: Prefer\n      in: cookie"},
 		"a body that is not understood":      {"requestBody:\n        required: true\n        content:\n          application/json", "requestBody:\n        required: true\n        content:\n          text/plain"},
 	} {

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -57,17 +58,50 @@ func toOrg(r *dbsqlc.Organization) (org.Org, error) {
 	if !ok {
 		return org.Org{}, unknown("organization state", r.State)
 	}
-	return org.Restore(org.Snapshot{
+	s := org.Snapshot{
 		ID: id.FromUUID[id.OrgKind](r.ID), Slug: r.Slug, Name: r.Name, State: state, StateReason: r.StateReason,
-		Namespace: r.Namespace, Version: r.Version, CreatedAt: read(r.CreatedAt), UpdatedAt: read(r.UpdatedAt),
-	}), nil
+		Namespace: r.Namespace, DeletionProtected: r.DeletionProtected,
+		ActivatedAt: readOrZero(r.ActivatedAt), DeleteAfter: readOrZero(r.DeleteAfter),
+		Version: r.Version, CreatedAt: read(r.CreatedAt), UpdatedAt: read(r.UpdatedAt),
+	}
+	if err := json.Unmarshal(r.Settings, &s.Settings); err != nil {
+		return org.Org{}, fmt.Errorf("stored settings: %w", err)
+	}
+	if err := json.Unmarshal(r.Metadata, &s.Metadata); err != nil {
+		return org.Org{}, fmt.Errorf("stored metadata: %w", err)
+	}
+	if len(s.Metadata) == 0 {
+		s.Metadata = nil
+	}
+	return org.Restore(s), nil
 }
 
-func fromOrg(s org.Snapshot) *dbsqlc.OrgInsertParams {
+func fromOrg(s org.Snapshot) (*dbsqlc.OrgInsertParams, error) {
+	settings, err := json.Marshal(s.Settings)
+	if err != nil {
+		return nil, fmt.Errorf("encode settings: %w", err)
+	}
+	metadata, err := encodeMetadata(s.Metadata)
+	if err != nil {
+		return nil, err
+	}
 	return &dbsqlc.OrgInsertParams{
 		OrgID: s.ID.UUID(), Slug: s.Slug, Name: s.Name, State: s.State.String(), StateReason: s.StateReason,
-		Namespace: s.Namespace, Version: s.Version, CreatedAt: stored(s.CreatedAt), UpdatedAt: stored(s.UpdatedAt),
+		Namespace: s.Namespace, Metadata: metadata, Settings: settings, DeletionProtected: s.DeletionProtected,
+		ActivatedAt: storedOrNull(s.ActivatedAt), DeleteAfter: storedOrNull(s.DeleteAfter),
+		Version: s.Version, CreatedAt: stored(s.CreatedAt), UpdatedAt: stored(s.UpdatedAt),
+	}, nil
+}
+
+func encodeMetadata(m org.Metadata) ([]byte, error) {
+	if m == nil {
+		m = org.Metadata{} // an object, and not null
 	}
+	b, err := json.Marshal(m)
+	if err != nil {
+		return nil, fmt.Errorf("encode metadata: %w", err)
+	}
+	return b, nil
 }
 
 // toRoleOf reads the role that a user's row names: a built-in one by its name, or
@@ -199,9 +233,13 @@ func toCredential(r *dbsqlc.CredentialFindRow) (apikey.Credential, error) {
 			return apikey.Credential{}, err
 		}
 	}
+	orgState, ok := org.ParseState(r.OrgState)
+	if !ok {
+		return apikey.Credential{}, unknown("organization state", r.OrgState)
+	}
 	return apikey.Credential{
 		Key: id.FromUUID[id.APIKeyKind](r.ID), Org: id.FromUUID[id.OrgKind](r.OrgID), OrgSlug: r.OrgSlug,
-		OrgActive: r.OrgState == org.Active.String() || r.OrgState == org.Provisioning.String(),
+		OrgActive: orgState.KeysWork(),
 		User:      id.FromUUID[id.UserKind](r.UserID.UUID), UserRole: role,
 		UserOK: !r.UserID.Valid || (r.UserState != nil && *r.UserState == user.Active.String()),
 		Scopes: scopes, Hash: hash, State: state, ExpiresAt: readOrZero(r.ExpiresAt),
@@ -220,6 +258,7 @@ func toOperation(r *dbsqlc.Operation) (operation.Operation, error) {
 	return operation.Restore(operation.Snapshot{
 		ID: id.FromUUID[id.OperationKind](r.ID), OrgID: id.FromUUID[id.OrgKind](r.OrgID), Kind: kind, State: state,
 		Step: operation.ParseStep(r.Step), Attempts: int(r.Attempts), Failure: r.Failure,
+		RetryOf:   id.FromUUID[id.OperationKind](r.RetryOf.UUID),
 		CreatedAt: read(r.CreatedAt), UpdatedAt: read(r.UpdatedAt), FinishedAt: readOrZero(r.FinishedAt),
 	}), nil
 }
@@ -227,7 +266,7 @@ func toOperation(r *dbsqlc.Operation) (operation.Operation, error) {
 func fromOperation(s operation.Snapshot) *dbsqlc.OperationInsertParams {
 	return &dbsqlc.OperationInsertParams{
 		OrgID: s.OrgID.UUID(), ID: s.ID.UUID(), Kind: s.Kind.String(), State: s.State.String(), Step: s.Step.String(),
-		Attempts: count(s.Attempts), Failure: s.Failure,
+		Attempts: count(s.Attempts), Failure: s.Failure, RetryOf: nullable(s.RetryOf),
 		CreatedAt: stored(s.CreatedAt), UpdatedAt: stored(s.UpdatedAt), FinishedAt: storedOrNull(s.FinishedAt),
 	}
 }

@@ -23,6 +23,7 @@ import (
 const (
 	orgPK        = "organizations_pkey"
 	orgSlugKey   = "organizations_slug_key"
+	orgSpaceKey  = "organizations_namespace_key"
 	userEmailKey = "users_email_key"
 	keyUserFK    = "api_keys_user_fkey"
 	roleNameKey  = "roles_name_key"
@@ -38,10 +39,9 @@ const (
 // violations says what the violation of a constraint means. Any other is a
 // mistake of ours.
 var violations = map[string]*fault.Error{
-	// Identifiers are drawn at random but for the system organization's, so that
-	// a second one of these has the same slug too.
-	orgPK:        org.ErrSlugTaken,
+	orgPK:        org.ErrIDTaken,
 	orgSlugKey:   org.ErrSlugTaken,
+	orgSpaceKey:  org.ErrIDTaken, // of the same slug once, and an identifier chosen to end alike
 	userEmailKey: user.ErrEmailTaken,
 	keyUserFK:    fault.ErrNotFound,
 	roleNameKey:  role.ErrNameTaken,

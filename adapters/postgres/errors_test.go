@@ -66,7 +66,7 @@ func TestTranslate(t *testing.T) {
 		is := is.New(t)
 		is.NoErr(postgres.Translate(t.Context(), nil))
 		for _, err := range []error{
-			violation("23505", "organizations_namespace_key"), violation("23514", "users_state_check"),
+			violation("23505", "operations_pkey"), violation("23514", "users_state_check"),
 			answer("42501"), answer("42P01"), answer(""), errors.New("other"),
 		} {
 			got := postgres.Translate(t.Context(), err)

@@ -34,9 +34,33 @@ func (p *Platform) OrgBySlug(ctx context.Context, slug string) (org.Org, error) 
 }
 
 // Orgs implements ports.Platform.
-func (p *Platform) Orgs(ctx context.Context, q page.Request) (page.Page[org.Org], error) {
-	rows, err := queries.PlatformOrgList(ctx, p.db, &dbsqlc.PlatformOrgListParams{After: q.After, MaxRows: maxRows(q)})
+func (p *Platform) Orgs(ctx context.Context, f org.Filter, q page.Request) (page.Page[org.Org], error) {
+	var wanted org.Metadata
+	if f.MetadataKey != "" {
+		wanted = org.Metadata{f.MetadataKey: f.MetadataValue}
+	}
+	metadata, err := encodeMetadata(wanted)
+	if err != nil {
+		return page.Page[org.Org]{}, err
+	}
+	rows, err := p.list(ctx, f.Order, dbsqlc.PlatformOrgListOldestParams{
+		State: f.State.String(), SlugPrefix: f.SlugPrefix, Metadata: metadata,
+		FromStart: q.After == uuid.Nil, After: q.After, MaxRows: maxRows(q),
+	})
 	return cut(rows, err, toOrg, q, func(o org.Org) uuid.UUID { return o.ID().UUID() })
+}
+
+// list runs the query of the order. All have the same parameters.
+func (p *Platform) list(ctx context.Context, o org.Order, arg dbsqlc.PlatformOrgListOldestParams) ([]*dbsqlc.Organization, error) {
+	switch {
+	case o.BySlug && o.Descending:
+		return queries.PlatformOrgListBySlugBackwards(ctx, p.db, (*dbsqlc.PlatformOrgListBySlugBackwardsParams)(&arg))
+	case o.BySlug:
+		return queries.PlatformOrgListBySlug(ctx, p.db, (*dbsqlc.PlatformOrgListBySlugParams)(&arg))
+	case o.Descending:
+		return queries.PlatformOrgListNewest(ctx, p.db, (*dbsqlc.PlatformOrgListNewestParams)(&arg))
+	}
+	return queries.PlatformOrgListOldest(ctx, p.db, &arg)
 }
 
 // ActiveOrgs implements ports.Platform.

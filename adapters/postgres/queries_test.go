@@ -14,7 +14,9 @@ import (
 var withoutOrg = map[string]string{
 	"PlatformOrgGet":        "platform",
 	"PlatformOrgGetBySlug":  "platform",
-	"PlatformOrgList":       "platform",
+	"PlatformOrgListOldest": "platform",
+	"PlatformOrgListNewest": "platform",
+	"PlatformOrgListBySlug": "platform",
 	"PlatformOrgListActive": "platform",
 	"PlatformOperationGet":  "platform",
 	"PlatformAuditList":     "platform",
@@ -27,6 +29,9 @@ var withoutOrg = map[string]string{
 	"SigningKeyList":        "of the platform",
 	"SigningKeyLock":        "reads no table",
 	"SigningKeyUpsert":      "of the platform",
+	"OrgPurge":              "the function is given it, and refuses any but the scope's",
+
+	"PlatformOrgListBySlugBackwards": "platform",
 }
 
 var (
@@ -34,7 +39,7 @@ var (
 
 	// The forms in which a query may name its organization: as the first condition,
 	// or as the first value it stores.
-	orgCondition = regexp.MustCompile(`WHERE (\w\.)?org_id = (@org_id|\$1)\b`)
+	orgCondition = regexp.MustCompile(`WHERE (\w+\.)?org_id = (@org_id|\$1)\b`)
 	ownCondition = regexp.MustCompile(`WHERE id = (@org_id|\$1)\b`)
 	orgValue     = regexp.MustCompile(`^\s*(WITH \w+ AS \(\s+)?INSERT INTO \w+( AS \w+)? \((org_)?id,[^)]*\)\s+VALUES \(@org_id,`)
 )

@@ -57,6 +57,14 @@ func (r reads) Org(ctx context.Context) (org.Org, error) {
 	return one(row, err, toOrg)
 }
 
+func (r reads) OrgCounts(ctx context.Context) (org.Counts, error) {
+	row, err := queries.OrgCounts(ctx, r.db, r.org)
+	if err != nil {
+		return org.Counts{}, err
+	}
+	return org.Counts{Members: int(row.Members), APIKeys: int(row.APIKeys)}, nil
+}
+
 func (r reads) User(ctx context.Context, u id.User) (user.User, error) {
 	row, err := queries.UserGet(ctx, r.db, &dbsqlc.UserGetParams{OrgID: r.org, ID: u.UUID()})
 	return one(row, err, func(r *dbsqlc.UserGetRow) (user.User, error) { return toUser(&r.User, r.RoleName, r.RolePermissions) })
@@ -96,6 +104,11 @@ func (r reads) APIKeys(ctx context.Context, q page.Request) (page.Page[apikey.Ke
 func (r reads) Operation(ctx context.Context, o id.Operation) (operation.Operation, error) {
 	row, err := queries.OperationGet(ctx, r.db, &dbsqlc.OperationGetParams{OrgID: r.org, ID: o.UUID()})
 	return one(row, err, toOperation)
+}
+
+func (r reads) Operations(ctx context.Context, q page.Request) (page.Page[operation.Operation], error) {
+	rows, err := queries.OperationList(ctx, r.db, &dbsqlc.OperationListParams{OrgID: r.org, After: q.After, MaxRows: maxRows(q)})
+	return cut(rows, err, toOperation, q, func(o operation.Operation) uuid.UUID { return o.Snapshot().ID.UUID() })
 }
 
 // one converts the answer of a query for one row.

@@ -46,7 +46,11 @@ func (w orgWriter) Insert(ctx context.Context, o org.Org) error {
 	if err := w.own(o.ID()); err != nil {
 		return err
 	}
-	return queries.OrgInsert(ctx, w.tx, fromOrg(o.Snapshot()))
+	p, err := fromOrg(o.Snapshot())
+	if err != nil {
+		return err
+	}
+	return queries.OrgInsert(ctx, w.tx, p)
 }
 
 func (w orgWriter) Update(ctx context.Context, fn func(*org.Org) error) error {
@@ -58,11 +62,19 @@ func (w orgWriter) Update(ctx context.Context, fn func(*org.Org) error) error {
 	if err := fn(&o); err != nil {
 		return err
 	}
-	p := fromOrg(o.Snapshot())
+	p, err := fromOrg(o.Snapshot())
+	if err != nil {
+		return err
+	}
 	return changed(queries.OrgUpdate(ctx, w.tx, &dbsqlc.OrgUpdateParams{
 		ID: w.org.UUID(), Slug: p.Slug, Name: p.Name, State: p.State, StateReason: p.StateReason,
-		Version: p.Version, UpdatedAt: p.UpdatedAt,
+		Metadata: p.Metadata, Settings: p.Settings, DeletionProtected: p.DeletionProtected,
+		ActivatedAt: p.ActivatedAt, DeleteAfter: p.DeleteAfter, Version: p.Version, UpdatedAt: p.UpdatedAt,
 	}))
+}
+
+func (w orgWriter) Purge(ctx context.Context, many int) (int64, error) {
+	return queries.OrgPurge(ctx, w.tx, &dbsqlc.OrgPurgeParams{OrgID: w.org.UUID(), MaxRows: count(many)})
 }
 
 type userWriter struct{ writer }
@@ -165,6 +177,16 @@ func (w operationWriter) Insert(ctx context.Context, o operation.Operation) erro
 
 func (w operationWriter) Update(ctx context.Context, i id.Operation, fn func(*operation.Operation) error) error {
 	row, err := queries.OperationLock(ctx, w.tx, &dbsqlc.OperationLockParams{OrgID: w.org.UUID(), ID: i.UUID()})
+	return w.change(ctx, row, err, fn)
+}
+
+func (w operationWriter) UpdateOpen(ctx context.Context, k operation.Kind, fn func(*operation.Operation) error) error {
+	row, err := queries.OperationLockOpen(ctx, w.tx, &dbsqlc.OperationLockOpenParams{OrgID: w.org.UUID(), Kind: k.String()})
+	return w.change(ctx, row, err, fn)
+}
+
+// change stores what fn makes of a locked row.
+func (w operationWriter) change(ctx context.Context, row *dbsqlc.Operation, err error, fn func(*operation.Operation) error) error {
 	o, err := one(row, err, toOperation)
 	if err != nil {
 		return err
@@ -174,7 +196,7 @@ func (w operationWriter) Update(ctx context.Context, i id.Operation, fn func(*op
 	}
 	p := fromOperation(o.Snapshot())
 	return changed(queries.OperationUpdate(ctx, w.tx, &dbsqlc.OperationUpdateParams{
-		OrgID: w.org.UUID(), ID: i.UUID(), State: p.State, Step: p.Step, Attempts: p.Attempts, Failure: p.Failure,
+		OrgID: w.org.UUID(), ID: p.ID, State: p.State, Step: p.Step, Attempts: p.Attempts, Failure: p.Failure,
 		UpdatedAt: p.UpdatedAt, FinishedAt: p.FinishedAt,
 	}))
 }

@@ -3,6 +3,7 @@ package temporal_test
 import (
 	"testing"
 
+	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/workflowservice/v1"
 
 	"github.com/bulkheadhq/bulkhead/adapters/temporal"
@@ -52,6 +53,15 @@ func TestNamespacesContract(t *testing.T) {
 	})
 }
 
+func TestNamespaceDeletionContract(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	if err := b.namespaces.EnsureSystemNamespace(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	porttest.NamespaceDeletion(t, porttest.NamespacesSetup{Namespaces: b.namespaces})
+}
+
 func TestOrchestratorContract(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -70,6 +80,27 @@ func TestOrchestratorContract(t *testing.T) {
 				n = int(res.GetCount())
 				return err == nil && n > 0
 			})
+			return n
+		},
+		End: func(t *testing.T, kind string, org id.Org) {
+			t.Helper()
+			if err := b.conn.System().TerminateWorkflow(t.Context(), kind+"/"+org.String(), "", "a test's"); err != nil {
+				t.Fatal(err)
+			}
+		},
+		Reviews: func(t *testing.T, org id.Org) int {
+			t.Helper()
+			events := b.conn.System().GetWorkflowHistory(t.Context(), "org-delete/"+org.String(), "", false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+			n := 0
+			for events.HasNext() {
+				e, err := events.Next()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if e.GetEventType() == enums.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED {
+					n++
+				}
+			}
 			return n
 		},
 	})

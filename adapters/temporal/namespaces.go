@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 	commonpb "go.temporal.io/api/common/v1"
 	enumspb "go.temporal.io/api/enums/v1"
+	namespacepb "go.temporal.io/api/namespace/v1"
 	"go.temporal.io/api/operatorservice/v1"
 	"go.temporal.io/api/serviceerror"
 	taskqueuepb "go.temporal.io/api/taskqueue/v1"
@@ -16,6 +17,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/bulkheadhq/bulkhead/core/fault"
+	"github.com/bulkheadhq/bulkhead/core/id"
 	"github.com/bulkheadhq/bulkhead/core/workflow"
 	"github.com/bulkheadhq/bulkhead/ports"
 )
@@ -158,6 +160,56 @@ func (n *Namespaces) Probe(ctx context.Context, namespace string) error {
 		return nil // another probe, at the same time, has ended ours
 	}
 	return err
+}
+
+// Delete deletes the namespace by its identifier, so that what is deleted is what
+// was looked at. The grace has passed on our side: Temporal is to add none.
+func (n *Namespaces) Delete(ctx context.Context, namespace string, owner id.Org) error {
+	found, err := invoke(ctx, n.conn.cfg.CallTimeout, n.conn.adminService().DescribeNamespace, &workflowservice.DescribeNamespaceRequest{
+		Namespace: namespace,
+	})
+	if fault.IsKind(err, fault.NotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	info := found.GetNamespaceInfo()
+	if info.GetData()[tagOrg] != owner.String() {
+		return ports.ErrNamespaceForeign.Because(fmt.Errorf("namespace %s is tagged %q", namespace, info.GetData()[tagOrg]))
+	}
+	_, err = invoke(ctx, n.conn.cfg.CallTimeout, n.conn.operatorService().DeleteNamespace, &operatorservice.DeleteNamespaceRequest{
+		NamespaceId: info.GetId(), NamespaceDeleteDelay: durationpb.New(0),
+	})
+	if fault.IsKind(err, fault.NotFound) {
+		return nil // somebody was faster
+	}
+	return err
+}
+
+// pageSize is how many namespaces are listed at a time.
+const pageSize = 1000
+
+// Gone looks through all namespaces, as Temporal renames a deleted one, and
+// removes it when what was in it is gone. A deletion is rare enough for that.
+func (n *Namespaces) Gone(ctx context.Context, owner id.Org) error {
+	var next []byte
+	for {
+		list, err := invoke(ctx, n.conn.cfg.CallTimeout, n.conn.adminService().ListNamespaces, &workflowservice.ListNamespacesRequest{
+			PageSize: pageSize, NextPageToken: next, NamespaceFilter: &namespacepb.NamespaceFilter{IncludeDeleted: true},
+		})
+		if err != nil {
+			return err
+		}
+		for _, found := range list.GetNamespaces() {
+			if info := found.GetNamespaceInfo(); info.GetData()[tagOrg] == owner.String() {
+				return ports.ErrNamespaceReclaiming.After(retryAfter).Because(fmt.Errorf("namespace %s is %v", info.GetName(), info.GetState()))
+			}
+		}
+		if next = list.GetNextPageToken(); len(next) == 0 {
+			return nil
+		}
+	}
 }
 
 // EnsureSystemNamespace registers the namespace that Bulkhead's own workflows

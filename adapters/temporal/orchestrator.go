@@ -3,12 +3,17 @@ package temporal
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
+	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
 
 	"github.com/bulkheadhq/bulkhead/adapters/temporal/workflows"
+	"github.com/bulkheadhq/bulkhead/core/fault"
+	"github.com/bulkheadhq/bulkhead/core/id"
 	"github.com/bulkheadhq/bulkhead/core/outbox"
 	"github.com/bulkheadhq/bulkhead/core/workflow"
 	"github.com/bulkheadhq/bulkhead/ports"
@@ -33,23 +38,86 @@ var _ ports.Orchestrator = (*Orchestrator)(nil)
 // NewOrchestrator returns an orchestrator on the admin connection.
 func NewOrchestrator(conn *Connection) *Orchestrator { return &Orchestrator{conn: conn} }
 
+// memoOperation is under which name an execution says whose attempt it is.
+const memoOperation = "operation"
+
 // ProvisionOrganization starts the organization's one provisioning workflow. It
 // runs again only after it failed.
 func (o *Orchestrator) ProvisionOrganization(ctx context.Context, p outbox.ProvisionPayload) error {
 	ctx, cancel := context.WithTimeout(ctx, o.conn.cfg.CallTimeout)
 	defer cancel()
 	_, err := o.conn.admin.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
-		ID:                       "org-provision/" + p.Organization.String(),
-		TaskQueue:                workflows.TaskQueue,
-		WorkflowTaskTimeout:      taskTimeout,
-		WorkflowIDReusePolicy:    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE_FAILED_ONLY,
-		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
-		EnableEagerStart:         true,
+		ID:                                       provisionID(p.Organization),
+		TaskQueue:                                workflows.TaskQueue,
+		WorkflowTaskTimeout:                      taskTimeout,
+		WorkflowIDReusePolicy:                    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE_FAILED_ONLY,
+		WorkflowIDConflictPolicy:                 enumspb.WORKFLOW_ID_CONFLICT_POLICY_FAIL,
+		WorkflowExecutionErrorWhenAlreadyStarted: true,
+		EnableEagerStart:                         true,
+		Memo:                                     map[string]any{memoOperation: p.Operation.String()},
 	}, workflows.ProvisionOrganizationName, workflows.ProvisionInput{
 		Organization: p.Organization.String(), Operation: p.Operation.String(),
 	})
 	if err = toFault(err); errors.Is(err, workflow.ErrAlreadyStarted) {
-		return nil
+		return o.sameAttempt(ctx, p)
 	}
 	return notYet(err) // the system namespace is the worker's to register
 }
+
+// sameAttempt succeeds when the execution that stands in the way is the very one
+// that was to be started. Another one, of an attempt that has failed, is about to
+// close: the message must come again.
+func (o *Orchestrator) sameAttempt(ctx context.Context, p outbox.ProvisionPayload) error {
+	found, err := o.describe(ctx, provisionID(p.Organization))
+	if err != nil {
+		return notYet(err) // it is gone: then the next delivery starts it
+	}
+	var operation string
+	if memo := found.GetMemo().GetFields()[memoOperation]; memo != nil {
+		if err := converter.GetDefaultDataConverter().FromPayload(memo, &operation); err != nil {
+			return fmt.Errorf("decode the memo of %s: %w", provisionID(p.Organization), err)
+		}
+	}
+	if found.GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING && operation != "" && operation != p.Operation.String() {
+		return fault.ErrUnavailable.After(retryAfter)
+	}
+	return nil
+}
+
+// ProvisioningEnded implements ports.Orchestrator.
+func (o *Orchestrator) ProvisioningEnded(ctx context.Context, org id.Org) error {
+	ctx, cancel := context.WithTimeout(ctx, o.conn.cfg.CallTimeout)
+	defer cancel()
+	found, err := o.describe(ctx, provisionID(org))
+	switch {
+	case errors.Is(err, workflow.ErrNotFound):
+		return nil
+	case err != nil:
+		return err
+	case found.GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING:
+		return fault.ErrUnavailable.WithPublic("The organization's provisioning has not come to its end yet.").After(retryAfter)
+	}
+	return nil
+}
+
+func (o *Orchestrator) describe(ctx context.Context, workflowID string) (*workflowpb.WorkflowExecutionInfo, error) {
+	found, err := o.conn.admin.DescribeWorkflowExecution(ctx, workflowID, "")
+	return found.GetWorkflowExecutionInfo(), toFault(err)
+}
+
+// ReviewDeletion signals the organization's deletion workflow, and starts it when
+// none runs.
+func (o *Orchestrator) ReviewDeletion(ctx context.Context, p outbox.DeletionPayload) error {
+	ctx, cancel := context.WithTimeout(ctx, o.conn.cfg.CallTimeout)
+	defer cancel()
+	_, err := o.conn.admin.SignalWithStartWorkflow(ctx, deletionID(p.Organization), workflows.DeletionReviewed, nil,
+		client.StartWorkflowOptions{
+			TaskQueue:             workflows.TaskQueue,
+			WorkflowTaskTimeout:   taskTimeout,
+			WorkflowIDReusePolicy: enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
+		}, workflows.DeleteOrganizationName, workflows.DeletionInput{Organization: p.Organization.String()})
+	return notYet(toFault(err))
+}
+
+func provisionID(o id.Org) string { return "org-provision/" + o.String() }
+func deletionID(o id.Org) string  { return "org-delete/" + o.String() }

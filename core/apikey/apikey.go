@@ -144,7 +144,7 @@ type Credential struct {
 	Key       id.APIKey
 	Org       id.Org
 	OrgSlug   string
-	OrgActive bool // the organization is active, or still being provisioned
+	OrgActive bool // the organization's keys work in its present state
 	User      id.User
 	UserRole  authz.Role // zero for a key of the organization itself
 	UserOK    bool       // the user is active; true for a key of the organization itself

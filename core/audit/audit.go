@@ -20,6 +20,15 @@ var (
 	OrganizationCreated            = Action{"organization.created"}
 	OrganizationActivated          = Action{"organization.activated"}
 	OrganizationProvisioningFailed = Action{"organization.provisioning_failed"}
+	OrganizationUpdated            = Action{"organization.updated"}
+	OrganizationSuspended          = Action{"organization.suspended"}
+	OrganizationResumed            = Action{"organization.resumed"}
+	OrganizationDeletionRequested  = Action{"organization.deletion_requested"}
+	OrganizationDeletionHastened   = Action{"organization.deletion_hastened"} // its grace was ended
+	OrganizationDeletionFailed     = Action{"organization.deletion_failed"}
+	OrganizationRestored           = Action{"organization.restored"}
+	OrganizationDeleted            = Action{"organization.deleted"}
+	OperationRetried               = Action{"operation.retried"}
 	UserCreated                    = Action{"user.created"}
 	APIKeyCreated                  = Action{"apikey.created"}
 	APIKeyRevoked                  = Action{"apikey.revoked"}

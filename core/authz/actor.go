@@ -92,6 +92,7 @@ func newSystemActor(name string, s Set) Actor {
 var (
 	Bootstrap   = newSystemActor("bootstrap", SetOf(OrganizationsCreate, UsersCreate, APIKeysCreate))
 	Provisioner = newSystemActor("provisioner", SetOf(OrganizationsRead, OperationsRead))
+	Remover     = newSystemActor("remover", 0) // it signs what it did, and asks for nothing
 )
 
 // From returns the actor with the origin of its request.

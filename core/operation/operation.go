@@ -9,14 +9,25 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/id"
 )
 
-// ErrState is returned for a step of an operation that has ended.
-var ErrState = fault.Define(fault.Conflict, "operation.state", "The operation has ended.")
+// The faults of operations.
+var (
+	// ErrState is returned for a step of an operation that has ended.
+	ErrState = fault.Define(fault.Conflict, "operation.state", "The operation has ended.")
+	// ErrNotRetryable is returned for another attempt that makes no sense.
+	ErrNotRetryable = fault.Define(fault.Conflict, "operation.not_retryable",
+		"The operation can not be tried again: it has not failed, or another attempt was made since.")
+)
 
 // Kind is the sort of work.
 type Kind struct{ name string }
 
-// ProvisionOrganization prepares an organization's namespace.
-var ProvisionOrganization = Kind{"organization.provision"}
+// The kinds of work.
+var (
+	// ProvisionOrganization prepares an organization's namespace.
+	ProvisionOrganization = Kind{"organization.provision"}
+	// DeleteOrganization takes an organization away, after a time of grace.
+	DeleteOrganization = Kind{"organization.delete"}
+)
 
 // String returns the kind's name.
 func (k Kind) String() string { return k.name }
@@ -24,7 +35,7 @@ func (k Kind) String() string { return k.name }
 // ParseKind reads a stored kind.
 func ParseKind(s string) (Kind, bool) {
 	k := Kind{s}
-	return k, k == ProvisionOrganization
+	return k, k == ProvisionOrganization || k == DeleteOrganization
 }
 
 // State is how the work stands. The zero value is no state.
@@ -36,19 +47,20 @@ var (
 	Running   = State{"running"}
 	Succeeded = State{"succeeded"}
 	Failed    = State{"failed"}
+	Canceled  = State{"canceled"} // overtaken by another decision
 )
 
 // ParseState reads a stored state.
 func ParseState(s string) (State, bool) {
 	st := State{s}
-	return st, st == Pending || st == Running || st == Succeeded || st == Failed
+	return st, st == Pending || st == Running || st == Succeeded || st == Failed || st == Canceled
 }
 
 // String returns the state's name.
 func (s State) String() string { return s.s }
 
 // Ended tells whether the work is over.
-func (s State) Ended() bool { return s == Succeeded || s == Failed }
+func (s State) Ended() bool { return s == Succeeded || s == Failed || s == Canceled }
 
 // Step is a stage that an operation has completed.
 type Step struct{ name string }
@@ -67,6 +79,16 @@ var (
 	OrganizationActivated = Step{"organization_activated"}
 )
 
+// The steps of DeleteOrganization, in their order.
+var (
+	GraceEnded          = Step{"grace_ended"} // from here on nothing restores the organization
+	ProvisioningStopped = Step{"provisioning_stopped"}
+	NamespaceDeleted    = Step{"namespace_deleted"}
+	NamespaceReclaimed  = Step{"namespace_reclaimed"} // Temporal has removed all that was in it
+	DataPurged          = Step{"data_purged"}
+	OrganizationDeleted = Step{"organization_deleted"}
+)
+
 // Operation is a piece of long work.
 type Operation struct{ s Snapshot }
 
@@ -79,6 +101,7 @@ type Snapshot struct {
 	Step       Step // the last one completed
 	Attempts   int  // of the step that is under way, counting from 1
 	Failure    string
+	RetryOf    id.Operation // the one that this is another attempt at; zero: none
 	CreatedAt  time.Time
 	UpdatedAt  time.Time
 	FinishedAt time.Time // zero: not ended
@@ -88,6 +111,22 @@ type Snapshot struct {
 func New(i id.Operation, org id.Org, kind Kind, now time.Time) Operation {
 	return Operation{Snapshot{ID: i, OrgID: org, Kind: kind, State: Pending, CreatedAt: now, UpdatedAt: now}}
 }
+
+// Again returns another attempt at what this operation failed to do. It is an
+// operation of its own: the end of this one stays on record. It fails with
+// ErrNotRetryable unless this one has ended without success. That no other
+// attempt was made is for the thing itself to say.
+func (o *Operation) Again(i id.Operation, now time.Time) (Operation, error) {
+	if !o.Retryable() {
+		return Operation{}, ErrNotRetryable
+	}
+	next := New(i, o.s.OrgID, o.s.Kind, now)
+	next.s.RetryOf = o.s.ID
+	return next, nil
+}
+
+// Retryable tells whether the operation has ended without success.
+func (o *Operation) Retryable() bool { return o.s.State == Failed || o.s.State == Canceled }
 
 // Restore returns a stored operation.
 func Restore(s Snapshot) Operation { return Operation{s} }
@@ -129,5 +168,15 @@ func (o *Operation) Fail(reason string, now time.Time) error {
 		return ErrState
 	}
 	o.s.State, o.s.Failure, o.s.UpdatedAt, o.s.FinishedAt = Failed, reason, now, now
+	return nil
+}
+
+// Cancel ends the operation because of another decision, which the reason names
+// for people. It is public.
+func (o *Operation) Cancel(reason string, now time.Time) error {
+	if o.s.State.Ended() {
+		return ErrState
+	}
+	o.s.State, o.s.Failure, o.s.UpdatedAt, o.s.FinishedAt = Canceled, reason, now, now
 	return nil
 }

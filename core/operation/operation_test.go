@@ -57,15 +57,19 @@ func TestStateMachine(t *testing.T) {
 			func(o *operation.Operation) error { return o.Fail("why", t1) },
 			func(s *operation.Snapshot) { s.State, s.Failure, s.FinishedAt = operation.Failed, "why", t1 },
 		},
+		"Cancel": {
+			func(o *operation.Operation) error { return o.Cancel("why", t1) },
+			func(s *operation.Snapshot) { s.State, s.Failure, s.FinishedAt = operation.Canceled, "why", t1 },
+		},
 	} {
-		for _, from := range []operation.State{operation.Pending, operation.Running, operation.Succeeded, operation.Failed} {
+		for _, from := range []operation.State{operation.Pending, operation.Running, operation.Succeeded, operation.Failed, operation.Canceled} {
 			t.Run("Should "+name+" from "+from.String()+" as stated", func(t *testing.T) {
 				t.Parallel()
 				is := is.New(t)
 				before := operation.Snapshot{State: from, Step: operation.NamespaceRegistered, Attempts: 3, Failure: "before", CreatedAt: t0, UpdatedAt: t0}
 				o := operation.Restore(before)
 				err := m.call(&o)
-				if from == operation.Succeeded || from == operation.Failed {
+				if from.Ended() {
 					is.True(errors.Is(err, operation.ErrState)) // an end is an end
 					is.Equal(o.Snapshot(), before)
 					return
@@ -87,7 +91,7 @@ func TestNames(t *testing.T) {
 		t.Parallel()
 		is := is.New(t)
 		for s, ended := range map[operation.State]bool{
-			operation.Pending: false, operation.Running: false, operation.Succeeded: true, operation.Failed: true,
+			operation.Pending: false, operation.Running: false, operation.Succeeded: true, operation.Failed: true, operation.Canceled: true,
 		} {
 			back, ok := operation.ParseState(s.String())
 			is.True(ok)
@@ -97,13 +101,41 @@ func TestNames(t *testing.T) {
 		_, ok := operation.ParseState("")
 		is.True(!ok)
 
-		k, ok := operation.ParseKind(operation.ProvisionOrganization.String())
-		is.True(ok)
-		is.Equal(k, operation.ProvisionOrganization)
+		for _, want := range []operation.Kind{operation.ProvisionOrganization, operation.DeleteOrganization} {
+			k, ok := operation.ParseKind(want.String())
+			is.True(ok)
+			is.Equal(k, want)
+		}
 		_, ok = operation.ParseKind("nonsense")
 		is.True(!ok)
 
 		is.Equal(operation.ParseStep(operation.NamespaceUsable.String()), operation.NamespaceUsable)
 		is.Equal(operation.ParseStep(""), operation.Step{})
+	})
+}
+
+func TestAgain(t *testing.T) {
+	t.Parallel()
+
+	t.Run("Should make an operation of its own of another attempt, and only of a failure", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		for _, from := range []operation.State{operation.Pending, operation.Running, operation.Succeeded, operation.Failed, operation.Canceled} {
+			before := operation.Snapshot{
+				ID: id.New[id.OperationKind](), OrgID: id.New[id.OrgKind](), Kind: operation.DeleteOrganization, State: from, Failure: "why", Attempts: 3,
+			}
+			o := operation.Restore(before)
+			next := id.New[id.OperationKind]()
+			again, err := o.Again(next, t1)
+			is.Equal(o.Snapshot(), before)
+			if from != operation.Failed && from != operation.Canceled {
+				is.True(errors.Is(err, operation.ErrNotRetryable))
+				continue
+			}
+			is.NoErr(err)
+			is.Equal(again.Snapshot(), operation.Snapshot{
+				ID: next, OrgID: before.OrgID, Kind: before.Kind, State: operation.Pending, RetryOf: before.ID, CreatedAt: t1, UpdatedAt: t1,
+			})
+		}
 	})
 }

@@ -3,7 +3,6 @@ package org
 
 import (
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 
@@ -15,10 +14,17 @@ import (
 // The faults of organizations.
 var (
 	ErrSlugTaken = fault.Define(fault.Conflict, "org.slug_taken", "The slug is already in use.")
+	// ErrIDTaken says nothing of who has the identifier.
+	ErrIDTaken   = fault.Define(fault.Conflict, "org.id_taken", "The identifier is already in use.")
 	ErrState     = fault.Define(fault.Conflict, "org.state", "The organization's state does not allow this.")
 	ErrNotActive = fault.Define(fault.Conflict, "org.not_active", "The organization is not active.")
 	// ErrReserved protects the system organization, which is no tenant.
 	ErrReserved = fault.Define(fault.Conflict, "org.reserved", "This is not possible for the system organization.")
+	// ErrProtected is what the flag deletion_protected is for.
+	ErrProtected = fault.Define(fault.Conflict, "org.deletion_protected",
+		"The organization is protected against deletion. Take the protection off first.")
+	// ErrGraceOver is returned to who comes too late to restore.
+	ErrGraceOver = fault.Define(fault.Conflict, "org.grace_over", "The time of grace is over: the organization is being deleted.")
 )
 
 // SystemNamespace is the Temporal namespace in which Bulkhead runs its own
@@ -97,7 +103,7 @@ var transitions = map[State][]State{
 	Failed:       {Provisioning, Deleting},
 	Active:       {Suspended, Deleting},
 	Suspended:    {Active, Deleting},
-	Deleting:     {Suspended, Deleted},
+	Deleting:     {Suspended, Failed, Deleted},
 	Deleted:      nil,
 }
 
@@ -111,6 +117,10 @@ func ParseState(s string) (State, bool) {
 // String returns the state's name.
 func (s State) String() string { return s.s }
 
+// KeysWork tells whether the organization's API keys are good: also while it is
+// being provisioned, and when that failed, so that its admin can see what is going on.
+func (s State) KeysWork() bool { return s == Active || s == Provisioning || s == Failed }
+
 // Org is an organization.
 type Org struct{ s Snapshot }
 
@@ -120,27 +130,53 @@ type Snapshot struct {
 	Slug        string
 	Name        string
 	State       State
-	StateReason string // why it is failed or suspended, for people
+	StateReason string // why it is failed or suspended, or why its deletion failed, for people
 	Namespace   string
-	Version     int64 // grows by one with each change
-	CreatedAt   time.Time
-	UpdatedAt   time.Time
+	Metadata    Metadata // nil: none
+	Settings    Settings
+	// DeletionProtected refuses deletion until it is taken off.
+	DeletionProtected bool
+	ActivatedAt       time.Time // zero: its namespace was never usable
+	DeleteAfter       time.Time // the end of the grace; zero: there is none, or it is over
+	Version           int64     // grows by one with each change
+	CreatedAt         time.Time
+	UpdatedAt         time.Time
+}
+
+// Spec is what the maker of an organization chooses.
+type Spec struct {
+	ID                id.Org
+	Slug              Slug
+	Name              string // "": the slug
+	Metadata          Metadata
+	Settings          Settings
+	DeletionProtected bool
 }
 
 // maxNameLen is the longest name, in characters.
 const maxNameLen = 100
 
-// New returns an organization that is yet to be provisioned. An empty name is
-// the slug. It fails with fault.ErrInvalid.
-func New(i id.Org, slug Slug, name string, now time.Time) (Org, error) {
-	if name == "" {
-		name = slug.s
+// New returns an organization that is yet to be provisioned. It fails with
+// fault.ErrInvalid.
+func New(spec Spec, now time.Time) (Org, error) {
+	if spec.ID == id.SystemOrg {
+		return Org{}, fault.InvalidField("/id", "reserved", "is reserved for the platform")
 	}
-	if err := text.Check("/name", name, maxNameLen); err != nil {
+	if spec.Name == "" {
+		spec.Name = spec.Slug.s
+	}
+	if err := text.Check("/name", spec.Name, maxNameLen); err != nil {
+		return Org{}, err
+	}
+	if err := spec.Metadata.check(); err != nil {
+		return Org{}, err
+	}
+	if err := spec.Settings.check(); err != nil {
 		return Org{}, err
 	}
 	return Org{Snapshot{
-		ID: i, Slug: slug.s, Name: name, State: Provisioning, Namespace: NamespaceFor(slug, i),
+		ID: spec.ID, Slug: spec.Slug.s, Name: spec.Name, State: Provisioning, Namespace: NamespaceFor(spec.Slug, spec.ID),
+		Metadata: spec.Metadata.clone(), Settings: spec.Settings, DeletionProtected: spec.DeletionProtected,
 		Version: 1, CreatedAt: now, UpdatedAt: now,
 	}}, nil
 }
@@ -150,7 +186,7 @@ func New(i id.Org, slug Slug, name string, now time.Time) (Org, error) {
 func NewSystem(now time.Time) Org {
 	return Org{Snapshot{
 		ID: id.SystemOrg, Slug: SystemSlug, Name: "System", State: Active, Namespace: SystemNamespace,
-		Version: 1, CreatedAt: now, UpdatedAt: now,
+		ActivatedAt: now, Version: 1, CreatedAt: now, UpdatedAt: now,
 	}}
 }
 
@@ -169,61 +205,6 @@ func (o *Org) Namespace() string { return o.s.Namespace }
 
 // State returns the state.
 func (o *Org) State() State { return o.s.State }
-
-// Activate ends provisioning. It changes nothing, and says so, when the
-// organization is active already: the step that calls it may run twice.
-func (o *Org) Activate(now time.Time) (changed bool, err error) {
-	if o.s.State == Active {
-		return false, nil
-	}
-	if o.s.State != Provisioning {
-		return false, ErrState
-	}
-	return true, o.move(Active, "", now)
-}
-
-// Fail ends provisioning with a reason that a person must look into.
-func (o *Org) Fail(reason string, now time.Time) error { return o.move(Failed, reason, now) }
-
-// Retry starts provisioning again after a failure.
-func (o *Org) Retry(now time.Time) error { return o.move(Provisioning, "", now) }
-
-// Suspend blocks the organization, reversibly. It does not end a deletion.
-func (o *Org) Suspend(reason string, now time.Time) error {
-	switch {
-	case o.s.ID == id.SystemOrg:
-		return ErrReserved
-	case o.s.State != Active:
-		return ErrState
-	}
-	return o.move(Suspended, reason, now)
-}
-
-// Resume ends a suspension.
-func (o *Org) Resume(now time.Time) error {
-	if o.s.State != Suspended {
-		return ErrState
-	}
-	return o.move(Active, "", now)
-}
-
-// Delete begins the organization's end.
-func (o *Org) Delete(now time.Time) error {
-	if o.s.ID == id.SystemOrg {
-		return ErrReserved
-	}
-	return o.move(Deleting, "", now)
-}
-
-func (o *Org) move(to State, reason string, now time.Time) error {
-	if !slices.Contains(transitions[o.s.State], to) {
-		return ErrState
-	}
-	o.s.State, o.s.StateReason = to, reason
-	o.s.Version++
-	o.s.UpdatedAt = now
-	return nil
-}
 
 // RequireActive fails with ErrNotActive unless work may be dispatched.
 func (o *Org) RequireActive() error {

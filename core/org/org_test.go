@@ -136,7 +136,7 @@ func TestNew(t *testing.T) {
 		t.Parallel()
 		is := is.New(t)
 		i := id.New[id.OrgKind]()
-		o, err := org.New(i, slug, "Acme Corporation", t0)
+		o, err := org.New(org.Spec{ID: i, Slug: slug, Name: "Acme Corporation"}, t0)
 		is.NoErr(err)
 		is.Equal(o.Snapshot(), org.Snapshot{
 			ID: i, Slug: "acme", Name: "Acme Corporation", State: org.Provisioning,
@@ -148,7 +148,7 @@ func TestNew(t *testing.T) {
 	t.Run("Should be named by its slug without a name", func(t *testing.T) {
 		t.Parallel()
 		is := is.New(t)
-		o, err := org.New(id.New[id.OrgKind](), slug, "", t0)
+		o, err := org.New(org.Spec{ID: id.New[id.OrgKind](), Slug: slug}, t0)
 		is.NoErr(err)
 		is.Equal(o.Snapshot().Name, "acme")
 	})
@@ -157,7 +157,7 @@ func TestNew(t *testing.T) {
 		t.Parallel()
 		is := is.New(t)
 		for _, name := range []string{strings.Repeat("x", 101), "a\x00b", " a"} {
-			_, err := org.New(id.New[id.OrgKind](), slug, name, t0)
+			_, err := org.New(org.Spec{ID: id.New[id.OrgKind](), Slug: slug, Name: name}, t0)
 			is.True(errors.Is(err, fault.ErrInvalid))
 			is.Equal(fault.From(err).Fields[0].Pointer, "/name")
 		}
@@ -194,12 +194,26 @@ var moves = map[string]struct {
 		map[org.State]org.State{org.Suspended: org.Active},
 	},
 	"Delete": {
-		func(o *org.Org) error { return o.Delete(t1) },
+		func(o *org.Org) error { return o.Delete(grace, t1) },
 		map[org.State]org.State{
 			org.Provisioning: org.Deleting, org.Failed: org.Deleting, org.Active: org.Deleting, org.Suspended: org.Deleting,
 		},
 	},
+	// What follows is the life of a deletion, whose grace the zero snapshot has behind it.
+	"EndGrace": {
+		func(o *org.Org) error { _, err := o.EndGrace(t1); return err },
+		map[org.State]org.State{org.Deleting: org.Deleting},
+	},
+	"Hasten":        {func(o *org.Org) error { return o.Hasten(t1) }, nil},
+	"FailDeletion":  {func(o *org.Org) error { return o.FailDeletion("why", t1) }, map[org.State]org.State{org.Deleting: org.Deleting}},
+	"RetryDeletion": {func(o *org.Org) error { return o.RetryDeletion(t1) }, map[org.State]org.State{org.Deleting: org.Deleting}},
+	"Bury": {
+		func(o *org.Org) error { _, err := o.Bury(t1); return err },
+		map[org.State]org.State{org.Deleting: org.Deleted, org.Deleted: org.Deleted},
+	},
 }
+
+const grace = 48 * time.Hour
 
 func TestStateMachine(t *testing.T) {
 	t.Parallel()
@@ -223,11 +237,22 @@ func TestStateMachine(t *testing.T) {
 					return
 				}
 				is.NoErr(err)
-				if to != from {
+				if to != from || name == "FailDeletion" || name == "RetryDeletion" {
 					want.State, want.Version, want.UpdatedAt, want.StateReason = to, 8, t1, ""
 				}
-				if to == org.Failed || to == org.Suspended {
+				switch name {
+				case "Fail", "Suspend", "FailDeletion":
 					want.StateReason = "why"
+				case "Activate":
+					if to != from {
+						want.ActivatedAt = t1
+					}
+				case "Delete":
+					want.DeleteAfter = t1.Add(grace)
+				case "Bury":
+					if to != from {
+						want.Name = "acme"
+					}
 				}
 				is.Equal(o.Snapshot(), want) // the namespace and the rest never change
 			})
@@ -244,6 +269,14 @@ func TestStateMachine(t *testing.T) {
 		}
 		_, ok := org.ParseState("ACTIVE")
 		is.True(!ok)
+	})
+
+	t.Run("Should let keys work until it is suspended or on its way out", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		for _, s := range states {
+			is.Equal(s.KeysWork(), s == org.Active || s == org.Provisioning || s == org.Failed)
+		}
 	})
 
 	t.Run("Should let work be dispatched when active alone", func(t *testing.T) {

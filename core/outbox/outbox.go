@@ -14,8 +14,14 @@ import (
 // within a kind: a new form is a new kind.
 type Kind string
 
-// ProvisionOrganization asks for an organization's namespace.
-const ProvisionOrganization Kind = "org.provision.v1"
+// The kinds of message.
+const (
+	// ProvisionOrganization asks for an organization's namespace.
+	ProvisionOrganization Kind = "org.provision.v1"
+	// ReviewDeletion says that something was decided about an organization's
+	// deletion: whoever works on it must look at the organization again.
+	ReviewDeletion Kind = "org.deletion.v1"
+)
 
 // Message is one effect to be had. Its key makes repeated delivery harmless.
 type Message struct {
@@ -34,11 +40,28 @@ type ProvisionPayload struct {
 	Operation    id.Operation `json:"operation"`
 }
 
+// DeletionPayload is the payload of ReviewDeletion. What was decided stands in
+// the organization's row, where the last decision wins, and not here, where an
+// old one could come late.
+type DeletionPayload struct {
+	Organization id.Org `json:"organization"`
+}
+
 // NewProvision returns the message that asks for an organization's namespace.
 func NewProvision(org id.Org, op id.Operation, now time.Time) (Message, error) {
-	b, err := json.Marshal(ProvisionPayload{Organization: org, Operation: op})
+	return newMessage(org, ProvisionOrganization, ProvisionPayload{Organization: org, Operation: op}, now)
+}
+
+// NewDeletion returns the message that something was decided about an
+// organization's deletion.
+func NewDeletion(org id.Org, now time.Time) (Message, error) {
+	return newMessage(org, ReviewDeletion, DeletionPayload{Organization: org}, now)
+}
+
+func newMessage(org id.Org, kind Kind, payload any, now time.Time) (Message, error) {
+	b, err := json.Marshal(payload)
 	if err != nil {
-		return Message{}, fmt.Errorf("encode %s: %w", ProvisionOrganization, err)
+		return Message{}, fmt.Errorf("encode %s: %w", kind, err)
 	}
-	return Message{ID: id.New[id.MessageKind](), OrgID: org, Kind: ProvisionOrganization, Payload: b, CreatedAt: now}, nil
+	return Message{ID: id.New[id.MessageKind](), OrgID: org, Kind: kind, Payload: b, CreatedAt: now}, nil
 }

@@ -3,6 +3,7 @@ package usecase_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"testing"
 	"testing/iotest"
@@ -25,7 +26,8 @@ import (
 
 func TestOrgsCreate(t *testing.T) {
 	t.Parallel()
-	in := orgs.CreateInput{Slug: "acme", Name: "Acme", AdminEmail: "ada@example.com", AdminName: "Ada"}
+	ada := orgs.FirstAdmin{Email: "ada@example.com", Name: "Ada"}
+	in := orgs.CreateInput{Slug: "acme", Name: "Acme", Admin: ada}
 
 	t.Run("Should leave organization, admin, operation, trail and message together", func(t *testing.T) {
 		t.Parallel()
@@ -37,9 +39,11 @@ func TestOrgsCreate(t *testing.T) {
 		is.Equal(c.Org.State(), org.Provisioning)
 		o := c.Org.ID()
 		is.Equal(w.orgOf(o), c.Org)
-		is.Equal(w.userOf(o, c.Admin.ID()), c.Admin)
-		is.Equal(c.Admin.Role(), authz.Admin)
-		is.Equal(c.Admin.Snapshot().OrgID, o)
+		is.Equal(len(c.Admins), 1)
+		admin := c.Admins[0]
+		is.Equal(w.userOf(o, admin.ID()), admin)
+		is.Equal(admin.Role(), authz.Admin)
+		is.Equal(admin.Snapshot().OrgID, o)
 		is.Equal(w.operationOf(o, c.Operation.Snapshot().ID), c.Operation)
 		trail := w.trail()
 		is.Equal(len(trail), 2)
@@ -88,10 +92,17 @@ func TestOrgsCreate(t *testing.T) {
 		is := is.New(t)
 		w := newWorld(t)
 		for pointer, bad := range map[string]orgs.CreateInput{
-			"/slug":        {Slug: "A", AdminEmail: "a@x"},
-			"/name":        {Slug: "acme", Name: " x", AdminEmail: "a@x"},
-			"/admin/email": {Slug: "acme", AdminEmail: "x"},
-			"/admin/name":  {Slug: "acme", AdminEmail: "a@x", AdminName: "\x00"},
+			"/slug":                         {Slug: "A", Admin: ada},
+			"/name":                         {Slug: "acme", Name: " x", Admin: ada},
+			"/id":                           {ID: id.SystemOrg, Slug: "acme", Admin: ada},
+			"/metadata":                     {Slug: "acme", Admin: ada, Metadata: org.Metadata{"A": ""}},
+			"/settings/deletion_grace_days": {Slug: "acme", Admin: ada, Settings: org.Settings{DeletionGraceDays: 91}},
+			"/admin/email":                  {Slug: "acme"},
+			"/admin/name":                   {Slug: "acme", Admin: orgs.FirstAdmin{Email: "a@x", Name: "\x00"}},
+			"/admins/1/email":               {Slug: "acme", Admins: []orgs.FirstAdmin{ada, {Email: "x"}}},
+			"/admins/0/email":               {Slug: "acme", Admin: ada, Admins: []orgs.FirstAdmin{{Email: "ADA@example.com"}}},
+			"/admins/0/name":                {Slug: "acme", Admins: []orgs.FirstAdmin{{Email: "a@x", Name: " "}}},
+			"/admins":                       {Slug: "acme", Admin: ada, Admins: some(orgs.MaxAdmins)},
 		} {
 			_, err := newServices(w).orgs.Create(t.Context(), operator(), bad)
 			is.True(errors.Is(err, fault.ErrInvalid))
@@ -99,6 +110,15 @@ func TestOrgsCreate(t *testing.T) {
 		}
 		is.Equal(len(w.called()), 0)
 	})
+}
+
+// some returns different admins.
+func some(n int) []orgs.FirstAdmin {
+	admins := make([]orgs.FirstAdmin, n)
+	for i := range admins {
+		admins[i].Email = fmt.Sprintf("admin-%d@example.com", i)
+	}
+	return admins
 }
 
 func TestOrgsResolve(t *testing.T) {

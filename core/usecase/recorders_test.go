@@ -52,6 +52,22 @@ func (d *temporal) Probe(_ context.Context, namespace string) error {
 	return d.remote("Probe " + namespace)
 }
 
+func (d *temporal) Delete(_ context.Context, namespace string, owner id.Org) error {
+	return d.remote("Delete " + namespace + " of " + owner.String())
+}
+
+func (d *temporal) Gone(_ context.Context, owner id.Org) error {
+	return d.remote("Gone " + owner.String())
+}
+
+func (d *temporal) ProvisioningEnded(_ context.Context, o id.Org) error {
+	return d.remote("ProvisioningEnded " + o.String())
+}
+
+func (d *temporal) ReviewDeletion(_ context.Context, p outbox.DeletionPayload) error {
+	return d.remote("ReviewDeletion " + p.Organization.String())
+}
+
 func (d *temporal) ProvisionOrganization(ctx context.Context, p outbox.ProvisionPayload) error {
 	err := d.remote("ProvisionOrganization")
 	d.mu.Lock()

@@ -181,6 +181,10 @@ func (r reads) Org(ctx context.Context) (org.Org, error) {
 	return asked(r.spy, "Reads.Org", func() (org.Org, error) { return r.real.Org(ctx) })
 }
 
+func (r reads) OrgCounts(ctx context.Context) (org.Counts, error) {
+	return asked(r.spy, "Reads.OrgCounts", func() (org.Counts, error) { return r.real.OrgCounts(ctx) })
+}
+
 func (r reads) User(ctx context.Context, u id.User) (user.User, error) {
 	return asked(r.spy, "Reads.User", func() (user.User, error) { return r.real.User(ctx, u) })
 }
@@ -209,6 +213,10 @@ func (r reads) RoleByName(ctx context.Context, name string) (role.Role, error) {
 
 func (r reads) Roles(ctx context.Context, p page.Request) (page.Page[role.Role], error) {
 	return asked(r.spy, "Reads.Roles", func() (page.Page[role.Role], error) { return r.real.Roles(ctx, p) })
+}
+
+func (r reads) Operations(ctx context.Context, p page.Request) (page.Page[operation.Operation], error) {
+	return asked(r.spy, "Reads.Operations", func() (page.Page[operation.Operation], error) { return r.real.Operations(ctx, p) })
 }
 
 func (r reads) Operation(ctx context.Context, o id.Operation) (operation.Operation, error) {
@@ -254,6 +262,12 @@ func (w orgWriter) Update(ctx context.Context, fn func(*org.Org) error) error {
 	return done(w.spy, "Orgs.Update", func() error { return w.real.Update(ctx, fn) })
 }
 
+// Purge takes one row of a table at a time, so that whoever forgets the next is
+// found out.
+func (w orgWriter) Purge(ctx context.Context, _ int) (int64, error) {
+	return asked(w.spy, "Orgs.Purge", func() (int64, error) { return w.real.Purge(ctx, 1) })
+}
+
 func (w userWriter) Insert(ctx context.Context, u user.User) error {
 	return done(w.spy, "Users.Insert", func() error { return w.real.Insert(ctx, u) })
 }
@@ -290,6 +304,10 @@ func (w operationWriter) Update(ctx context.Context, o id.Operation, fn func(*op
 	return done(w.spy, "Operations.Update", func() error { return w.real.Update(ctx, o, fn) })
 }
 
+func (w operationWriter) UpdateOpen(ctx context.Context, k operation.Kind, fn func(*operation.Operation) error) error {
+	return done(w.spy, "Operations.UpdateOpen", func() error { return w.real.UpdateOpen(ctx, k, fn) })
+}
+
 func (w auditWriter) Append(ctx context.Context, e audit.Entry) error {
 	return done(w.spy, "Audit.Append", func() error { return w.real.Append(ctx, e) })
 }
@@ -311,8 +329,8 @@ func (p platform) OrgBySlug(ctx context.Context, slug string) (org.Org, error) {
 	return asked(p.spy, "Platform.OrgBySlug", func() (org.Org, error) { return p.real.OrgBySlug(ctx, slug) })
 }
 
-func (p platform) Orgs(ctx context.Context, r page.Request) (page.Page[org.Org], error) {
-	return asked(p.spy, "Platform.Orgs", func() (page.Page[org.Org], error) { return p.real.Orgs(ctx, r) })
+func (p platform) Orgs(ctx context.Context, f org.Filter, r page.Request) (page.Page[org.Org], error) {
+	return asked(p.spy, "Platform.Orgs", func() (page.Page[org.Org], error) { return p.real.Orgs(ctx, f, r) })
 }
 
 func (p platform) ActiveOrgs(ctx context.Context) ([]org.Org, error) {

@@ -205,7 +205,7 @@ func TestOperationsGet(t *testing.T) {
 		o, op := id.New[id.OrgKind](), id.New[id.OperationKind]()
 		var one oneOperation
 		one.set(operation.New(op, o, operation.ProvisionOrganization, time.Now()))
-		return &one, operations.New(onlyReads{reads: &one}, nil), o, op
+		return &one, operations.New(onlyReads{reads: &one}, nil, nil), o, op
 	}
 
 	t.Run("Should show one's own, and everybody's to the platform", func(t *testing.T) {

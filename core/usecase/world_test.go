@@ -27,6 +27,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/usecase/assignments"
 	"github.com/bulkheadhq/bulkhead/core/usecase/auth"
 	"github.com/bulkheadhq/bulkhead/core/usecase/bootstrap"
+	"github.com/bulkheadhq/bulkhead/core/usecase/deletion"
 	"github.com/bulkheadhq/bulkhead/core/usecase/operations"
 	"github.com/bulkheadhq/bulkhead/core/usecase/orgs"
 	"github.com/bulkheadhq/bulkhead/core/usecase/provisioning"
@@ -73,6 +74,7 @@ type services struct {
 	assignments  *assignments.Service
 	auth         *auth.Service
 	bootstrap    *bootstrap.Service
+	deletion     *deletion.Service
 	operations   *operations.Service
 	orgs         *orgs.Service
 	provisioning *provisioning.Service
@@ -113,7 +115,8 @@ func newServices(w *world) services {
 		assignments:  assignments.New(w.store, w.platform),
 		auth:         auth.New(w.credentials, w.clock, peppers(w.t)),
 		bootstrap:    bootstrap.New(w.store, w.clock, peppers(w.t), random),
-		operations:   operations.New(w.store, w.platform),
+		operations:   operations.New(w.store, w.platform, w.clock),
+		deletion:     deletion.New(w.store, w.temporal, w.temporal, w.clock),
 		orgs:         orgs.New(w.store, w.platform, w.clock),
 		provisioning: provisioning.New(w.store, w.temporal, w.clock, provisioning.Settings{}),
 		relay:        relay.New(w.outbox, w.temporal, w.clock, slog.New(slog.NewTextHandler(w.log, nil))),
@@ -155,9 +158,17 @@ func (w *world) addOrg(slug string, s org.State) id.Org {
 	i := id.New[id.OrgKind]()
 	w.insertOrg(org.Restore(org.Snapshot{
 		ID: i, Slug: slug, Name: slug, State: s, Namespace: "org-" + slug + "-" + i.Tail(8), Version: 1,
-		CreatedAt: w.clock.Now(), UpdatedAt: w.clock.Now(),
+		ActivatedAt: activated(s, w.clock.Now()), CreatedAt: w.clock.Now(), UpdatedAt: w.clock.Now(),
 	}))
 	return i
+}
+
+// activated is when an organization in the state had become active.
+func activated(s org.State, at time.Time) time.Time {
+	if s == org.Provisioning || s == org.Failed {
+		return time.Time{}
+	}
+	return at
 }
 
 // addSystem stores the system organization.

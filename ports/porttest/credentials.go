@@ -107,7 +107,7 @@ func Credentials(t *testing.T, open Open) {
 			is.Equal(got.UserOK, ok)
 		}
 		for state, ok := range map[org.State]bool{
-			org.Provisioning: true, org.Active: true, org.Failed: false, org.Suspended: false, org.Deleting: false, org.Deleted: false,
+			org.Provisioning: true, org.Active: true, org.Failed: true, org.Suspended: false, org.Deleting: false, org.Deleted: false,
 		} {
 			o := orgIn(state)
 			k := aKey(o.ID(), id.User{})

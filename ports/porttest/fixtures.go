@@ -46,15 +46,14 @@ func anOrg() org.Org {
 	i := id.New[id.OrgKind]()
 	return org.Restore(org.Snapshot{
 		ID: i, Slug: unique("acme"), Name: "Acme", State: org.Active, StateReason: "because", Namespace: "org-" + i.Tail(20),
+		Metadata: org.Metadata{"plan": "gold", "é": "\"quoted\""}, Settings: org.Settings{DeletionGraceDays: 3, APIKeyMaxTTLDays: 90},
+		DeletionProtected: true, ActivatedAt: moment.Add(2 * time.Hour), DeleteAfter: moment.Add(3 * time.Hour),
 		Version: 7, CreatedAt: moment, UpdatedAt: moment.Add(time.Hour),
 	})
 }
 
 func orgIn(state org.State) org.Org {
-	o := anOrg()
-	s := o.Snapshot()
-	s.State = state
-	return org.Restore(s)
+	return changeOrg(anOrg(), func(s *org.Snapshot) { s.State = state })
 }
 
 // aUser is an active user with every field set.
@@ -83,6 +82,19 @@ func changeRole(r role.Role, change func(*role.Snapshot)) role.Role {
 // aUserWith is a user who has a custom role.
 func aUserWith(r role.Role) user.User {
 	return changeUser(aUser(r.Snapshot().OrgID), func(s *user.Snapshot) { s.Role = r.Authz() })
+}
+
+// keptOrg is what a database keeps of an organization.
+func keptOrg(o org.Org) org.Snapshot {
+	s := o.Snapshot()
+	s.ActivatedAt, s.DeleteAfter, s.CreatedAt, s.UpdatedAt = kept(s.ActivatedAt), kept(s.DeleteAfter), kept(s.CreatedAt), kept(s.UpdatedAt)
+	return s
+}
+
+func changeOrg(o org.Org, change func(*org.Snapshot)) org.Org {
+	s := o.Snapshot()
+	change(&s)
+	return org.Restore(s)
 }
 
 func changeUser(u user.User, change func(*user.Snapshot)) user.User {
@@ -119,7 +131,7 @@ func aHash(version int16) apikey.Versioned {
 func anOperation(o id.Org) operation.Operation {
 	return operation.Restore(operation.Snapshot{
 		ID: id.New[id.OperationKind](), OrgID: o, Kind: operation.ProvisionOrganization, State: operation.Failed,
-		Step: operation.NamespaceRegistered, Attempts: 3, Failure: "no", CreatedAt: moment,
+		Step: operation.NamespaceRegistered, Attempts: 3, Failure: "no", RetryOf: id.New[id.OperationKind](), CreatedAt: moment,
 		UpdatedAt: moment.Add(time.Hour), FinishedAt: moment.Add(2 * time.Hour),
 	})
 }
@@ -240,11 +252,12 @@ func flat[T any, K comparable](pages [][]T, key func(T) K) []K {
 	return out
 }
 
-func orgID(o org.Org) id.Org                { return o.ID() }
-func userID(u user.User) id.User            { return u.ID() }
-func roleID(r role.Role) id.Role            { return r.Snapshot().ID }
-func keyID(k apikey.Key) id.APIKey          { return k.Snapshot().ID }
-func messageID(m outbox.Message) id.Message { return m.ID }
+func orgID(o org.Org) id.Org                         { return o.ID() }
+func userID(u user.User) id.User                     { return u.ID() }
+func roleID(r role.Role) id.Role                     { return r.Snapshot().ID }
+func keyID(k apikey.Key) id.APIKey                   { return k.Snapshot().ID }
+func operationID(o operation.Operation) id.Operation { return o.Snapshot().ID }
+func messageID(m outbox.Message) id.Message          { return m.ID }
 
 // together runs n functions at once and returns their errors.
 func together(n int, fn func(i int) error) []error {

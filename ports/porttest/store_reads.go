@@ -9,6 +9,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/apikey"
 	"github.com/bulkheadhq/bulkhead/core/id"
 	"github.com/bulkheadhq/bulkhead/core/operation"
+	"github.com/bulkheadhq/bulkhead/core/org"
 	"github.com/bulkheadhq/bulkhead/core/page"
 	"github.com/bulkheadhq/bulkhead/core/user"
 )
@@ -21,6 +22,7 @@ func Store(t *testing.T, open Open) {
 	t.Run("Accounting", func(t *testing.T) { storeAccounting(t, b) })
 	t.Run("Writers", func(t *testing.T) { storeWriters(t, b) })
 	t.Run("Roles", func(t *testing.T) { storeRoles(t, b) })
+	t.Run("Purge", func(t *testing.T) { storePurge(t, b) })
 	t.Run("WriteTx", func(t *testing.T) { storeTransactions(t, b) })
 }
 
@@ -36,8 +38,7 @@ func storeReads(t *testing.T, b Backend) {
 		is.NoErr(err)
 		wantOrg := o.Snapshot()
 		whole(t, wantOrg)
-		wantOrg.CreatedAt, wantOrg.UpdatedAt = kept(wantOrg.CreatedAt), kept(wantOrg.UpdatedAt)
-		is.Equal(gotOrg.Snapshot(), wantOrg)
+		is.Equal(gotOrg.Snapshot(), keptOrg(o))
 
 		gotUser, err := r.User(t.Context(), u.ID())
 		is.NoErr(err)
@@ -68,7 +69,17 @@ func storeReads(t *testing.T, b Backend) {
 			s.Scopes, s.ExpiresAt, s.RevokedAt = 0, time.Time{}, time.Time{}
 		})
 		op := operation.New(id.New[id.OperationKind](), o.ID(), operation.ProvisionOrganization, moment)
+		o = changeOrg(o, func(s *org.Snapshot) {
+			s.Metadata, s.Settings, s.ActivatedAt, s.DeleteAfter = nil, org.Settings{}, time.Time{}, time.Time{}
+		})
 		seed(t, b, o, k, op)
+
+		gotOrg, err := b.Store.Reads(o.ID()).Org(t.Context())
+		is.NoErr(err)
+		is.Equal(gotOrg.Snapshot().Metadata, org.Metadata(nil))
+		is.Equal(gotOrg.Snapshot().Settings, org.Settings{})
+		is.True(gotOrg.Snapshot().ActivatedAt.IsZero())
+		is.True(gotOrg.Snapshot().DeleteAfter.IsZero())
 
 		gotKey, err := b.Store.Reads(o.ID()).APIKey(t.Context(), keyID(k))
 		is.NoErr(err)
@@ -102,6 +113,12 @@ func storeReads(t *testing.T, b Backend) {
 			users, err := r.Users(t.Context(), page.Request{Limit: 10})
 			is.NoErr(err)
 			is.Equal(len(users.Items), 0)
+			operations, err := r.Operations(t.Context(), page.Request{Limit: 10})
+			is.NoErr(err)
+			is.Equal(len(operations.Items), 0)
+			counts, err := r.OrgCounts(t.Context())
+			is.NoErr(err)
+			is.Equal(counts, org.Counts{})
 		}
 	})
 
@@ -133,17 +150,31 @@ func storeReads(t *testing.T, b Backend) {
 		is.Equal(flat([][]apikey.Key{list.Items}, keyID), []id.APIKey{keyID(k)})
 	})
 
+	should(t, "count the users who were not removed, and the keys that were not revoked", func(t *testing.T, is *is.I) {
+		o, neighbour := anOrg(), anOrg()
+		seed(t, b, neighbour, aUser(neighbour.ID()), aKey(neighbour.ID(), id.User{}))
+		removed := changeUser(aUser(o.ID()), func(s *user.Snapshot) { s.State = user.Removed })
+		revoked := changeKey(aKey(o.ID(), id.User{}), func(s *apikey.Snapshot) { s.State = apikey.Revoked })
+		disabled := changeKey(aKey(o.ID(), id.User{}), func(s *apikey.Snapshot) { s.State = apikey.Disabled })
+		seed(t, b, o, aUser(o.ID()), aUser(o.ID()), removed, aKey(o.ID(), removed.ID()), revoked, disabled)
+		counts, err := b.Store.Reads(o.ID()).OrgCounts(t.Context())
+		is.NoErr(err)
+		is.Equal(counts, org.Counts{Members: 2, APIKeys: 2})
+	})
+
 	should(t, "list oldest first, in pages without gap or repetition", func(t *testing.T, is *is.I) {
 		o, neighbour := anOrg(), seed(t, b, anOrg())
 		seed(t, b, o)
 		var users []id.User
 		var keys []id.APIKey
+		var operations []id.Operation
 		for range 7 {
 			u := aUser(o.ID())
 			k := aKey(o.ID(), u.ID())
-			users, keys = append(users, u.ID()), append(keys, keyID(k))
-			add(t, b, o.ID(), u, k)
-			add(t, b, neighbour.ID(), aUser(neighbour.ID())) // between ours in the order of ids
+			op := anOperation(o.ID())
+			users, keys, operations = append(users, u.ID()), append(keys, keyID(k)), append(operations, operationID(op))
+			add(t, b, o.ID(), u, k, op)
+			add(t, b, neighbour.ID(), aUser(neighbour.ID()), anOperation(neighbour.ID())) // between ours in the order of ids
 		}
 		r := b.Store.Reads(o.ID())
 		for _, limit := range []int{1, 3, 6, 7, 8} {
@@ -152,6 +183,8 @@ func storeReads(t *testing.T, b Backend) {
 			is.Equal(len(userPages), (7+limit-1)/limit) // no empty page at the end
 			keyPages := walk(t, limit, func(q page.Request) (page.Page[apikey.Key], error) { return r.APIKeys(t.Context(), q) })
 			is.Equal(flat(keyPages, keyID), keys)
+			operationPages := walk(t, limit, func(q page.Request) (page.Page[operation.Operation], error) { return r.Operations(t.Context(), q) })
+			is.Equal(flat(operationPages, operationID), operations)
 		}
 	})
 }

@@ -30,12 +30,32 @@ func storeWriters(t *testing.T, b Backend) {
 		is.True(errors.Is(err, org.ErrSlugTaken))
 	})
 
-	should(t, "fail with org.ErrSlugTaken for a second system organization", func(t *testing.T, is *is.I) {
+	should(t, "fail with org.ErrSlugTaken for a change to a slug in use", func(t *testing.T, is *is.I) {
+		first, second := seed(t, b, anOrg()), seed(t, b, anOrg())
+		slug, err := org.ParseSlug(first.Snapshot().Slug)
+		is.NoErr(err)
+		err = b.Store.WriteTx(t.Context(), second.ID(), func(ctx context.Context, tx ports.Tx) error {
+			return tx.Orgs.Update(ctx, func(o *org.Org) error { _, err := o.Apply(org.Change{Slug: &slug}, moment); return err })
+		})
+		is.True(errors.Is(err, org.ErrSlugTaken))
+	})
+
+	should(t, "fail with org.ErrIDTaken for an identifier, or a namespace, in use", func(t *testing.T, is *is.I) {
+		first := seed(t, b, anOrg())
+		sameID := changeOrg(anOrg(), func(s *org.Snapshot) { s.ID = first.ID() })
+		sameNamespace := changeOrg(anOrg(), func(s *org.Snapshot) { s.Namespace = first.Namespace() })
+		for _, o := range []org.Org{sameID, sameNamespace} {
+			err := b.Store.WriteTx(t.Context(), o.ID(), func(ctx context.Context, tx ports.Tx) error { return tx.Orgs.Insert(ctx, o) })
+			is.True(errors.Is(err, org.ErrIDTaken))
+		}
+	})
+
+	should(t, "fail with org.ErrIDTaken for a second system organization", func(t *testing.T, is *is.I) {
 		system := org.NewSystem(moment)
 		insertSystem := func(ctx context.Context, tx ports.Tx) error { return tx.Orgs.Insert(ctx, system) }
 		is.NoErr(b.Store.WriteTx(t.Context(), id.SystemOrg, insertSystem))
 		err := b.Store.WriteTx(t.Context(), id.SystemOrg, insertSystem)
-		is.True(errors.Is(err, org.ErrSlugTaken))
+		is.True(errors.Is(err, org.ErrIDTaken))
 	})
 
 	should(t, "fail with user.ErrEmailTaken inside an organization, and only there", func(t *testing.T, is *is.I) {
@@ -66,9 +86,8 @@ func storeWriters(t *testing.T, b Backend) {
 		}))
 		got, err := b.Store.Reads(o.ID()).Org(t.Context())
 		is.NoErr(err)
-		want := o.Snapshot()
-		want.State, want.StateReason, want.Version = org.Failed, "no room", want.Version+1
-		want.CreatedAt, want.UpdatedAt = kept(want.CreatedAt), kept(later)
+		want := keptOrg(o)
+		want.State, want.StateReason, want.Version, want.UpdatedAt = org.Failed, "no room", want.Version+1, kept(later)
 		is.Equal(got.Snapshot(), want)
 	})
 
@@ -106,6 +125,33 @@ func storeWriters(t *testing.T, b Backend) {
 		is.NoErr(err)
 		want.UpdatedAt, want.FinishedAt = kept(later), kept(later)
 		is.Equal(got.Snapshot(), want)
+	})
+
+	should(t, "store what fn made of the operation that is open, of the kind alone", func(t *testing.T, is *is.I) {
+		o, neighbour := seed(t, b, anOrg()), seed(t, b, anOrg())
+		open := func(owner id.Org, k operation.Kind) operation.Operation {
+			op := operation.New(id.New[id.OperationKind](), owner, k, moment)
+			add(t, b, owner, op)
+			return op
+		}
+		wanted, other := open(o.ID(), operation.DeleteOrganization), open(o.ID(), operation.ProvisionOrganization)
+		foreign := open(neighbour.ID(), operation.DeleteOrganization)
+		add(t, b, o.ID(), operation.Restore(operation.Snapshot{
+			ID: id.New[id.OperationKind](), OrgID: o.ID(), Kind: operation.DeleteOrganization, State: operation.Canceled, CreatedAt: moment, UpdatedAt: moment,
+		}))
+		cancel := func(ctx context.Context, tx ports.Tx) error {
+			return tx.Operations.UpdateOpen(ctx, operation.DeleteOrganization, func(op *operation.Operation) error {
+				is.Equal(op.Snapshot().ID, operationID(wanted))
+				return op.Cancel("no", moment)
+			})
+		}
+		is.NoErr(b.Store.WriteTx(t.Context(), o.ID(), cancel))
+		for op, want := range map[*operation.Operation]operation.State{&wanted: operation.Canceled, &other: operation.Pending, &foreign: operation.Pending} {
+			got, err := b.Store.Reads(op.Snapshot().OrgID).Operation(t.Context(), op.Snapshot().ID)
+			is.NoErr(err)
+			is.Equal(got.Snapshot().State, want)
+		}
+		isNotFound(t, b.Store.WriteTx(t.Context(), o.ID(), cancel)) // none is open any more
 	})
 
 	should(t, "fail with fn's error and store nothing", func(t *testing.T, is *is.I) {

@@ -13,6 +13,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/authz"
 	"github.com/bulkheadhq/bulkhead/core/fault"
 	"github.com/bulkheadhq/bulkhead/core/id"
+	"github.com/bulkheadhq/bulkhead/core/org"
 	"github.com/bulkheadhq/bulkhead/core/outbox"
 	"github.com/bulkheadhq/bulkhead/core/workflow"
 	"github.com/bulkheadhq/bulkhead/ports"
@@ -279,11 +280,69 @@ func Namespaces(t *testing.T, s NamespacesSetup) {
 	})
 }
 
+// NamespaceDeletion is the contract of ports.Namespaces.Delete and Gone. It takes
+// seconds, as Temporal does.
+func NamespaceDeletion(t *testing.T, s NamespacesSetup) {
+	blueprint := func() ports.Blueprint {
+		owner := id.New[id.OrgKind]()
+		return ports.Blueprint{
+			Namespace: "org-suite-" + owner.Tail(8), Owner: owner, Description: "A test's", Retention: 24 * time.Hour,
+		}
+	}
+
+	t.Run("Should delete a namespace, however often it is asked to", func(t *testing.T) {
+		is := is.New(t)
+		b, neighbour := blueprint(), blueprint()
+		is.NoErr(s.Namespaces.Ensure(t.Context(), neighbour))
+		is.NoErr(s.Namespaces.Ensure(t.Context(), b))
+		is.True(errors.Is(s.Namespaces.Gone(t.Context(), b.Owner), ports.ErrNamespaceReclaiming)) // it is there
+		for range 3 {
+			is.NoErr(untilAvailable(t, func() error { return s.Namespaces.Delete(t.Context(), b.Namespace, b.Owner) }))
+		}
+		is.NoErr(untilWithin(t, reclaimLimit, func() error { return s.Namespaces.Gone(t.Context(), b.Owner) }))
+		is.NoErr(s.Namespaces.Delete(t.Context(), b.Namespace, b.Owner))
+		is.NoErr(s.Namespaces.Ensure(t.Context(), neighbour)) // untouched: it is still the neighbour's
+		is.True(errors.Is(s.Namespaces.Gone(t.Context(), neighbour.Owner), ports.ErrNamespaceReclaiming))
+	})
+
+	t.Run("Should let concurrent deletions succeed", func(t *testing.T) {
+		is := is.New(t)
+		b := blueprint()
+		is.NoErr(s.Namespaces.Ensure(t.Context(), b))
+		for _, err := range together(4, func(int) error {
+			return untilAvailable(t, func() error { return s.Namespaces.Delete(t.Context(), b.Namespace, b.Owner) })
+		}) {
+			is.NoErr(err)
+		}
+	})
+
+	t.Run("Should take a namespace that never was for one that is gone", func(t *testing.T) {
+		is := is.New(t)
+		b := blueprint()
+		is.NoErr(s.Namespaces.Delete(t.Context(), b.Namespace, b.Owner))
+		is.NoErr(s.Namespaces.Gone(t.Context(), b.Owner))
+	})
+
+	t.Run("Should not touch a namespace that is another's", func(t *testing.T) {
+		is := is.New(t)
+		b := blueprint()
+		is.NoErr(s.Namespaces.Ensure(t.Context(), b))
+		is.True(errors.Is(s.Namespaces.Delete(t.Context(), b.Namespace, id.New[id.OrgKind]()), ports.ErrNamespaceForeign))
+		is.True(errors.Is(s.Namespaces.Delete(t.Context(), org.SystemNamespace, b.Owner), ports.ErrNamespaceForeign))
+		is.NoErr(s.Namespaces.Ensure(t.Context(), b)) // it is still there
+	})
+}
+
 // OrchestratorSetup is an implementation under test, with the world it needs.
 type OrchestratorSetup struct {
 	Orchestrator ports.Orchestrator
 	// Runs returns how often the organization's provisioning was started.
 	Runs func(t *testing.T, org id.Org) int
+	// End ends the execution of an organization that runs, as a failure would; kind
+	// is "org-provision" or "org-delete".
+	End func(t *testing.T, kind string, org id.Org)
+	// Reviews returns how often the deletion that was started last was told to look.
+	Reviews func(t *testing.T, org id.Org) int
 }
 
 // Orchestrator is the contract of ports.Orchestrator.
@@ -296,6 +355,41 @@ func Orchestrator(t *testing.T, s OrchestratorSetup) {
 		}
 		is.Equal(s.Runs(t, p.Organization), 1)
 	})
+
+	t.Run("Should not take the attempt that fails for the one that was asked for", func(t *testing.T) {
+		is := is.New(t)
+		p := outbox.ProvisionPayload{Organization: id.New[id.OrgKind](), Operation: id.New[id.OperationKind]()}
+		is.NoErr(untilAvailable(t, func() error { return s.Orchestrator.ProvisionOrganization(t.Context(), p) }))
+		again := outbox.ProvisionPayload{Organization: p.Organization, Operation: id.New[id.OperationKind]()}
+		is.True(fault.IsKind(s.Orchestrator.ProvisionOrganization(t.Context(), again), fault.Unavailable)) // the first has not closed yet
+		s.End(t, "org-provision", p.Organization)
+		for range 2 {
+			is.NoErr(untilAvailable(t, func() error { return s.Orchestrator.ProvisionOrganization(t.Context(), again) }))
+		}
+		is.Equal(s.Runs(t, p.Organization), 2)
+	})
+
+	t.Run("Should know when a provisioning has ended", func(t *testing.T) {
+		is := is.New(t)
+		p := outbox.ProvisionPayload{Organization: id.New[id.OrgKind](), Operation: id.New[id.OperationKind]()}
+		is.NoErr(untilAvailable(t, func() error { return s.Orchestrator.ProvisioningEnded(t.Context(), p.Organization) })) // never begun
+		is.NoErr(untilAvailable(t, func() error { return s.Orchestrator.ProvisionOrganization(t.Context(), p) }))
+		is.True(fault.IsKind(s.Orchestrator.ProvisioningEnded(t.Context(), p.Organization), fault.Unavailable))
+		s.End(t, "org-provision", p.Organization)
+		is.NoErr(s.Orchestrator.ProvisioningEnded(t.Context(), p.Organization))
+	})
+
+	t.Run("Should have one deletion look again each time that it is told to, and start one when none runs", func(t *testing.T) {
+		is := is.New(t)
+		p := outbox.DeletionPayload{Organization: id.New[id.OrgKind]()}
+		for n := 1; n <= 3; n++ {
+			is.NoErr(untilAvailable(t, func() error { return s.Orchestrator.ReviewDeletion(t.Context(), p) }))
+			is.Equal(s.Reviews(t, p.Organization), n)
+		}
+		s.End(t, "org-delete", p.Organization)
+		is.NoErr(s.Orchestrator.ReviewDeletion(t.Context(), p))
+		is.Equal(s.Reviews(t, p.Organization), 1) // another execution
+	})
 }
 
 // passed returns a function that tells whether d has gone by since.
@@ -306,12 +400,21 @@ func passed(t *testing.T, d time.Duration) func() bool {
 	return func() bool { return ctx.Err() != nil }
 }
 
+// reclaimLimit is how long a suite waits for Temporal to remove a namespace, which
+// it does with pauses of its own.
+const reclaimLimit = 3 * time.Minute
+
 // untilAvailable repeats what may be unavailable for a while.
 func untilAvailable(t *testing.T, do func() error) error {
 	t.Helper()
+	return untilWithin(t, waitLimit, do)
+}
+
+func untilWithin(t *testing.T, limit time.Duration, do func() error) error {
+	t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	late := passed(t, waitLimit)
+	late := passed(t, limit)
 	for {
 		err := do()
 		if !fault.IsKind(err, fault.Unavailable) || late() {

@@ -61,7 +61,13 @@ uniqueness (index, reason) AS (VALUES
 ),
 -- Functions that run with the rights of their owner, who is bound by row-level security too.
 definers (function, reason) AS (VALUES
-    (NULL::text, NULL::text)
+    ('purge_organization(uuid,integer)', 'nobody may delete what a deleted organization leaves, but for all of it at once')
+),
+-- Tables that outlive an organization: its purge takes nothing of them.
+outliving (relation, reason) AS (
+    SELECT 'organizations', 'the tombstone' UNION ALL
+    SELECT relname::text, 'a trail outlives its subject' FROM pg_class
+    WHERE relnamespace = 'public'::regnamespace AND starts_with(relname, 'audit_')
 ),
 
 relations AS (
@@ -90,6 +96,13 @@ foreign_keys AS (
     FROM pg_constraint k JOIN tenants r ON r.oid = k.conrelid LEFT JOIN relations f ON f.oid = k.confrelid
     WHERE k.contype = 'f' AND k.conparentid = 0
 ),
+-- The policies by which the owner purges: it sees and deletes the rows of the scope.
+purges AS (
+    SELECT t.name, p.policyname::text AS policy FROM tenants t JOIN pg_policies p ON p.schemaname = 'public' AND p.tablename = t.relname
+    WHERE (p.policyname, p.cmd) IN (('purge', 'DELETE'), ('purge_sees', 'SELECT')) AND p.permissive = 'PERMISSIVE' AND p.roles = '{bulkhead_owner}'
+    AND p.with_check IS NULL AND p.qual = '(' || t.org_column
+        || ' = ( SELECT (NULLIF(current_setting(''app.org_id''::text, true), ''''::text))::uuid AS "nullif"))'
+),
 settings AS (
     SELECT r.rolname::text AS role, unnest(s.setconfig) AS setting FROM pg_db_role_setting s JOIN pg_roles r ON r.oid = s.setrole WHERE s.setdatabase = 0
 ),
@@ -107,9 +120,12 @@ SELECT 'the policy of the template', t.name FROM tenants t WHERE NOT EXISTS (
         || ' = ( SELECT (NULLIF(current_setting(''app.org_id''::text, true), ''''::text))::uuid AS "nullif"))')
 UNION ALL
 SELECT 'a policy that is not listed', concat_ws(' ', p.tablename, p.policyname, p.cmd, p.roles, p.qual, p.with_check) FROM pg_policies p
-WHERE p.policyname <> 'tenant' AND NOT EXISTS (
+WHERE p.policyname <> 'tenant' AND NOT EXISTS (SELECT FROM purges WHERE name = p.tablename AND policy = p.policyname) AND NOT EXISTS (
     SELECT FROM policies l JOIN conditions USING (condition) WHERE l.relation = p.tablename AND l.policy = p.policyname AND l.command = p.cmd
     AND p.roles = ARRAY[l.grantee::name] AND p.permissive = 'PERMISSIVE' AND p.with_check IS NULL AND p.qual = text)
+UNION ALL
+SELECT 'a purge that reaches every row', t.name FROM tenants t WHERE t.name NOT IN (SELECT relation FROM outliving)
+AND (SELECT count(*) FROM purges p WHERE p.name = t.name) <> 2
 UNION ALL
 SELECT 'a table without tenants', name FROM relations
 WHERE relkind IN ('r', 'p', 'f') AND NOT of_tenants AND NOT relispartition AND name NOT IN (SELECT relation FROM tenantless)

@@ -24,6 +24,11 @@ CREATE POLICY tenant ON roles TO bulkhead_app
 
 CREATE POLICY authentication ON roles FOR SELECT TO bulkhead_auth USING (true);
 
+CREATE POLICY purge_sees ON roles FOR SELECT TO bulkhead_owner
+    USING (org_id = (SELECT nullif(current_setting('app.org_id', true), '')::uuid));
+CREATE POLICY purge ON roles FOR DELETE TO bulkhead_owner
+    USING (org_id = (SELECT nullif(current_setting('app.org_id', true), '')::uuid));
+
 -- Which organization a role belongs to, and since when, never changes.
 GRANT SELECT, INSERT, DELETE, UPDATE (name, description, permissions, version, updated_at) ON roles TO bulkhead_app;
 GRANT SELECT (org_id, id, name, permissions) ON roles TO bulkhead_auth;

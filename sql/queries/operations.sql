@@ -2,14 +2,26 @@
 -- name: OperationGet :one
 SELECT * FROM operations WHERE org_id = @org_id AND id = @id;
 
+-- OperationList lists the organization's operations by their ids, which grow with time.
+-- name: OperationList :many
+SELECT * FROM operations WHERE org_id = @org_id AND id > @after ORDER BY id LIMIT @max_rows;
+
 -- OperationInsert stores a new operation.
 -- name: OperationInsert :exec
-INSERT INTO operations (org_id, id, kind, state, step, attempts, failure, created_at, updated_at, finished_at)
-VALUES (@org_id, @id, @kind, @state, @step, @attempts, @failure, @created_at, @updated_at, @finished_at);
+INSERT INTO operations (org_id, id, kind, state, step, attempts, failure, retry_of, created_at, updated_at, finished_at)
+VALUES (@org_id, @id, @kind, @state, @step, @attempts, @failure, @retry_of, @created_at, @updated_at, @finished_at);
 
 -- OperationLock reads an operation and holds its row until the transaction ends.
 -- name: OperationLock :one
 SELECT * FROM operations WHERE org_id = @org_id AND id = @id FOR UPDATE;
+
+-- OperationLockOpen reads the organization's operation of a kind that has not ended,
+-- and holds its row until the transaction ends. There is at most one: who begins one
+-- holds the organization's row.
+-- name: OperationLockOpen :one
+SELECT * FROM operations
+WHERE org_id = @org_id AND kind = @kind AND state IN ('pending', 'running')
+FOR UPDATE;
 
 -- OperationUpdate stores what can change of an operation.
 -- name: OperationUpdate :execrows

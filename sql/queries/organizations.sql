@@ -5,8 +5,10 @@ SELECT * FROM organizations WHERE id = @org_id;
 
 -- OrgInsert stores a new organization.
 -- name: OrgInsert :exec
-INSERT INTO organizations (id, slug, name, state, state_reason, namespace, version, created_at, updated_at)
-VALUES (@org_id, @slug, @name, @state, @state_reason, @namespace, @version, @created_at, @updated_at);
+INSERT INTO organizations (id, slug, name, state, state_reason, namespace, metadata, settings, deletion_protected,
+                           activated_at, delete_after, version, created_at, updated_at)
+VALUES (@org_id, @slug, @name, @state, @state_reason, @namespace, @metadata, @settings, @deletion_protected,
+        @activated_at, @delete_after, @version, @created_at, @updated_at);
 
 -- OrgLock reads the organization of the scope and holds its row until the
 -- transaction ends: every change of it, and every rule that counts what belongs to
@@ -18,8 +20,21 @@ SELECT * FROM organizations WHERE id = @org_id FOR UPDATE;
 -- it is named once.
 -- name: OrgUpdate :execrows
 UPDATE organizations
-SET slug = $2, name = $3, state = $4, state_reason = $5, version = $6, updated_at = $7
+SET slug = $2, name = $3, state = $4, state_reason = $5, metadata = $6, settings = $7, deletion_protected = $8,
+    activated_at = $9, delete_after = $10, version = $11, updated_at = $12
 WHERE id = $1;
+
+-- OrgCounts counts what belongs to the organization of the scope: its users who were
+-- not removed, and its keys that were not revoked.
+-- name: OrgCounts :one
+SELECT (SELECT count(*) FROM users u WHERE u.org_id = @org_id AND u.state <> 'removed') AS members,
+       (SELECT count(*) FROM api_keys k WHERE k.org_id = @org_id AND k.state <> 'revoked') AS api_keys;
+
+-- OrgPurge takes up to so many rows of each table from an organization that is past
+-- the point of no return, and tells how many it took. The migration says why it is a
+-- function, and what it refuses.
+-- name: OrgPurge :one
+SELECT purge_organization(@org_id, @max_rows)::bigint AS removed;
 
 -- PlatformOrgGet reads any organization. Platform scope only: without it, it finds
 -- no more than OrgGet.
@@ -30,10 +45,41 @@ SELECT * FROM organizations WHERE id = @id;
 -- name: PlatformOrgGetBySlug :one
 SELECT * FROM organizations WHERE slug = @slug;
 
--- PlatformOrgList lists all organizations by their ids, which grow with time.
--- Platform scope only.
--- name: PlatformOrgList :many
-SELECT * FROM organizations WHERE id > @after ORDER BY id LIMIT @max_rows;
+-- PlatformOrgListOldest lists organizations oldest first, from after the given
+-- one. Without a state, tombstones are left out. Platform scope only.
+-- name: PlatformOrgListOldest :many
+SELECT o.* FROM organizations o
+WHERE (CASE @state::text WHEN '' THEN o.state <> 'deleted' ELSE o.state = @state END)
+  AND starts_with(o.slug, @slug_prefix) AND o.metadata @> @metadata::jsonb
+  AND (@from_start::boolean OR (o.created_at, o.id) > (SELECT a.created_at, a.id FROM organizations a WHERE a.id = @after))
+ORDER BY o.created_at, o.id LIMIT @max_rows;
+
+-- PlatformOrgListNewest lists organizations newest first, from after the given
+-- one. Without a state, tombstones are left out. Platform scope only.
+-- name: PlatformOrgListNewest :many
+SELECT o.* FROM organizations o
+WHERE (CASE @state::text WHEN '' THEN o.state <> 'deleted' ELSE o.state = @state END)
+  AND starts_with(o.slug, @slug_prefix) AND o.metadata @> @metadata::jsonb
+  AND (@from_start::boolean OR (o.created_at, o.id) < (SELECT a.created_at, a.id FROM organizations a WHERE a.id = @after))
+ORDER BY o.created_at DESC, o.id DESC LIMIT @max_rows;
+
+-- PlatformOrgListBySlug lists organizations by their slugs, from after the given
+-- one. Without a state, tombstones are left out. Platform scope only.
+-- name: PlatformOrgListBySlug :many
+SELECT o.* FROM organizations o
+WHERE (CASE @state::text WHEN '' THEN o.state <> 'deleted' ELSE o.state = @state END)
+  AND starts_with(o.slug, @slug_prefix) AND o.metadata @> @metadata::jsonb
+  AND (@from_start::boolean OR o.slug > (SELECT a.slug FROM organizations a WHERE a.id = @after))
+ORDER BY o.slug LIMIT @max_rows;
+
+-- PlatformOrgListBySlugBackwards lists organizations by their slugs, backwards, from after the given
+-- one. Without a state, tombstones are left out. Platform scope only.
+-- name: PlatformOrgListBySlugBackwards :many
+SELECT o.* FROM organizations o
+WHERE (CASE @state::text WHEN '' THEN o.state <> 'deleted' ELSE o.state = @state END)
+  AND starts_with(o.slug, @slug_prefix) AND o.metadata @> @metadata::jsonb
+  AND (@from_start::boolean OR o.slug < (SELECT a.slug FROM organizations a WHERE a.id = @after))
+ORDER BY o.slug DESC LIMIT @max_rows;
 
 -- PlatformOrgListActive lists the organizations that workers serve. The system's is
 -- none of them: it is no tenant. Platform scope only.

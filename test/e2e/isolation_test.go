@@ -188,7 +188,7 @@ func TestDataPlane(t *testing.T) {
 		is.Equal(len(all.Items), 2)
 		// And a worker's key can do nothing else.
 		worker := s.Client(t, s.WorkerKey)
-		_, err = worker.ListOrganizations(t.Context(), sdk.ListOptions{})
+		_, err = worker.ListOrganizations(t.Context(), sdk.OrganizationFilter{}, sdk.ListOptions{})
 		is.True(sdk.IsForbidden(err))
 		_, err = worker.ListUsers(t.Context(), a.Org.Slug, sdk.ListOptions{})
 		is.True(sdk.IsForbidden(err))

@@ -227,7 +227,7 @@ func checkNamespaces(t *testing.T, s *harness.Stack) {
 	t.Helper()
 	is := is.New(t)
 	want := map[string]string{} // namespace by organization
-	for o, err := range s.Operator(t).AllOrganizations(t.Context()) {
+	for o, err := range s.Operator(t).AllOrganizations(t.Context(), sdk.OrganizationFilter{}) {
 		is.NoErr(err)
 		if o.Slug != "system" {
 			want[o.ID] = o.Namespace

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/getkin/kin-openapi/openapi3"
+
 	"github.com/bulkheadhq/bulkhead/core/authz"
 )
 
@@ -94,6 +96,13 @@ func (g *generator) at(org, things *party) target {
 	if g.seed.Body != nil {
 		t.body = g.seed.Body(g.by.own)
 	}
+	needed := url.Values{}
+	for _, p := range g.o.params {
+		if p.In == openapi3.ParameterInQuery && p.Required {
+			needed.Set(p.Name, t.values[p.Name])
+		}
+	}
+	t.query = needed.Encode()
 	return t
 }
 

@@ -39,6 +39,12 @@ var rights = map[string]struct{ own, foreign, operator string }{
 	"listOrganizations":  {"ffff", "----", "y"},
 	"getOrganization":    {"yyyy", "nnnn", "y"},
 
+	"updateOrganization":  {"fffy", "nnnn", "y"},
+	"deleteOrganization":  {"fffy", "nnnn", "y"},
+	"suspendOrganization": {"ffff", "nnnn", "y"},
+	"resumeOrganization":  {"ffff", "nnnn", "y"},
+	"restoreOrganization": {"ffff", "nnnn", "y"},
+
 	"createUser": {"ffyy", "nnnn", "y"},
 	"listUsers":  {"yyyy", "nnnn", "y"},
 	"getUser":    {"yyyy", "nnnn", "y"},
@@ -52,7 +58,9 @@ var rights = map[string]struct{ own, foreign, operator string }{
 	"describeWorkflow":  {"yyyy", "nnnn", "y"},
 	"getWorkflowResult": {"yyyy", "nnnn", "y"},
 
-	"getOperation": {"yyyy", "nnnn", "y"},
+	"getOperation":   {"yyyy", "nnnn", "y"},
+	"listOperations": {"yyyy", "nnnn", "y"},
+	"retryOperation": {"fffy", "----", "y"}, // whose it is, is asked only of those who may retry
 }
 
 // ofRights are the roles of the columns.

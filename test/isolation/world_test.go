@@ -76,6 +76,7 @@ func (w *world) newParty(t testing.TB) *party {
 	}
 	p.UUID = o.UUID().String()
 	p.Values["operation"] = text(made, "operation", "id")
+	p.Values["confirm"] = p.Slug // of a deletion
 	p.Values["user"] = text(made, "admin", "id")
 	p.key = w.newKey(t, p, map[string]any{"name": p.word("key name"), "user_id": text(made, "admin", "id")})
 	return p

@@ -14,6 +14,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/fault"
 	"github.com/bulkheadhq/bulkhead/core/id"
 	"github.com/bulkheadhq/bulkhead/core/outbox"
+	"github.com/bulkheadhq/bulkhead/core/usecase/deletion"
 )
 
 // Provisioning is the use case behind the activities. Every method may be
@@ -28,15 +29,30 @@ type Provisioning interface {
 	Fail(ctx context.Context, p outbox.ProvisionPayload, reason error) error
 }
 
+// Deletion is the use case behind the activities that delete. Every method may be
+// repeated, and records on the operation how it went; attempt counts from 1.
+type Deletion interface {
+	Plan(ctx context.Context, p outbox.DeletionPayload) (deletion.Plan, error)
+	StopProvisioning(ctx context.Context, p outbox.DeletionPayload, attempt int) error
+	DeleteNamespace(ctx context.Context, p outbox.DeletionPayload, attempt int) error
+	AwaitReclaim(ctx context.Context, p outbox.DeletionPayload, attempt int) error
+	Purge(ctx context.Context, p outbox.DeletionPayload, attempt int) error
+	Finish(ctx context.Context, p outbox.DeletionPayload, attempt int) error
+	// Fail ends the operation for good, for a reason whose public text its
+	// readers see.
+	Fail(ctx context.Context, p outbox.DeletionPayload, reason error) error
+}
+
 // Activities are the activities of Bulkhead's workflows.
 type Activities struct {
 	provisioning Provisioning
+	deletion     Deletion
 	log          *slog.Logger
 }
 
 // NewActivities returns the activities.
-func NewActivities(p Provisioning, logger *slog.Logger) *Activities {
-	return &Activities{provisioning: p, log: logger}
+func NewActivities(p Provisioning, d Deletion, logger *slog.Logger) *Activities {
+	return &Activities{provisioning: p, deletion: d, log: logger}
 }
 
 // registry is what a worker, and a test environment, registers activities with.
@@ -52,6 +68,14 @@ func (a *Activities) Register(r registry) {
 		workflows.ProbeNamespace:         a.step(a.provisioning.Probe),
 		workflows.ActivateOrganization:   a.step(a.provisioning.Activate),
 		workflows.FailProvisioning:       a.fail,
+
+		workflows.PlanDeletion:      a.plan,
+		workflows.StopProvisioning:  a.deletionStep(a.deletion.StopProvisioning),
+		workflows.DeleteNamespace:   a.deletionStep(a.deletion.DeleteNamespace),
+		workflows.AwaitReclaim:      a.deletionStep(a.deletion.AwaitReclaim),
+		workflows.PurgeOrganization: a.deletionStep(a.deletion.Purge),
+		workflows.FinishDeletion:    a.deletionStep(a.deletion.Finish),
+		workflows.FailDeletion:      a.failDeletion,
 	} {
 		r.RegisterActivityWithOptions(f, activity.RegisterOptions{Name: name})
 	}
@@ -62,19 +86,55 @@ func (a *Activities) step(do func(context.Context, outbox.ProvisionPayload, int)
 	return func(ctx context.Context, s workflows.Step) error {
 		p, err := payload(s.ProvisionInput)
 		if err != nil {
-			return a.outcome(ctx, s.ProvisionInput, err)
+			return a.outcome(ctx, s.Organization, err)
 		}
-		attempt := s.Before + int(activity.GetInfo(ctx).Attempt)
-		return a.outcome(ctx, s.ProvisionInput, do(ctx, p, attempt))
+		return a.outcome(ctx, s.Organization, do(ctx, p, s.Before+int(activity.GetInfo(ctx).Attempt)))
 	}
 }
 
 func (a *Activities) fail(ctx context.Context, f workflows.Failure) error {
 	p, err := payload(f.ProvisionInput)
 	if err != nil {
-		return a.outcome(ctx, f.ProvisionInput, err)
+		return a.outcome(ctx, f.Organization, err)
 	}
-	return a.outcome(ctx, f.ProvisionInput, a.provisioning.Fail(ctx, p, faultOf(f.Reason)))
+	return a.outcome(ctx, f.Organization, a.provisioning.Fail(ctx, p, faultOf(f.Reason)))
+}
+
+// plan makes an activity of the look at a deletion.
+func (a *Activities) plan(ctx context.Context, s workflows.DeletionStep) (workflows.DeletionPlan, error) {
+	p, err := deletionPayload(s.DeletionInput)
+	if err != nil {
+		return workflows.DeletionPlan{}, a.outcome(ctx, s.Organization, err)
+	}
+	plan, err := a.deletion.Plan(ctx, p)
+	return workflows.DeletionPlan{Over: plan.Over, Wait: plan.Wait}, a.outcome(ctx, s.Organization, err)
+}
+
+// deletionStep makes an activity of one step of a deletion.
+func (a *Activities) deletionStep(do func(context.Context, outbox.DeletionPayload, int) error) func(context.Context, workflows.DeletionStep) error {
+	return func(ctx context.Context, s workflows.DeletionStep) error {
+		p, err := deletionPayload(s.DeletionInput)
+		if err != nil {
+			return a.outcome(ctx, s.Organization, err)
+		}
+		return a.outcome(ctx, s.Organization, do(ctx, p, s.Before+int(activity.GetInfo(ctx).Attempt)))
+	}
+}
+
+func (a *Activities) failDeletion(ctx context.Context, f workflows.DeletionFailure) error {
+	p, err := deletionPayload(f.DeletionInput)
+	if err != nil {
+		return a.outcome(ctx, f.Organization, err)
+	}
+	return a.outcome(ctx, f.Organization, a.deletion.Fail(ctx, p, faultOf(f.Reason)))
+}
+
+func deletionPayload(in workflows.DeletionInput) (outbox.DeletionPayload, error) {
+	org, err := id.Parse[id.OrgKind](in.Organization)
+	if err != nil {
+		return outbox.DeletionPayload{}, fault.InvalidField("/organization", "format", err.Error())
+	}
+	return outbox.DeletionPayload{Organization: org}, nil
 }
 
 func payload(in workflows.ProvisionInput) (outbox.ProvisionPayload, error) {
@@ -91,7 +151,7 @@ func payload(in workflows.ProvisionInput) (outbox.ProvisionPayload, error) {
 
 // outcome turns a fault into what Temporal records. The cause stays in our own
 // log: histories are kept, listed and exported, and are no place for internals.
-func (a *Activities) outcome(ctx context.Context, in workflows.ProvisionInput, err error) error {
+func (a *Activities) outcome(ctx context.Context, org string, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -102,9 +162,9 @@ func (a *Activities) outcome(ctx context.Context, in workflows.ProvisionInput, e
 	if permanent || f.Kind == fault.Internal {
 		level = slog.LevelError
 	}
-	a.log.LogAttrs(ctx, level, "A step of provisioning failed",
+	a.log.LogAttrs(ctx, level, "A step of a system workflow failed",
 		slog.String("activity", info.ActivityType.Name), slog.Int("attempt", int(info.Attempt)),
-		slog.String("organization", in.Organization), slog.String("operation", in.Operation),
+		slog.String("organization", org), slog.String("workflow", info.WorkflowExecution.ID),
 		slog.Bool("permanent", permanent), slog.Any("error", err))
 	message := fmt.Sprintf("%s: %s", f.Code, f.Public)
 	if permanent {

@@ -132,6 +132,7 @@ func (w *Worker) serve(ctx context.Context) error {
 		},
 	})
 	worker.RegisterWorkflowWithOptions(workflows.ProvisionOrganization, workflow.RegisterOptions{Name: workflows.ProvisionOrganizationName})
+	worker.RegisterWorkflowWithOptions(workflows.DeleteOrganization, workflow.RegisterOptions{Name: workflows.DeleteOrganizationName})
 	w.activities.Register(worker)
 	if err := worker.Start(); err != nil {
 		return fmt.Errorf("start the system worker: %w", err)

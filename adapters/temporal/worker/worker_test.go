@@ -19,12 +19,16 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/fault"
 	"github.com/bulkheadhq/bulkhead/core/id"
 	"github.com/bulkheadhq/bulkhead/core/outbox"
+	"github.com/bulkheadhq/bulkhead/core/usecase/deletion"
 	"github.com/bulkheadhq/bulkhead/core/usecase/provisioning"
 	"github.com/bulkheadhq/bulkhead/ports"
 	"github.com/bulkheadhq/bulkhead/test/harness"
 )
 
-var _ worker.Provisioning = (*provisioning.Service)(nil)
+var (
+	_ worker.Provisioning = (*provisioning.Service)(nil)
+	_ worker.Deletion     = (*deletion.Service)(nil)
+)
 
 type systemClock struct{}
 
@@ -128,7 +132,7 @@ func setup(t testing.TB) *bundle {
 
 func newWorker(conn *temporal.Connection, p worker.Provisioning) *worker.Worker {
 	logger := slog.New(slog.DiscardHandler)
-	return worker.New(conn, worker.NewActivities(p, logger), logger)
+	return worker.New(conn, worker.NewActivities(p, (*deletion.Service)(nil), logger), logger)
 }
 
 func (b *bundle) start(t testing.TB) {

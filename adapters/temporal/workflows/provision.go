@@ -87,15 +87,20 @@ func ProvisionOrganization(ctx workflow.Context, in ProvisionInput) error {
 // make. It remembers them through any crash, and they add nothing to the
 // history, so that they may go on for as long as it takes.
 func step(ctx workflow.Context, name string, in ProvisionInput) error {
+	return execute(ctx, name, Step{ProvisionInput: in}, Step{ProvisionInput: in, Before: 1}, nil)
+}
+
+// execute is step for any input: the first attempt's, and the later ones'.
+func execute(ctx workflow.Context, name string, once, again, result any) error {
 	local := workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{
 		StartToCloseTimeout: attemptTimeout,
 		RetryPolicy:         &temporal.RetryPolicy{MaximumAttempts: 1},
 	})
-	err := workflow.ExecuteLocalActivity(local, name, Step{ProvisionInput: in}).Get(ctx, nil)
+	err := workflow.ExecuteLocalActivity(local, name, once).Get(ctx, result)
 	if err == nil || isFinal(err) {
 		return err
 	}
-	return workflow.ExecuteActivity(durable(ctx), name, Step{ProvisionInput: in, Before: 1}).Get(ctx, nil)
+	return workflow.ExecuteActivity(durable(ctx), name, again).Get(ctx, result)
 }
 
 func durable(ctx workflow.Context) workflow.Context {
@@ -121,10 +126,11 @@ func isFinal(err error) bool {
 func fail(ctx workflow.Context, in ProvisionInput, cause error) error {
 	ctx, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
-	return workflow.ExecuteActivity(durable(ctx), FailProvisioning, Failure{ProvisionInput: in, Reason: reasonOf(cause)}).Get(ctx, nil)
+	reason := reasonOf(cause, "Provisioning")
+	return workflow.ExecuteActivity(durable(ctx), FailProvisioning, Failure{ProvisionInput: in, Reason: reason}).Get(ctx, nil)
 }
 
-func reasonOf(err error) Reason {
+func reasonOf(err error, work string) Reason {
 	var app *temporal.ApplicationError
 	if errors.As(err, &app) && app.HasDetails() {
 		var r Reason
@@ -133,7 +139,7 @@ func reasonOf(err error) Reason {
 		}
 	}
 	if temporal.IsCanceledError(err) {
-		return Reason{Code: "operation.canceled", Text: "Provisioning was canceled."}
+		return Reason{Code: "operation.canceled", Text: work + " was canceled."}
 	}
-	return Reason{Code: "internal", Text: "Provisioning failed."}
+	return Reason{Code: "internal", Text: work + " failed."}
 }

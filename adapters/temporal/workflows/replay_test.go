@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,31 +24,43 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/fault"
 	"github.com/bulkheadhq/bulkhead/core/id"
 	"github.com/bulkheadhq/bulkhead/core/outbox"
+	"github.com/bulkheadhq/bulkhead/core/usecase/deletion"
 	"github.com/bulkheadhq/bulkhead/ports"
 	"github.com/bulkheadhq/bulkhead/test/harness"
 )
 
 var update = flag.Bool("update", false, "record the histories in testdata from a real server")
 
-// recorded are the ways through the workflow whose histories are kept. Each
+// recorded are the ways through the workflows whose histories are kept. Each
 // stands for executions that may be open when a new release replays them.
-var recorded = map[string]script{
+var recorded = map[string]struct {
+	provisioning script
+	deletion     *doomed // nil: it is a provisioning
+}{
 	"provision_smooth":  {},
-	"provision_retried": {stumbles: 2},
-	"provision_failed":  {foreign: true},
+	"provision_retried": {provisioning: script{stumbles: 2}},
+	"provision_failed":  {provisioning: script{foreign: true}},
+
+	"delete_smooth":  {deletion: &doomed{}},
+	"delete_waited":  {deletion: &doomed{waits: 2}},
+	"delete_retried": {deletion: &doomed{stumbles: 2}},
+	"delete_failed":  {deletion: &doomed{foreign: true}},
 }
 
 func TestReplay(t *testing.T) {
 	t.Parallel()
-	for name, s := range recorded {
+	for name, way := range recorded {
 		t.Run("Should replay "+name, func(t *testing.T) {
 			is := is.New(t)
 			path := filepath.Join("testdata", name+".json")
 			if *update {
-				record(t, path, s)
+				if _, err := os.Stat(path); err != nil { // what was recorded once stands for old releases
+					record(t, path, way.provisioning, way.deletion)
+				}
 			}
 			replayer := sdk.NewWorkflowReplayer()
 			replayer.RegisterWorkflowWithOptions(workflows.ProvisionOrganization, workflow.RegisterOptions{Name: workflows.ProvisionOrganizationName})
+			replayer.RegisterWorkflowWithOptions(workflows.DeleteOrganization, workflow.RegisterOptions{Name: workflows.DeleteOrganizationName})
 			is.NoErr(replayer.ReplayWorkflowHistoryFromJSONFile(quiet{}, path))
 		})
 	}
@@ -76,12 +90,47 @@ func (script) Activate(context.Context, outbox.ProvisionPayload, int) error { re
 
 func (script) Fail(context.Context, outbox.ProvisionPayload, error) error { return nil }
 
+// doomed says how a deletion fares.
+type doomed struct {
+	waits    int  // how often the grace is not over
+	stumbles int  // how often the namespace can not be deleted
+	foreign  bool // the namespace is another's
+	planned  *atomic.Int32
+}
+
+func (d doomed) Plan(context.Context, outbox.DeletionPayload) (deletion.Plan, error) {
+	if d.planned != nil && int(d.planned.Add(1)) <= d.waits {
+		return deletion.Plan{Wait: 100 * time.Millisecond}, nil
+	}
+	return deletion.Plan{}, nil
+}
+
+func (doomed) StopProvisioning(context.Context, outbox.DeletionPayload, int) error { return nil }
+
+func (d doomed) DeleteNamespace(_ context.Context, _ outbox.DeletionPayload, attempt int) error {
+	switch {
+	case d.foreign:
+		return ports.ErrNamespaceForeign
+	case attempt <= d.stumbles:
+		return fault.ErrUnavailable
+	}
+	return nil
+}
+
+func (doomed) AwaitReclaim(context.Context, outbox.DeletionPayload, int) error { return nil }
+
+func (doomed) Purge(context.Context, outbox.DeletionPayload, int) error { return nil }
+
+func (doomed) Finish(context.Context, outbox.DeletionPayload, int) error { return nil }
+
+func (doomed) Fail(context.Context, outbox.DeletionPayload, error) error { return nil }
+
 type systemClock struct{}
 
 func (systemClock) Now() time.Time { return time.Now().UTC() }
 
-// record runs the workflow on a server of its own and keeps its history.
-func record(t *testing.T, path string, s script) {
+// record runs a workflow on a server of its own and keeps its history.
+func record(t *testing.T, path string, s script, d *doomed) {
 	t.Helper()
 	is := is.New(t)
 	server := harness.NewTemporal(t, harness.TemporalOptions{})
@@ -90,13 +139,25 @@ func record(t *testing.T, path string, s script) {
 	is.NoErr(err)
 	defer conn.Close()
 	is.NoErr(temporal.NewNamespaces(conn).EnsureSystemNamespace(t.Context()))
-	w := worker.New(conn, worker.NewActivities(s, logger), logger)
+	fails := s.foreign
+	if d == nil {
+		d = &doomed{}
+	}
+	d.planned = &atomic.Int32{}
+	w := worker.New(conn, worker.NewActivities(s, d, logger), logger)
 	w.Start(t.Context())
 	defer w.Stop()
-	p := outbox.ProvisionPayload{Organization: id.New[id.OrgKind](), Operation: id.New[id.OperationKind]()}
-	is.NoErr(temporal.NewOrchestrator(conn).ProvisionOrganization(t.Context(), p))
-	run := conn.System().GetWorkflow(t.Context(), "org-provision/"+p.Organization.String(), "")
-	is.Equal(run.Get(t.Context(), nil) != nil, s.foreign)
+	org := id.New[id.OrgKind]()
+	workflowID := "org-provision/" + org.String()
+	if strings.Contains(path, "delete") {
+		fails, workflowID = d.foreign, "org-delete/"+org.String()
+		is.NoErr(temporal.NewOrchestrator(conn).ReviewDeletion(t.Context(), outbox.DeletionPayload{Organization: org}))
+	} else {
+		p := outbox.ProvisionPayload{Organization: org, Operation: id.New[id.OperationKind]()}
+		is.NoErr(temporal.NewOrchestrator(conn).ProvisionOrganization(t.Context(), p))
+	}
+	run := conn.System().GetWorkflow(t.Context(), workflowID, "")
+	is.Equal(run.Get(t.Context(), nil) != nil, fails)
 	events := conn.System().GetWorkflowHistory(t.Context(), run.GetID(), run.GetRunID(), false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
 	var history historypb.History
 	for events.HasNext() {

@@ -91,7 +91,7 @@ func (s *Service) Run(ctx context.Context, email string) (Result, error) {
 		}
 		return s.insert(ctx, tx, workerKey, now)
 	})
-	if errors.Is(err, org.ErrSlugTaken) {
+	if errors.Is(err, org.ErrIDTaken) || errors.Is(err, org.ErrSlugTaken) {
 		return Result{}, nil
 	}
 	if err != nil {

@@ -1,8 +1,9 @@
-// Package orgs creates and shows organizations.
+// Package orgs creates, shows and changes organizations, suspends and deletes them.
 package orgs
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/bulkheadhq/bulkhead/core/audit"
@@ -17,7 +18,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/ports"
 )
 
-// Service creates and shows organizations.
+// Service looks after organizations.
 type Service struct {
 	store    ports.Store
 	platform ports.Platform
@@ -29,25 +30,38 @@ func New(store ports.Store, platform ports.Platform, clock ports.Clock) *Service
 	return &Service{store: store, platform: platform, clock: clock}
 }
 
-// CreateInput is a new organization with its first admin.
+// FirstAdmin is an admin that an organization is created with.
+type FirstAdmin struct {
+	Email string
+	Name  string // "": the address
+}
+
+// MaxAdmins is how many admins an organization can be created with.
+const MaxAdmins = 20
+
+// CreateInput is a new organization with its first admins.
 type CreateInput struct {
-	Slug       string
-	Name       string // "": the slug
-	AdminEmail string
-	AdminName  string // "": the address
+	ID                id.Org // zero: a fresh one
+	Slug              string
+	Name              string       // "": the slug
+	Admin             FirstAdmin   // zero: see Admins
+	Admins            []FirstAdmin // further ones, or all of them
+	Metadata          org.Metadata
+	Settings          org.Settings
+	DeletionProtected bool
 }
 
 // Created is what Create made.
 type Created struct {
 	Org       org.Org
-	Admin     user.User
+	Admins    []user.User
 	Operation operation.Operation
 }
 
-// Create creates an organization with its first admin and asks for its
+// Create creates an organization with its first admins and asks for its
 // namespace, all in one transaction: the organization is provisioned whatever
 // happens to this process afterwards. For operators. It fails with
-// org.ErrSlugTaken, and with fault.ErrInvalid for a broken rule.
+// org.ErrSlugTaken, org.ErrIDTaken, and with fault.ErrInvalid for a broken rule.
 func (s *Service) Create(ctx context.Context, by authz.Actor, in CreateInput) (Created, error) {
 	if err := by.RequirePlatform(authz.OrganizationsCreate); err != nil {
 		return Created{}, err
@@ -57,7 +71,7 @@ func (s *Service) Create(ctx context.Context, by authz.Actor, in CreateInput) (C
 	if err != nil {
 		return Created{}, err
 	}
-	o, admin, op := c.Org.Snapshot(), c.Admin.Snapshot(), c.Operation.Snapshot()
+	o, op := c.Org.Snapshot(), c.Operation.Snapshot()
 	msg, err := outbox.NewProvision(o.ID, op.ID, now)
 	if err != nil {
 		return Created{}, err
@@ -66,19 +80,16 @@ func (s *Service) Create(ctx context.Context, by authz.Actor, in CreateInput) (C
 		if err := tx.Orgs.Insert(ctx, c.Org); err != nil {
 			return err
 		}
-		if err := tx.Users.Insert(ctx, c.Admin); err != nil {
-			return err
-		}
 		if err := tx.Operations.Insert(ctx, c.Operation); err != nil {
 			return err
 		}
-		if err := tx.Audit.Append(ctx, audit.Succeeds(o.ID, now, by, audit.OrganizationCreated, "organization", o.ID.String(),
-			map[string]audit.Change{"slug": audit.Created(o.Slug), "name": audit.Created(o.Name), "namespace": audit.Created(o.Namespace)})); err != nil {
+		if err := tx.Audit.Append(ctx, audit.Succeeds(o.ID, now, by, audit.OrganizationCreated, resource, o.ID.String(), creation(o))); err != nil {
 			return err
 		}
-		if err := tx.Audit.Append(ctx, audit.Succeeds(o.ID, now, by, audit.UserCreated, "user", admin.ID.String(),
-			map[string]audit.Change{"email": audit.Created(admin.Email), "role": audit.Created(admin.Role.String())})); err != nil {
-			return err
+		for _, u := range c.Admins {
+			if err := insert(ctx, tx, by, u, now); err != nil {
+				return err
+			}
 		}
 		return tx.Outbox.Append(ctx, msg)
 	})
@@ -88,26 +99,76 @@ func (s *Service) Create(ctx context.Context, by authz.Actor, in CreateInput) (C
 	return c, nil
 }
 
-// compose checks the input and makes the three things of it.
+// resource is what the trail calls an organization.
+const resource = "organization"
+
+// insert stores an admin, with its line in the trail.
+func insert(ctx context.Context, tx ports.Tx, by authz.Actor, u user.User, now time.Time) error {
+	if err := tx.Users.Insert(ctx, u); err != nil {
+		return err
+	}
+	s := u.Snapshot()
+	return tx.Audit.Append(ctx, audit.Succeeds(s.OrgID, now, by, audit.UserCreated, "user", s.ID.String(),
+		map[string]audit.Change{"email": audit.Created(s.Email), "role": audit.Created(s.Role.String())}))
+}
+
+// compose checks the input and makes the parts of it.
 func compose(in CreateInput, now time.Time) (Created, error) {
 	slug, err := org.ParseSlug(in.Slug)
 	if err != nil {
 		return Created{}, err
 	}
-	email, err := user.ParseEmail("/admin/email", in.AdminEmail)
+	if in.ID.IsZero() {
+		in.ID = id.New[id.OrgKind]()
+	}
+	o, err := org.New(org.Spec{
+		ID: in.ID, Slug: slug, Name: in.Name, Metadata: in.Metadata, Settings: in.Settings, DeletionProtected: in.DeletionProtected,
+	}, now)
 	if err != nil {
 		return Created{}, err
 	}
-	o, err := org.New(id.New[id.OrgKind](), slug, in.Name, now)
+	admins, err := composeAdmins(in, now)
 	if err != nil {
 		return Created{}, err
-	}
-	admin, err := user.New(id.New[id.UserKind](), o.ID(), email, in.AdminName, authz.Admin, now)
-	if err != nil {
-		return Created{}, fault.Under(err, "/admin")
 	}
 	op := operation.New(id.New[id.OperationKind](), o.ID(), operation.ProvisionOrganization, now)
-	return Created{Org: o, Admin: admin, Operation: op}, nil
+	return Created{Org: o, Admins: admins, Operation: op}, nil
+}
+
+// composeAdmins makes the first admins, of whom there must be one.
+func composeAdmins(in CreateInput, now time.Time) ([]user.User, error) {
+	var admins []user.User
+	seen := map[string]bool{}
+	add := func(a FirstAdmin, at string) error {
+		email, err := user.ParseEmail(at+"/email", a.Email)
+		if err != nil {
+			return err
+		}
+		if seen[email.String()] {
+			return fault.InvalidField(at+"/email", "unique", "is another admin's, too")
+		}
+		seen[email.String()] = true
+		u, err := user.New(id.New[id.UserKind](), in.ID, email, a.Name, authz.Admin, now)
+		if err != nil {
+			return fault.Under(err, at)
+		}
+		admins = append(admins, u)
+		return nil
+	}
+	if in.Admin != (FirstAdmin{}) || len(in.Admins) == 0 {
+		if err := add(in.Admin, "/admin"); err != nil {
+			return nil, err
+		}
+	}
+	for i, a := range in.Admins {
+		if err := add(a, fmt.Sprintf("/admins/%d", i)); err != nil {
+			return nil, err
+		}
+	}
+	if len(admins) > MaxAdmins {
+		return nil, fault.InvalidField("/admins", "max_items", "an organization is created with at most 20 admins")
+	}
+	return admins, nil
 }
 
 // Resolve returns the identifier of the organization that ref, an id or a slug,
@@ -136,18 +197,33 @@ func (s *Service) Resolve(ctx context.Context, by authz.Actor, ref string) (id.O
 	return o.ID(), nil
 }
 
-// Get shows an organization.
-func (s *Service) Get(ctx context.Context, by authz.Actor, o id.Org) (org.Org, error) {
-	if err := by.Require(authz.OrganizationsRead, o); err != nil {
-		return org.Org{}, err
-	}
-	return s.store.Reads(o).Org(ctx)
+// Details is an organization with what belongs to it.
+type Details struct {
+	Org    org.Org
+	Counts org.Counts
 }
 
-// List lists all organizations. For operators.
-func (s *Service) List(ctx context.Context, by authz.Actor, r page.Request) (page.Page[org.Org], error) {
+// Get shows an organization, and how much belongs to it.
+func (s *Service) Get(ctx context.Context, by authz.Actor, o id.Org) (Details, error) {
+	if err := by.Require(authz.OrganizationsRead, o); err != nil {
+		return Details{}, err
+	}
+	reads := s.store.Reads(o)
+	row, err := reads.Org(ctx)
+	if err != nil {
+		return Details{}, err
+	}
+	counts, err := reads.OrgCounts(ctx)
+	if err != nil {
+		return Details{}, err
+	}
+	return Details{Org: row, Counts: counts}, nil
+}
+
+// List lists the organizations that the filter chooses. For operators.
+func (s *Service) List(ctx context.Context, by authz.Actor, f org.Filter, r page.Request) (page.Page[org.Org], error) {
 	if err := by.RequirePlatform(authz.OrganizationsList); err != nil {
 		return page.Page[org.Org]{}, err
 	}
-	return s.platform.Orgs(ctx, r)
+	return s.platform.Orgs(ctx, f, r)
 }

@@ -119,7 +119,8 @@ func (s *Service) Activate(ctx context.Context, p outbox.ProvisionPayload, _ int
 }
 
 // Fail records that provisioning met something that repeating does not mend. Of
-// the cause only its public text is kept.
+// the cause only its public text is kept. A deletion that came in between has
+// ended the operation already.
 func (s *Service) Fail(ctx context.Context, p outbox.ProvisionPayload, cause error) error {
 	now := s.clock.Now()
 	reason := fault.From(cause).Public

@@ -91,15 +91,22 @@ func (s *Service) dispatch(ctx context.Context, m outbox.Message) error {
 	defer cancel()
 	switch m.Kind {
 	case outbox.ProvisionOrganization:
-		var p outbox.ProvisionPayload
-		if err := json.Unmarshal(m.Payload, &p); err != nil {
-			return fmt.Errorf("decode %s: %w", m.Kind, err)
-		}
-		return s.orchestrator.ProvisionOrganization(ctx, p)
+		return hand(ctx, m, s.orchestrator.ProvisionOrganization)
+	case outbox.ReviewDeletion:
+		return hand(ctx, m, s.orchestrator.ReviewDeletion)
 	default:
 		// A newer release may have left it, and may be the one to deliver it.
 		return errors.New("unknown kind of message")
 	}
+}
+
+// hand gives a message's payload to who acts upon it.
+func hand[P any](ctx context.Context, m outbox.Message, to func(context.Context, P) error) error {
+	var p P
+	if err := json.Unmarshal(m.Payload, &p); err != nil {
+		return fmt.Errorf("decode %s: %w", m.Kind, err)
+	}
+	return to(ctx, p)
 }
 
 // settle removes a delivered message and puts back another one.

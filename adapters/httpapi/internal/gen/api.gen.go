@@ -133,6 +133,7 @@ func (e HealthStatus) Valid() bool {
 
 // Defines values for OperationState.
 const (
+	OperationStateCanceled  OperationState = "canceled"
 	OperationStateFailed    OperationState = "failed"
 	OperationStatePending   OperationState = "pending"
 	OperationStateRunning   OperationState = "running"
@@ -142,6 +143,8 @@ const (
 // Valid indicates whether the value is a known member of the OperationState enum.
 func (e OperationState) Valid() bool {
 	switch e {
+	case OperationStateCanceled:
+		return true
 	case OperationStateFailed:
 		return true
 	case OperationStatePending:
@@ -149,6 +152,33 @@ func (e OperationState) Valid() bool {
 	case OperationStateRunning:
 		return true
 	case OperationStateSucceeded:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for OrganizationNamespaceState.
+const (
+	OrganizationNamespaceStateDeleted   OrganizationNamespaceState = "deleted"
+	OrganizationNamespaceStateDeleting  OrganizationNamespaceState = "deleting"
+	OrganizationNamespaceStateFailed    OrganizationNamespaceState = "failed"
+	OrganizationNamespaceStatePreparing OrganizationNamespaceState = "preparing"
+	OrganizationNamespaceStateReady     OrganizationNamespaceState = "ready"
+)
+
+// Valid indicates whether the value is a known member of the OrganizationNamespaceState enum.
+func (e OrganizationNamespaceState) Valid() bool {
+	switch e {
+	case OrganizationNamespaceStateDeleted:
+		return true
+	case OrganizationNamespaceStateDeleting:
+		return true
+	case OrganizationNamespaceStateFailed:
+		return true
+	case OrganizationNamespaceStatePreparing:
+		return true
+	case OrganizationNamespaceStateReady:
 		return true
 	default:
 		return false
@@ -555,6 +585,11 @@ type KeySet struct {
 	Keys []map[string]interface{} `json:"keys"`
 }
 
+// Metadata Words of one's own, of which Bulkhead makes nothing. A key has 1 to 64 of the characters a-z, 0-9, _, . and -. Keep secrets elsewhere.
+//
+// Example: {"plan":"gold"}
+type Metadata map[string]string
+
 // Operation defines model for Operation.
 type Operation struct {
 	// Attempts Failed attempts at the step under way.
@@ -567,43 +602,101 @@ type Operation struct {
 	ID         string     `json:"id"`
 
 	// Kind Example: organization.provision
-	Kind           string         `json:"kind"`
-	OrganizationID string         `json:"organization_id"`
-	State          OperationState `json:"state"`
+	Kind           string `json:"kind"`
+	OrganizationID string `json:"organization_id"`
+
+	// Retry Where to ask for another attempt at what has failed; absent otherwise.
+	Retry *string `json:"retry,omitempty"`
+
+	// RetryOf The operation that this is another attempt at.
+	RetryOf *string `json:"retry_of,omitempty"`
+
+	// State Another decision has overtaken what is canceled.
+	State OperationState `json:"state"`
 
 	// Step The last step completed.
 	Step      *string   `json:"step,omitempty"`
 	UpdatedAt time.Time `json:"updated_at"`
 }
 
-// OperationState defines model for Operation.State.
+// OperationState Another decision has overtaken what is canceled.
 type OperationState string
+
+// OperationList defines model for OperationList.
+type OperationList struct {
+	Items []Operation `json:"items"`
+
+	// NextCursor Absent at the end.
+	NextCursor *string `json:"next_cursor,omitempty"`
+}
 
 // Organization defines model for Organization.
 type Organization struct {
-	CreatedAt time.Time `json:"created_at"`
-	ID        string    `json:"id"`
-	Name      string    `json:"name"`
+	// APIKeyCount How many keys it has that were not revoked. Only where one organization is shown.
+	APIKeyCount *int32    `json:"api_key_count,omitempty"`
+	CreatedAt   time.Time `json:"created_at"`
+
+	// DeleteAfter Until when it can be restored.
+	DeleteAfter *time.Time `json:"delete_after,omitempty"`
+
+	// DeletionProtected Whether deletion is refused until this is taken off.
+	DeletionProtected bool `json:"deletion_protected"`
+
+	// Etag The entity tag of this version. Send it as If-Match.
+	Etag string `json:"etag"`
+	ID   string `json:"id"`
+
+	// MemberCount How many users it has. Only where one organization is shown.
+	MemberCount *int32 `json:"member_count,omitempty"`
+
+	// Metadata Words of one's own, of which Bulkhead makes nothing. A key has 1 to 64 of the characters a-z, 0-9, _, . and -. Keep secrets elsewhere.
+	//
+	// Example: {"plan":"gold"}
+	Metadata Metadata `json:"metadata"`
+	Name     string   `json:"name"`
 
 	// Namespace The Temporal namespace.
-	Namespace string            `json:"namespace"`
-	Slug      string            `json:"slug"`
-	State     OrganizationState `json:"state"`
+	Namespace string `json:"namespace"`
 
-	// StateReason Why it is failed or suspended, for people.
+	// NamespaceState How the namespace stands, as far as Bulkhead is concerned.
+	NamespaceState OrganizationNamespaceState `json:"namespace_state"`
+
+	// Settings What the organization decides for itself. What is absent is as the deployment has it.
+	Settings OrganizationSettings `json:"settings"`
+	Slug     string               `json:"slug"`
+	State    OrganizationState    `json:"state"`
+
+	// StateReason Why it is failed or suspended, or why its deletion failed, for people.
 	StateReason *string   `json:"state_reason,omitempty"`
 	UpdatedAt   time.Time `json:"updated_at"`
 }
 
-// OrganizationState defines model for Organization.State.
-type OrganizationState string
+// OrganizationNamespaceState How the namespace stands, as far as Bulkhead is concerned.
+type OrganizationNamespaceState string
 
-// OrganizationCreate defines model for OrganizationCreate.
+// OrganizationCreate At least one admin must be named, by `admin` or in `admins`.
 type OrganizationCreate struct {
-	Admin FirstAdmin `json:"admin"`
+	Admin *FirstAdmin `json:"admin,omitempty"`
+
+	// Admins Further admins, or all of them.
+	Admins *[]FirstAdmin `json:"admins,omitempty"`
+
+	// DeletionProtected Whether deletion is refused until this is taken off.
+	DeletionProtected *bool `json:"deletion_protected,omitempty"`
+
+	// ID An identifier of one's own choice; a fresh one when absent.
+	ID *string `json:"id,omitempty"`
+
+	// Metadata Words of one's own, of which Bulkhead makes nothing. A key has 1 to 64 of the characters a-z, 0-9, _, . and -. Keep secrets elsewhere.
+	//
+	// Example: {"plan":"gold"}
+	Metadata *Metadata `json:"metadata,omitempty"`
 
 	// Name A name for people; the slug when absent.
 	Name *string `json:"name,omitempty"`
+
+	// Settings What the organization decides for itself. What is absent is as the deployment has it.
+	Settings *OrganizationSettings `json:"settings,omitempty"`
 
 	// Slug A short unique name of lower-case letters, digits and single hyphens.
 	//
@@ -613,7 +706,16 @@ type OrganizationCreate struct {
 
 // OrganizationCreated defines model for OrganizationCreated.
 type OrganizationCreated struct {
-	Admin        User         `json:"admin"`
+	Admin User `json:"admin"`
+
+	// Admins All first admins, the one named admin too.
+	Admins       []User       `json:"admins"`
+	Operation    Operation    `json:"operation"`
+	Organization Organization `json:"organization"`
+}
+
+// OrganizationDeletion defines model for OrganizationDeletion.
+type OrganizationDeletion struct {
 	Operation    Operation    `json:"operation"`
 	Organization Organization `json:"organization"`
 }
@@ -630,6 +732,40 @@ type OrganizationList struct {
 type OrganizationRef struct {
 	ID   string `json:"id"`
 	Slug string `json:"slug"`
+}
+
+// OrganizationSettings What the organization decides for itself. What is absent is as the deployment has it.
+type OrganizationSettings struct {
+	// APIKeyDefaultTTLDays How many days an API key lives whose maker names no end; for ever when absent.
+	APIKeyDefaultTTLDays *int32 `json:"api_key_default_ttl_days,omitempty"`
+
+	// APIKeyMaxTTLDays How many days an API key may live at most.
+	APIKeyMaxTTLDays *int32 `json:"api_key_max_ttl_days,omitempty"`
+
+	// AuditRetentionDays How many days the audit trail is kept.
+	AuditRetentionDays *int32 `json:"audit_retention_days,omitempty"`
+
+	// DeletionGraceDays How many days the organization can be restored after it was deleted; 7 when absent.
+	DeletionGraceDays *int32 `json:"deletion_grace_days,omitempty"`
+}
+
+// OrganizationState defines model for OrganizationState.
+type OrganizationState string
+
+// OrganizationUpdate defines model for OrganizationUpdate.
+type OrganizationUpdate struct {
+	// DeletionProtected Whether deletion is refused until this is taken off.
+	DeletionProtected *bool     `json:"deletion_protected,omitempty"`
+	Metadata          *Metadata `json:"metadata,omitempty"`
+
+	// Name A name for people.
+	Name     *string               `json:"name,omitempty"`
+	Settings *OrganizationSettings `json:"settings,omitempty"`
+
+	// Slug A short unique name of lower-case letters, digits and single hyphens.
+	//
+	// Example: acme
+	Slug *string `json:"slug,omitempty"`
 }
 
 // Problem What went wrong (RFC 9457).
@@ -672,6 +808,14 @@ type ProblemField struct {
 
 // Role operator exists in the system organization only.
 type Role string
+
+// Suspension defines model for Suspension.
+type Suspension struct {
+	// Reason Why, for people.
+	//
+	// Example: The invoice of May is not paid.
+	Reason string `json:"reason"`
+}
 
 // Token defines model for Token.
 type Token struct {
@@ -831,11 +975,17 @@ type EventPath = string
 // IdempotencyKey defines model for IdempotencyKey.
 type IdempotencyKey = string
 
+// IfMatch defines model for IfMatch.
+type IfMatch = string
+
 // IfNoneMatch defines model for IfNoneMatch.
 type IfNoneMatch = string
 
 // Limit defines model for Limit.
 type Limit = int32
+
+// MetadataFilter defines model for MetadataFilter.
+type MetadataFilter = string
 
 // OperationPath defines model for OperationPath.
 type OperationPath = string
@@ -843,11 +993,20 @@ type OperationPath = string
 // OrgPath defines model for OrgPath.
 type OrgPath = string
 
+// OrgSort defines model for OrgSort.
+type OrgSort = string
+
+// OrgState defines model for OrgState.
+type OrgState = OrganizationState
+
 // Prefer defines model for Prefer.
 type Prefer = string
 
 // RunID defines model for RunID.
 type RunID = string
+
+// SlugPrefix defines model for SlugPrefix.
+type SlugPrefix = string
 
 // UserPath defines model for UserPath.
 type UserPath = string
@@ -894,8 +1053,26 @@ type GetOperationParams struct {
 	Wait *Wait `form:"wait,omitempty" json:"wait,omitempty"`
 }
 
+// RetryOperationParams defines parameters for RetryOperation.
+type RetryOperationParams struct {
+	// IdempotencyKey A word of the client's own for this request. The same request with the same word within 24 hours is answered with the first one's answer and does nothing again; another request with it is refused with 422.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // ListOrganizationsParams defines parameters for ListOrganizations.
 type ListOrganizationsParams struct {
+	// State Only those in this state.
+	State *OrgState `form:"state,omitempty" json:"state,omitempty"`
+
+	// SlugPrefix Only those whose slug begins so.
+	SlugPrefix *SlugPrefix `form:"slug_prefix,omitempty" json:"slug_prefix,omitempty"`
+
+	// Metadata Only those with this in their metadata, as key=value.
+	Metadata *MetadataFilter `form:"metadata,omitempty" json:"metadata,omitempty"`
+
+	// Sort The order, created_at or slug; with a - before it, the reverse one.
+	Sort *OrgSort `form:"sort,omitempty" json:"sort,omitempty"`
+
 	// Limit The most items to return.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
@@ -910,6 +1087,24 @@ type CreateOrganizationParams struct {
 
 	// IdempotencyKey A word of the client's own for this request. The same request with the same word within 24 hours is answered with the first one's answer and does nothing again; another request with it is refused with 422.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// DeleteOrganizationParams defines parameters for DeleteOrganization.
+type DeleteOrganizationParams struct {
+	// Confirm The organization's slug, so that nothing is deleted by mistake.
+	Confirm string `form:"confirm" json:"confirm"`
+
+	// Now Without a time of grace, or to end it when it has begun. For operators.
+	Now *bool `form:"now,omitempty" json:"now,omitempty"`
+
+	// IfMatch The ETag of the version that the change is meant for, or `*` for any. Without it the answer is 428, and 412 when the resource has changed since.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// UpdateOrganizationParams defines parameters for UpdateOrganization.
+type UpdateOrganizationParams struct {
+	// IfMatch The ETag of the version that the change is meant for, or `*` for any. Without it the answer is 428, and 412 when the resource has changed since.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
 // ListAPIKeysParams defines parameters for ListAPIKeys.
@@ -978,6 +1173,33 @@ type VerifyAuditTrailParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// ListOperationsParams defines parameters for ListOperations.
+type ListOperationsParams struct {
+	// Limit The most items to return.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The next_cursor of the page before.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// RestoreOrganizationParams defines parameters for RestoreOrganization.
+type RestoreOrganizationParams struct {
+	// IdempotencyKey A word of the client's own for this request. The same request with the same word within 24 hours is answered with the first one's answer and does nothing again; another request with it is refused with 422.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ResumeOrganizationParams defines parameters for ResumeOrganization.
+type ResumeOrganizationParams struct {
+	// IdempotencyKey A word of the client's own for this request. The same request with the same word within 24 hours is answered with the first one's answer and does nothing again; another request with it is refused with 422.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// SuspendOrganizationParams defines parameters for SuspendOrganization.
+type SuspendOrganizationParams struct {
+	// IdempotencyKey A word of the client's own for this request. The same request with the same word within 24 hours is answered with the first one's answer and does nothing again; another request with it is refused with 422.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // ListUsersParams defines parameters for ListUsers.
 type ListUsersParams struct {
 	// Limit The most items to return.
@@ -1029,8 +1251,14 @@ type CreateTokenJSONRequestBody = TokenRequest
 // CreateOrganizationJSONRequestBody defines body for CreateOrganization for application/json ContentType.
 type CreateOrganizationJSONRequestBody = OrganizationCreate
 
+// UpdateOrganizationJSONRequestBody defines body for UpdateOrganization for application/json ContentType.
+type UpdateOrganizationJSONRequestBody = OrganizationUpdate
+
 // CreateAPIKeyJSONRequestBody defines body for CreateAPIKey for application/json ContentType.
 type CreateAPIKeyJSONRequestBody = APIKeyCreate
+
+// SuspendOrganizationJSONRequestBody defines body for SuspendOrganization for application/json ContentType.
+type SuspendOrganizationJSONRequestBody = Suspension
 
 // CreateUserJSONRequestBody defines body for CreateUser for application/json ContentType.
 type CreateUserJSONRequestBody = UserCreate
@@ -1055,15 +1283,24 @@ type ServerInterface interface {
 	// GetOperation Show an operation
 	// (GET /api/v0/operations/{operation})
 	GetOperation(w http.ResponseWriter, r *http.Request, operation OperationPath, params GetOperationParams)
+	// RetryOperation Try a failed operation again
+	// (POST /api/v0/operations/{operation}/retry)
+	RetryOperation(w http.ResponseWriter, r *http.Request, operation OperationPath, params RetryOperationParams)
 	// ListOrganizations List organizations
 	// (GET /api/v0/organizations)
 	ListOrganizations(w http.ResponseWriter, r *http.Request, params ListOrganizationsParams)
-	// CreateOrganization Create an organization with its first admin
+	// CreateOrganization Create an organization with its first admins
 	// (POST /api/v0/organizations)
 	CreateOrganization(w http.ResponseWriter, r *http.Request, params CreateOrganizationParams)
+	// DeleteOrganization Delete an organization
+	// (DELETE /api/v0/organizations/{org})
+	DeleteOrganization(w http.ResponseWriter, r *http.Request, org OrgPath, params DeleteOrganizationParams)
 	// GetOrganization Show an organization
 	// (GET /api/v0/organizations/{org})
 	GetOrganization(w http.ResponseWriter, r *http.Request, org OrgPath)
+	// UpdateOrganization Change an organization
+	// (PATCH /api/v0/organizations/{org})
+	UpdateOrganization(w http.ResponseWriter, r *http.Request, org OrgPath, params UpdateOrganizationParams)
 	// ListAPIKeys List API keys
 	// (GET /api/v0/organizations/{org}/api-keys)
 	ListAPIKeys(w http.ResponseWriter, r *http.Request, org OrgPath, params ListAPIKeysParams)
@@ -1088,6 +1325,18 @@ type ServerInterface interface {
 	// GetAuditEvent Show an entry of the audit trail
 	// (GET /api/v0/organizations/{org}/audit/{event})
 	GetAuditEvent(w http.ResponseWriter, r *http.Request, org OrgPath, event EventPath)
+	// ListOperations List operations
+	// (GET /api/v0/organizations/{org}/operations)
+	ListOperations(w http.ResponseWriter, r *http.Request, org OrgPath, params ListOperationsParams)
+	// RestoreOrganization Restore a deleted organization
+	// (POST /api/v0/organizations/{org}/restore)
+	RestoreOrganization(w http.ResponseWriter, r *http.Request, org OrgPath, params RestoreOrganizationParams)
+	// ResumeOrganization Resume a suspended organization
+	// (POST /api/v0/organizations/{org}/resume)
+	ResumeOrganization(w http.ResponseWriter, r *http.Request, org OrgPath, params ResumeOrganizationParams)
+	// SuspendOrganization Suspend an organization
+	// (POST /api/v0/organizations/{org}/suspend)
+	SuspendOrganization(w http.ResponseWriter, r *http.Request, org OrgPath, params SuspendOrganizationParams)
 	// ListUsers List users
 	// (GET /api/v0/organizations/{org}/users)
 	ListUsers(w http.ResponseWriter, r *http.Request, org OrgPath, params ListUsersParams)
@@ -1154,21 +1403,39 @@ func (_ Unimplemented) GetOperation(w http.ResponseWriter, r *http.Request, oper
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
+// RetryOperation Try a failed operation again
+// (POST /api/v0/operations/{operation}/retry)
+func (_ Unimplemented) RetryOperation(w http.ResponseWriter, r *http.Request, operation OperationPath, params RetryOperationParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
 // ListOrganizations List organizations
 // (GET /api/v0/organizations)
 func (_ Unimplemented) ListOrganizations(w http.ResponseWriter, r *http.Request, params ListOrganizationsParams) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
-// CreateOrganization Create an organization with its first admin
+// CreateOrganization Create an organization with its first admins
 // (POST /api/v0/organizations)
 func (_ Unimplemented) CreateOrganization(w http.ResponseWriter, r *http.Request, params CreateOrganizationParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// DeleteOrganization Delete an organization
+// (DELETE /api/v0/organizations/{org})
+func (_ Unimplemented) DeleteOrganization(w http.ResponseWriter, r *http.Request, org OrgPath, params DeleteOrganizationParams) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
 // GetOrganization Show an organization
 // (GET /api/v0/organizations/{org})
 func (_ Unimplemented) GetOrganization(w http.ResponseWriter, r *http.Request, org OrgPath) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// UpdateOrganization Change an organization
+// (PATCH /api/v0/organizations/{org})
+func (_ Unimplemented) UpdateOrganization(w http.ResponseWriter, r *http.Request, org OrgPath, params UpdateOrganizationParams) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -1217,6 +1484,30 @@ func (_ Unimplemented) VerifyAuditTrail(w http.ResponseWriter, r *http.Request, 
 // GetAuditEvent Show an entry of the audit trail
 // (GET /api/v0/organizations/{org}/audit/{event})
 func (_ Unimplemented) GetAuditEvent(w http.ResponseWriter, r *http.Request, org OrgPath, event EventPath) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// ListOperations List operations
+// (GET /api/v0/organizations/{org}/operations)
+func (_ Unimplemented) ListOperations(w http.ResponseWriter, r *http.Request, org OrgPath, params ListOperationsParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// RestoreOrganization Restore a deleted organization
+// (POST /api/v0/organizations/{org}/restore)
+func (_ Unimplemented) RestoreOrganization(w http.ResponseWriter, r *http.Request, org OrgPath, params RestoreOrganizationParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// ResumeOrganization Resume a suspended organization
+// (POST /api/v0/organizations/{org}/resume)
+func (_ Unimplemented) ResumeOrganization(w http.ResponseWriter, r *http.Request, org OrgPath, params ResumeOrganizationParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// SuspendOrganization Suspend an organization
+// (POST /api/v0/organizations/{org}/suspend)
+func (_ Unimplemented) SuspendOrganization(w http.ResponseWriter, r *http.Request, org OrgPath, params SuspendOrganizationParams) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -1510,6 +1801,56 @@ func (siw *ServerInterfaceWrapper) GetOperation(w http.ResponseWriter, r *http.R
 	handler.ServeHTTP(w, r)
 }
 
+// RetryOperation operation middleware
+func (siw *ServerInterfaceWrapper) RetryOperation(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "operation" -------------
+	var operation OperationPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "operation", chi.URLParam(r, "operation"), &operation, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "operation", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RetryOperationParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.RetryOperation(w, r, operation, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // ListOrganizations operation middleware
 func (siw *ServerInterfaceWrapper) ListOrganizations(w http.ResponseWriter, r *http.Request) {
 
@@ -1518,6 +1859,58 @@ func (siw *ServerInterfaceWrapper) ListOrganizations(w http.ResponseWriter, r *h
 
 	// Parameter object where we will unmarshal all parameters from the context
 	var params ListOrganizationsParams
+
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", r.URL.Query(), &params.State, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "state"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "state", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "slug_prefix" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "slug_prefix", r.URL.Query(), &params.SlugPrefix, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "slug_prefix"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "slug_prefix", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "metadata" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "metadata", r.URL.Query(), &params.Metadata, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "metadata"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "metadata", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", r.URL.Query(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "sort"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "sort", Err: err})
+		}
+		return
+	}
 
 	// ------------- Optional query parameter "limit" -------------
 
@@ -1616,6 +2009,82 @@ func (siw *ServerInterfaceWrapper) CreateOrganization(w http.ResponseWriter, r *
 	handler.ServeHTTP(w, r)
 }
 
+// DeleteOrganization operation middleware
+func (siw *ServerInterfaceWrapper) DeleteOrganization(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "org" -------------
+	var org OrgPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "org", chi.URLParam(r, "org"), &org, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "org", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeleteOrganizationParams
+
+	// ------------- Required query parameter "confirm" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "confirm", r.URL.Query(), &params.Confirm, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "confirm"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "confirm", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "now" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "now", r.URL.Query(), &params.Now, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "now"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "now", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-Match", Err: err})
+			return
+		}
+
+		params.IfMatch = &IfMatch
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.DeleteOrganization(w, r, org, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // GetOrganization operation middleware
 func (siw *ServerInterfaceWrapper) GetOrganization(w http.ResponseWriter, r *http.Request) {
 
@@ -1633,6 +2102,56 @@ func (siw *ServerInterfaceWrapper) GetOrganization(w http.ResponseWriter, r *htt
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.GetOrganization(w, r, org)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// UpdateOrganization operation middleware
+func (siw *ServerInterfaceWrapper) UpdateOrganization(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "org" -------------
+	var org OrgPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "org", chi.URLParam(r, "org"), &org, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "org", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateOrganizationParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-Match", Err: err})
+			return
+		}
+
+		params.IfMatch = &IfMatch
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.UpdateOrganization(w, r, org, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -2118,6 +2637,211 @@ func (siw *ServerInterfaceWrapper) GetAuditEvent(w http.ResponseWriter, r *http.
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.GetAuditEvent(w, r, org, event)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListOperations operation middleware
+func (siw *ServerInterfaceWrapper) ListOperations(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "org" -------------
+	var org OrgPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "org", chi.URLParam(r, "org"), &org, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "org", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListOperationsParams
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", r.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "cursor"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "cursor", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListOperations(w, r, org, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// RestoreOrganization operation middleware
+func (siw *ServerInterfaceWrapper) RestoreOrganization(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "org" -------------
+	var org OrgPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "org", chi.URLParam(r, "org"), &org, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "org", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RestoreOrganizationParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.RestoreOrganization(w, r, org, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ResumeOrganization operation middleware
+func (siw *ServerInterfaceWrapper) ResumeOrganization(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "org" -------------
+	var org OrgPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "org", chi.URLParam(r, "org"), &org, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "org", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ResumeOrganizationParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ResumeOrganization(w, r, org, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// SuspendOrganization operation middleware
+func (siw *ServerInterfaceWrapper) SuspendOrganization(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "org" -------------
+	var org OrgPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "org", chi.URLParam(r, "org"), &org, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "org", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params SuspendOrganizationParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.SuspendOrganization(w, r, org, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -2666,7 +3390,25 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 		r.Post(options.BaseURL+"/api/v0/organizations", wrapper.CreateOrganization)
 	})
 	r.Group(func(r chi.Router) {
+		r.Delete(options.BaseURL+"/api/v0/organizations/{org}", wrapper.DeleteOrganization)
+	})
+	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/api/v0/organizations/{org}", wrapper.GetOrganization)
+	})
+	r.Group(func(r chi.Router) {
+		r.Patch(options.BaseURL+"/api/v0/organizations/{org}", wrapper.UpdateOrganization)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/api/v0/organizations/{org}/suspend", wrapper.SuspendOrganization)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/api/v0/organizations/{org}/resume", wrapper.ResumeOrganization)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/api/v0/organizations/{org}/restore", wrapper.RestoreOrganization)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/api/v0/organizations/{org}/operations", wrapper.ListOperations)
 	})
 	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/api/v0/organizations/{org}/users", wrapper.ListUsers)
@@ -2700,6 +3442,9 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 	})
 	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/api/v0/operations/{operation}", wrapper.GetOperation)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/api/v0/operations/{operation}/retry", wrapper.RetryOperation)
 	})
 	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/api/v0/organizations/{org}/audit", wrapper.ListAuditEvents)
@@ -3004,6 +3749,64 @@ func (response GetOperationdefaultApplicationProblemPlusJSONResponse) VisitGetOp
 	return err
 }
 
+type RetryOperationRequestObject struct {
+	Operation OperationPath `json:"operation"`
+	Params    RetryOperationParams
+}
+
+type RetryOperationResponseObject interface {
+	VisitRetryOperationResponse(w http.ResponseWriter) error
+}
+
+type RetryOperation202ResponseHeaders struct {
+	Location string
+}
+
+type RetryOperation202JSONResponse struct {
+	Body    Operation
+	Headers RetryOperation202ResponseHeaders
+}
+
+func (response RetryOperation202JSONResponse) VisitRetryOperationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryOperationdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemResponseHeaders
+	StatusCode int
+}
+
+func (response RetryOperationdefaultApplicationProblemPlusJSONResponse) VisitRetryOperationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.Allow != nil {
+		w.Header().Set("Allow", fmt.Sprint(*response.Headers.Allow))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListOrganizationsRequestObject struct {
 	Params ListOrganizationsParams
 }
@@ -3115,6 +3918,64 @@ func (response CreateOrganizationdefaultApplicationProblemPlusJSONResponse) Visi
 	return err
 }
 
+type DeleteOrganizationRequestObject struct {
+	Org    OrgPath `json:"org"`
+	Params DeleteOrganizationParams
+}
+
+type DeleteOrganizationResponseObject interface {
+	VisitDeleteOrganizationResponse(w http.ResponseWriter) error
+}
+
+type DeleteOrganization202ResponseHeaders struct {
+	Location string
+}
+
+type DeleteOrganization202JSONResponse struct {
+	Body    OrganizationDeletion
+	Headers DeleteOrganization202ResponseHeaders
+}
+
+func (response DeleteOrganization202JSONResponse) VisitDeleteOrganizationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteOrganizationdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemResponseHeaders
+	StatusCode int
+}
+
+func (response DeleteOrganizationdefaultApplicationProblemPlusJSONResponse) VisitDeleteOrganizationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.Allow != nil {
+		w.Header().Set("Allow", fmt.Sprint(*response.Headers.Allow))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetOrganizationRequestObject struct {
 	Org OrgPath `json:"org"`
 }
@@ -3123,15 +3984,23 @@ type GetOrganizationResponseObject interface {
 	VisitGetOrganizationResponse(w http.ResponseWriter) error
 }
 
-type GetOrganization200JSONResponse Organization
+type GetOrganization200ResponseHeaders struct {
+	ETag string
+}
+
+type GetOrganization200JSONResponse struct {
+	Body    Organization
+	Headers GetOrganization200ResponseHeaders
+}
 
 func (response GetOrganization200JSONResponse) VisitGetOrganizationResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
 	return err
@@ -3144,6 +4013,65 @@ type GetOrganizationdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetOrganizationdefaultApplicationProblemPlusJSONResponse) VisitGetOrganizationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.Allow != nil {
+		w.Header().Set("Allow", fmt.Sprint(*response.Headers.Allow))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateOrganizationRequestObject struct {
+	Org    OrgPath `json:"org"`
+	Params UpdateOrganizationParams
+	Body   *UpdateOrganizationJSONRequestBody
+}
+
+type UpdateOrganizationResponseObject interface {
+	VisitUpdateOrganizationResponse(w http.ResponseWriter) error
+}
+
+type UpdateOrganization200ResponseHeaders struct {
+	ETag string
+}
+
+type UpdateOrganization200JSONResponse struct {
+	Body    Organization
+	Headers UpdateOrganization200ResponseHeaders
+}
+
+func (response UpdateOrganization200JSONResponse) VisitUpdateOrganizationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateOrganizationdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemResponseHeaders
+	StatusCode int
+}
+
+func (response UpdateOrganizationdefaultApplicationProblemPlusJSONResponse) VisitUpdateOrganizationResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -3585,6 +4513,231 @@ type GetAuditEventdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetAuditEventdefaultApplicationProblemPlusJSONResponse) VisitGetAuditEventResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.Allow != nil {
+		w.Header().Set("Allow", fmt.Sprint(*response.Headers.Allow))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOperationsRequestObject struct {
+	Org    OrgPath `json:"org"`
+	Params ListOperationsParams
+}
+
+type ListOperationsResponseObject interface {
+	VisitListOperationsResponse(w http.ResponseWriter) error
+}
+
+type ListOperations200JSONResponse OperationList
+
+func (response ListOperations200JSONResponse) VisitListOperationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOperationsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemResponseHeaders
+	StatusCode int
+}
+
+func (response ListOperationsdefaultApplicationProblemPlusJSONResponse) VisitListOperationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.Allow != nil {
+		w.Header().Set("Allow", fmt.Sprint(*response.Headers.Allow))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RestoreOrganizationRequestObject struct {
+	Org    OrgPath `json:"org"`
+	Params RestoreOrganizationParams
+}
+
+type RestoreOrganizationResponseObject interface {
+	VisitRestoreOrganizationResponse(w http.ResponseWriter) error
+}
+
+type RestoreOrganization200ResponseHeaders struct {
+	ETag string
+}
+
+type RestoreOrganization200JSONResponse struct {
+	Body    Organization
+	Headers RestoreOrganization200ResponseHeaders
+}
+
+func (response RestoreOrganization200JSONResponse) VisitRestoreOrganizationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RestoreOrganizationdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemResponseHeaders
+	StatusCode int
+}
+
+func (response RestoreOrganizationdefaultApplicationProblemPlusJSONResponse) VisitRestoreOrganizationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.Allow != nil {
+		w.Header().Set("Allow", fmt.Sprint(*response.Headers.Allow))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeOrganizationRequestObject struct {
+	Org    OrgPath `json:"org"`
+	Params ResumeOrganizationParams
+}
+
+type ResumeOrganizationResponseObject interface {
+	VisitResumeOrganizationResponse(w http.ResponseWriter) error
+}
+
+type ResumeOrganization200ResponseHeaders struct {
+	ETag string
+}
+
+type ResumeOrganization200JSONResponse struct {
+	Body    Organization
+	Headers ResumeOrganization200ResponseHeaders
+}
+
+func (response ResumeOrganization200JSONResponse) VisitResumeOrganizationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeOrganizationdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemResponseHeaders
+	StatusCode int
+}
+
+func (response ResumeOrganizationdefaultApplicationProblemPlusJSONResponse) VisitResumeOrganizationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.Allow != nil {
+		w.Header().Set("Allow", fmt.Sprint(*response.Headers.Allow))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SuspendOrganizationRequestObject struct {
+	Org    OrgPath `json:"org"`
+	Params SuspendOrganizationParams
+	Body   *SuspendOrganizationJSONRequestBody
+}
+
+type SuspendOrganizationResponseObject interface {
+	VisitSuspendOrganizationResponse(w http.ResponseWriter) error
+}
+
+type SuspendOrganization200ResponseHeaders struct {
+	ETag string
+}
+
+type SuspendOrganization200JSONResponse struct {
+	Body    Organization
+	Headers SuspendOrganization200ResponseHeaders
+}
+
+func (response SuspendOrganization200JSONResponse) VisitSuspendOrganizationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SuspendOrganizationdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemResponseHeaders
+	StatusCode int
+}
+
+func (response SuspendOrganizationdefaultApplicationProblemPlusJSONResponse) VisitSuspendOrganizationResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -4171,15 +5324,24 @@ type StrictServerInterface interface {
 	// GetOperation Show an operation
 	// (GET /api/v0/operations/{operation})
 	GetOperation(ctx context.Context, request GetOperationRequestObject) (GetOperationResponseObject, error)
+	// RetryOperation Try a failed operation again
+	// (POST /api/v0/operations/{operation}/retry)
+	RetryOperation(ctx context.Context, request RetryOperationRequestObject) (RetryOperationResponseObject, error)
 	// ListOrganizations List organizations
 	// (GET /api/v0/organizations)
 	ListOrganizations(ctx context.Context, request ListOrganizationsRequestObject) (ListOrganizationsResponseObject, error)
-	// CreateOrganization Create an organization with its first admin
+	// CreateOrganization Create an organization with its first admins
 	// (POST /api/v0/organizations)
 	CreateOrganization(ctx context.Context, request CreateOrganizationRequestObject) (CreateOrganizationResponseObject, error)
+	// DeleteOrganization Delete an organization
+	// (DELETE /api/v0/organizations/{org})
+	DeleteOrganization(ctx context.Context, request DeleteOrganizationRequestObject) (DeleteOrganizationResponseObject, error)
 	// GetOrganization Show an organization
 	// (GET /api/v0/organizations/{org})
 	GetOrganization(ctx context.Context, request GetOrganizationRequestObject) (GetOrganizationResponseObject, error)
+	// UpdateOrganization Change an organization
+	// (PATCH /api/v0/organizations/{org})
+	UpdateOrganization(ctx context.Context, request UpdateOrganizationRequestObject) (UpdateOrganizationResponseObject, error)
 	// ListAPIKeys List API keys
 	// (GET /api/v0/organizations/{org}/api-keys)
 	ListAPIKeys(ctx context.Context, request ListAPIKeysRequestObject) (ListAPIKeysResponseObject, error)
@@ -4204,6 +5366,18 @@ type StrictServerInterface interface {
 	// GetAuditEvent Show an entry of the audit trail
 	// (GET /api/v0/organizations/{org}/audit/{event})
 	GetAuditEvent(ctx context.Context, request GetAuditEventRequestObject) (GetAuditEventResponseObject, error)
+	// ListOperations List operations
+	// (GET /api/v0/organizations/{org}/operations)
+	ListOperations(ctx context.Context, request ListOperationsRequestObject) (ListOperationsResponseObject, error)
+	// RestoreOrganization Restore a deleted organization
+	// (POST /api/v0/organizations/{org}/restore)
+	RestoreOrganization(ctx context.Context, request RestoreOrganizationRequestObject) (RestoreOrganizationResponseObject, error)
+	// ResumeOrganization Resume a suspended organization
+	// (POST /api/v0/organizations/{org}/resume)
+	ResumeOrganization(ctx context.Context, request ResumeOrganizationRequestObject) (ResumeOrganizationResponseObject, error)
+	// SuspendOrganization Suspend an organization
+	// (POST /api/v0/organizations/{org}/suspend)
+	SuspendOrganization(ctx context.Context, request SuspendOrganizationRequestObject) (SuspendOrganizationResponseObject, error)
 	// ListUsers List users
 	// (GET /api/v0/organizations/{org}/users)
 	ListUsers(ctx context.Context, request ListUsersRequestObject) (ListUsersResponseObject, error)
@@ -4407,6 +5581,33 @@ func (sh *strictHandler) GetOperation(w http.ResponseWriter, r *http.Request, op
 	}
 }
 
+// RetryOperation operation middleware
+func (sh *strictHandler) RetryOperation(w http.ResponseWriter, r *http.Request, operation OperationPath, params RetryOperationParams) {
+	var request RetryOperationRequestObject
+
+	request.Operation = operation
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.RetryOperation(ctx, request.(RetryOperationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RetryOperation")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(RetryOperationResponseObject); ok {
+		if err := validResponse.VisitRetryOperationResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListOrganizations operation middleware
 func (sh *strictHandler) ListOrganizations(w http.ResponseWriter, r *http.Request, params ListOrganizationsParams) {
 	var request ListOrganizationsRequestObject
@@ -4466,6 +5667,33 @@ func (sh *strictHandler) CreateOrganization(w http.ResponseWriter, r *http.Reque
 	}
 }
 
+// DeleteOrganization operation middleware
+func (sh *strictHandler) DeleteOrganization(w http.ResponseWriter, r *http.Request, org OrgPath, params DeleteOrganizationParams) {
+	var request DeleteOrganizationRequestObject
+
+	request.Org = org
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteOrganization(ctx, request.(DeleteOrganizationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteOrganization")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(DeleteOrganizationResponseObject); ok {
+		if err := validResponse.VisitDeleteOrganizationResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // GetOrganization operation middleware
 func (sh *strictHandler) GetOrganization(w http.ResponseWriter, r *http.Request, org OrgPath) {
 	var request GetOrganizationRequestObject
@@ -4485,6 +5713,40 @@ func (sh *strictHandler) GetOrganization(w http.ResponseWriter, r *http.Request,
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(GetOrganizationResponseObject); ok {
 		if err := validResponse.VisitGetOrganizationResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// UpdateOrganization operation middleware
+func (sh *strictHandler) UpdateOrganization(w http.ResponseWriter, r *http.Request, org OrgPath, params UpdateOrganizationParams) {
+	var request UpdateOrganizationRequestObject
+
+	request.Org = org
+	request.Params = params
+
+	var body UpdateOrganizationJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateOrganization(ctx, request.(UpdateOrganizationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateOrganization")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(UpdateOrganizationResponseObject); ok {
+		if err := validResponse.VisitUpdateOrganizationResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -4709,6 +5971,121 @@ func (sh *strictHandler) GetAuditEvent(w http.ResponseWriter, r *http.Request, o
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(GetAuditEventResponseObject); ok {
 		if err := validResponse.VisitGetAuditEventResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListOperations operation middleware
+func (sh *strictHandler) ListOperations(w http.ResponseWriter, r *http.Request, org OrgPath, params ListOperationsParams) {
+	var request ListOperationsRequestObject
+
+	request.Org = org
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListOperations(ctx, request.(ListOperationsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListOperations")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListOperationsResponseObject); ok {
+		if err := validResponse.VisitListOperationsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RestoreOrganization operation middleware
+func (sh *strictHandler) RestoreOrganization(w http.ResponseWriter, r *http.Request, org OrgPath, params RestoreOrganizationParams) {
+	var request RestoreOrganizationRequestObject
+
+	request.Org = org
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.RestoreOrganization(ctx, request.(RestoreOrganizationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RestoreOrganization")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(RestoreOrganizationResponseObject); ok {
+		if err := validResponse.VisitRestoreOrganizationResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ResumeOrganization operation middleware
+func (sh *strictHandler) ResumeOrganization(w http.ResponseWriter, r *http.Request, org OrgPath, params ResumeOrganizationParams) {
+	var request ResumeOrganizationRequestObject
+
+	request.Org = org
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ResumeOrganization(ctx, request.(ResumeOrganizationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ResumeOrganization")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ResumeOrganizationResponseObject); ok {
+		if err := validResponse.VisitResumeOrganizationResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// SuspendOrganization operation middleware
+func (sh *strictHandler) SuspendOrganization(w http.ResponseWriter, r *http.Request, org OrgPath, params SuspendOrganizationParams) {
+	var request SuspendOrganizationRequestObject
+
+	request.Org = org
+	request.Params = params
+
+	var body SuspendOrganizationJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.SuspendOrganization(ctx, request.(SuspendOrganizationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SuspendOrganization")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(SuspendOrganizationResponseObject); ok {
+		if err := validResponse.VisitSuspendOrganizationResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

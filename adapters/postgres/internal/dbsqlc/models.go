@@ -85,18 +85,24 @@ type Operation struct {
 	CreatedAt  time.Time
 	UpdatedAt  time.Time
 	FinishedAt *time.Time
+	RetryOf    uuid.NullUUID
 }
 
 type Organization struct {
-	ID          uuid.UUID
-	Slug        string
-	Name        string
-	State       string
-	StateReason string
-	Namespace   string
-	Version     int64
-	CreatedAt   time.Time
-	UpdatedAt   time.Time
+	ID                uuid.UUID
+	Slug              string
+	Name              string
+	State             string
+	StateReason       string
+	Namespace         string
+	Version           int64
+	CreatedAt         time.Time
+	UpdatedAt         time.Time
+	Metadata          []byte
+	Settings          []byte
+	DeletionProtected bool
+	ActivatedAt       *time.Time
+	DeleteAfter       *time.Time
 }
 
 type Outbox struct {

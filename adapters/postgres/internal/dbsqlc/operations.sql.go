@@ -13,7 +13,7 @@ import (
 )
 
 const operationGet = `-- name: OperationGet :one
-SELECT org_id, id, kind, state, step, attempts, failure, created_at, updated_at, finished_at FROM operations WHERE org_id = $1 AND id = $2
+SELECT org_id, id, kind, state, step, attempts, failure, created_at, updated_at, finished_at, retry_of FROM operations WHERE org_id = $1 AND id = $2
 `
 
 type OperationGetParams struct {
@@ -36,13 +36,14 @@ func (q *Queries) OperationGet(ctx context.Context, db DBTX, arg *OperationGetPa
 		&i.CreatedAt,
 		&i.UpdatedAt,
 		&i.FinishedAt,
+		&i.RetryOf,
 	)
 	return &i, err
 }
 
 const operationInsert = `-- name: OperationInsert :exec
-INSERT INTO operations (org_id, id, kind, state, step, attempts, failure, created_at, updated_at, finished_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+INSERT INTO operations (org_id, id, kind, state, step, attempts, failure, retry_of, created_at, updated_at, finished_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 `
 
 type OperationInsertParams struct {
@@ -53,6 +54,7 @@ type OperationInsertParams struct {
 	Step       string
 	Attempts   int32
 	Failure    string
+	RetryOf    uuid.NullUUID
 	CreatedAt  time.Time
 	UpdatedAt  time.Time
 	FinishedAt *time.Time
@@ -68,6 +70,7 @@ func (q *Queries) OperationInsert(ctx context.Context, db DBTX, arg *OperationIn
 		arg.Step,
 		arg.Attempts,
 		arg.Failure,
+		arg.RetryOf,
 		arg.CreatedAt,
 		arg.UpdatedAt,
 		arg.FinishedAt,
@@ -75,8 +78,51 @@ func (q *Queries) OperationInsert(ctx context.Context, db DBTX, arg *OperationIn
 	return err
 }
 
+const operationList = `-- name: OperationList :many
+SELECT org_id, id, kind, state, step, attempts, failure, created_at, updated_at, finished_at, retry_of FROM operations WHERE org_id = $1 AND id > $2 ORDER BY id LIMIT $3
+`
+
+type OperationListParams struct {
+	OrgID   uuid.UUID
+	After   uuid.UUID
+	MaxRows int32
+}
+
+// OperationList lists the organization's operations by their ids, which grow with time.
+func (q *Queries) OperationList(ctx context.Context, db DBTX, arg *OperationListParams) ([]*Operation, error) {
+	rows, err := db.Query(ctx, operationList, arg.OrgID, arg.After, arg.MaxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []*Operation{}
+	for rows.Next() {
+		var i Operation
+		if err := rows.Scan(
+			&i.OrgID,
+			&i.ID,
+			&i.Kind,
+			&i.State,
+			&i.Step,
+			&i.Attempts,
+			&i.Failure,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+			&i.FinishedAt,
+			&i.RetryOf,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, &i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const operationLock = `-- name: OperationLock :one
-SELECT org_id, id, kind, state, step, attempts, failure, created_at, updated_at, finished_at FROM operations WHERE org_id = $1 AND id = $2 FOR UPDATE
+SELECT org_id, id, kind, state, step, attempts, failure, created_at, updated_at, finished_at, retry_of FROM operations WHERE org_id = $1 AND id = $2 FOR UPDATE
 `
 
 type OperationLockParams struct {
@@ -99,6 +145,40 @@ func (q *Queries) OperationLock(ctx context.Context, db DBTX, arg *OperationLock
 		&i.CreatedAt,
 		&i.UpdatedAt,
 		&i.FinishedAt,
+		&i.RetryOf,
+	)
+	return &i, err
+}
+
+const operationLockOpen = `-- name: OperationLockOpen :one
+SELECT org_id, id, kind, state, step, attempts, failure, created_at, updated_at, finished_at, retry_of FROM operations
+WHERE org_id = $1 AND kind = $2 AND state IN ('pending', 'running')
+FOR UPDATE
+`
+
+type OperationLockOpenParams struct {
+	OrgID uuid.UUID
+	Kind  string
+}
+
+// OperationLockOpen reads the organization's operation of a kind that has not ended,
+// and holds its row until the transaction ends. There is at most one: who begins one
+// holds the organization's row.
+func (q *Queries) OperationLockOpen(ctx context.Context, db DBTX, arg *OperationLockOpenParams) (*Operation, error) {
+	row := db.QueryRow(ctx, operationLockOpen, arg.OrgID, arg.Kind)
+	var i Operation
+	err := row.Scan(
+		&i.OrgID,
+		&i.ID,
+		&i.Kind,
+		&i.State,
+		&i.Step,
+		&i.Attempts,
+		&i.Failure,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+		&i.FinishedAt,
+		&i.RetryOf,
 	)
 	return &i, err
 }
@@ -139,7 +219,7 @@ func (q *Queries) OperationUpdate(ctx context.Context, db DBTX, arg *OperationUp
 }
 
 const platformOperationGet = `-- name: PlatformOperationGet :one
-SELECT org_id, id, kind, state, step, attempts, failure, created_at, updated_at, finished_at FROM operations WHERE id = $1
+SELECT org_id, id, kind, state, step, attempts, failure, created_at, updated_at, finished_at, retry_of FROM operations WHERE id = $1
 `
 
 // PlatformOperationGet reads any organization's operation, for whoever was given its
@@ -158,6 +238,7 @@ func (q *Queries) PlatformOperationGet(ctx context.Context, db DBTX, id uuid.UUI
 		&i.CreatedAt,
 		&i.UpdatedAt,
 		&i.FinishedAt,
+		&i.RetryOf,
 	)
 	return &i, err
 }

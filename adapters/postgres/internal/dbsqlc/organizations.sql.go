@@ -12,8 +12,27 @@ import (
 	"github.com/google/uuid"
 )
 
+const orgCounts = `-- name: OrgCounts :one
+SELECT (SELECT count(*) FROM users u WHERE u.org_id = $1 AND u.state <> 'removed') AS members,
+       (SELECT count(*) FROM api_keys k WHERE k.org_id = $1 AND k.state <> 'revoked') AS api_keys
+`
+
+type OrgCountsRow struct {
+	Members int64
+	APIKeys int64
+}
+
+// OrgCounts counts what belongs to the organization of the scope: its users who were
+// not removed, and its keys that were not revoked.
+func (q *Queries) OrgCounts(ctx context.Context, db DBTX, orgID uuid.UUID) (*OrgCountsRow, error) {
+	row := db.QueryRow(ctx, orgCounts, orgID)
+	var i OrgCountsRow
+	err := row.Scan(&i.Members, &i.APIKeys)
+	return &i, err
+}
+
 const orgGet = `-- name: OrgGet :one
-SELECT id, slug, name, state, state_reason, namespace, version, created_at, updated_at FROM organizations WHERE id = $1
+SELECT id, slug, name, state, state_reason, namespace, version, created_at, updated_at, metadata, settings, deletion_protected, activated_at, delete_after FROM organizations WHERE id = $1
 `
 
 // OrgGet reads the organization of the scope. The row's own id is the tenancy, so the
@@ -31,25 +50,37 @@ func (q *Queries) OrgGet(ctx context.Context, db DBTX, orgID uuid.UUID) (*Organi
 		&i.Version,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.Metadata,
+		&i.Settings,
+		&i.DeletionProtected,
+		&i.ActivatedAt,
+		&i.DeleteAfter,
 	)
 	return &i, err
 }
 
 const orgInsert = `-- name: OrgInsert :exec
-INSERT INTO organizations (id, slug, name, state, state_reason, namespace, version, created_at, updated_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+INSERT INTO organizations (id, slug, name, state, state_reason, namespace, metadata, settings, deletion_protected,
+                           activated_at, delete_after, version, created_at, updated_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9,
+        $10, $11, $12, $13, $14)
 `
 
 type OrgInsertParams struct {
-	OrgID       uuid.UUID
-	Slug        string
-	Name        string
-	State       string
-	StateReason string
-	Namespace   string
-	Version     int64
-	CreatedAt   time.Time
-	UpdatedAt   time.Time
+	OrgID             uuid.UUID
+	Slug              string
+	Name              string
+	State             string
+	StateReason       string
+	Namespace         string
+	Metadata          []byte
+	Settings          []byte
+	DeletionProtected bool
+	ActivatedAt       *time.Time
+	DeleteAfter       *time.Time
+	Version           int64
+	CreatedAt         time.Time
+	UpdatedAt         time.Time
 }
 
 // OrgInsert stores a new organization.
@@ -61,6 +92,11 @@ func (q *Queries) OrgInsert(ctx context.Context, db DBTX, arg *OrgInsertParams) 
 		arg.State,
 		arg.StateReason,
 		arg.Namespace,
+		arg.Metadata,
+		arg.Settings,
+		arg.DeletionProtected,
+		arg.ActivatedAt,
+		arg.DeleteAfter,
 		arg.Version,
 		arg.CreatedAt,
 		arg.UpdatedAt,
@@ -69,7 +105,7 @@ func (q *Queries) OrgInsert(ctx context.Context, db DBTX, arg *OrgInsertParams) 
 }
 
 const orgLock = `-- name: OrgLock :one
-SELECT id, slug, name, state, state_reason, namespace, version, created_at, updated_at FROM organizations WHERE id = $1 FOR UPDATE
+SELECT id, slug, name, state, state_reason, namespace, version, created_at, updated_at, metadata, settings, deletion_protected, activated_at, delete_after FROM organizations WHERE id = $1 FOR UPDATE
 `
 
 // OrgLock reads the organization of the scope and holds its row until the
@@ -88,24 +124,54 @@ func (q *Queries) OrgLock(ctx context.Context, db DBTX, orgID uuid.UUID) (*Organ
 		&i.Version,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.Metadata,
+		&i.Settings,
+		&i.DeletionProtected,
+		&i.ActivatedAt,
+		&i.DeleteAfter,
 	)
 	return &i, err
 }
 
+const orgPurge = `-- name: OrgPurge :one
+SELECT purge_organization($1, $2)::bigint AS removed
+`
+
+type OrgPurgeParams struct {
+	OrgID   uuid.UUID
+	MaxRows int32
+}
+
+// OrgPurge takes up to so many rows of each table from an organization that is past
+// the point of no return, and tells how many it took. The migration says why it is a
+// function, and what it refuses.
+func (q *Queries) OrgPurge(ctx context.Context, db DBTX, arg *OrgPurgeParams) (int64, error) {
+	row := db.QueryRow(ctx, orgPurge, arg.OrgID, arg.MaxRows)
+	var removed int64
+	err := row.Scan(&removed)
+	return removed, err
+}
+
 const orgUpdate = `-- name: OrgUpdate :execrows
 UPDATE organizations
-SET slug = $2, name = $3, state = $4, state_reason = $5, version = $6, updated_at = $7
+SET slug = $2, name = $3, state = $4, state_reason = $5, metadata = $6, settings = $7, deletion_protected = $8,
+    activated_at = $9, delete_after = $10, version = $11, updated_at = $12
 WHERE id = $1
 `
 
 type OrgUpdateParams struct {
-	ID          uuid.UUID
-	Slug        string
-	Name        string
-	State       string
-	StateReason string
-	Version     int64
-	UpdatedAt   time.Time
+	ID                uuid.UUID
+	Slug              string
+	Name              string
+	State             string
+	StateReason       string
+	Metadata          []byte
+	Settings          []byte
+	DeletionProtected bool
+	ActivatedAt       *time.Time
+	DeleteAfter       *time.Time
+	Version           int64
+	UpdatedAt         time.Time
 }
 
 // OrgUpdate stores a changed organization. The namespace is not among the columns:
@@ -117,6 +183,11 @@ func (q *Queries) OrgUpdate(ctx context.Context, db DBTX, arg *OrgUpdateParams) 
 		arg.Name,
 		arg.State,
 		arg.StateReason,
+		arg.Metadata,
+		arg.Settings,
+		arg.DeletionProtected,
+		arg.ActivatedAt,
+		arg.DeleteAfter,
 		arg.Version,
 		arg.UpdatedAt,
 	)
@@ -127,7 +198,7 @@ func (q *Queries) OrgUpdate(ctx context.Context, db DBTX, arg *OrgUpdateParams) 
 }
 
 const platformOrgGet = `-- name: PlatformOrgGet :one
-SELECT id, slug, name, state, state_reason, namespace, version, created_at, updated_at FROM organizations WHERE id = $1
+SELECT id, slug, name, state, state_reason, namespace, version, created_at, updated_at, metadata, settings, deletion_protected, activated_at, delete_after FROM organizations WHERE id = $1
 `
 
 // PlatformOrgGet reads any organization. Platform scope only: without it, it finds
@@ -145,12 +216,17 @@ func (q *Queries) PlatformOrgGet(ctx context.Context, db DBTX, id uuid.UUID) (*O
 		&i.Version,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.Metadata,
+		&i.Settings,
+		&i.DeletionProtected,
+		&i.ActivatedAt,
+		&i.DeleteAfter,
 	)
 	return &i, err
 }
 
 const platformOrgGetBySlug = `-- name: PlatformOrgGetBySlug :one
-SELECT id, slug, name, state, state_reason, namespace, version, created_at, updated_at FROM organizations WHERE slug = $1
+SELECT id, slug, name, state, state_reason, namespace, version, created_at, updated_at, metadata, settings, deletion_protected, activated_at, delete_after FROM organizations WHERE slug = $1
 `
 
 // PlatformOrgGetBySlug reads any organization by its slug. Platform scope only.
@@ -167,53 +243,17 @@ func (q *Queries) PlatformOrgGetBySlug(ctx context.Context, db DBTX, slug string
 		&i.Version,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.Metadata,
+		&i.Settings,
+		&i.DeletionProtected,
+		&i.ActivatedAt,
+		&i.DeleteAfter,
 	)
 	return &i, err
 }
 
-const platformOrgList = `-- name: PlatformOrgList :many
-SELECT id, slug, name, state, state_reason, namespace, version, created_at, updated_at FROM organizations WHERE id > $1 ORDER BY id LIMIT $2
-`
-
-type PlatformOrgListParams struct {
-	After   uuid.UUID
-	MaxRows int32
-}
-
-// PlatformOrgList lists all organizations by their ids, which grow with time.
-// Platform scope only.
-func (q *Queries) PlatformOrgList(ctx context.Context, db DBTX, arg *PlatformOrgListParams) ([]*Organization, error) {
-	rows, err := db.Query(ctx, platformOrgList, arg.After, arg.MaxRows)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []*Organization{}
-	for rows.Next() {
-		var i Organization
-		if err := rows.Scan(
-			&i.ID,
-			&i.Slug,
-			&i.Name,
-			&i.State,
-			&i.StateReason,
-			&i.Namespace,
-			&i.Version,
-			&i.CreatedAt,
-			&i.UpdatedAt,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, &i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const platformOrgListActive = `-- name: PlatformOrgListActive :many
-SELECT id, slug, name, state, state_reason, namespace, version, created_at, updated_at FROM organizations WHERE state = 'active' AND id <> $1 ORDER BY id
+SELECT id, slug, name, state, state_reason, namespace, version, created_at, updated_at, metadata, settings, deletion_protected, activated_at, delete_after FROM organizations WHERE state = 'active' AND id <> $1 ORDER BY id
 `
 
 // PlatformOrgListActive lists the organizations that workers serve. The system's is
@@ -237,6 +277,255 @@ func (q *Queries) PlatformOrgListActive(ctx context.Context, db DBTX, systemOrgI
 			&i.Version,
 			&i.CreatedAt,
 			&i.UpdatedAt,
+			&i.Metadata,
+			&i.Settings,
+			&i.DeletionProtected,
+			&i.ActivatedAt,
+			&i.DeleteAfter,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, &i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const platformOrgListBySlug = `-- name: PlatformOrgListBySlug :many
+SELECT o.id, o.slug, o.name, o.state, o.state_reason, o.namespace, o.version, o.created_at, o.updated_at, o.metadata, o.settings, o.deletion_protected, o.activated_at, o.delete_after FROM organizations o
+WHERE (CASE $1::text WHEN '' THEN o.state <> 'deleted' ELSE o.state = $1 END)
+  AND starts_with(o.slug, $2) AND o.metadata @> $3::jsonb
+  AND ($4::boolean OR o.slug > (SELECT a.slug FROM organizations a WHERE a.id = $5))
+ORDER BY o.slug LIMIT $6
+`
+
+type PlatformOrgListBySlugParams struct {
+	State      string
+	SlugPrefix string
+	Metadata   []byte
+	FromStart  bool
+	After      uuid.UUID
+	MaxRows    int32
+}
+
+// PlatformOrgListBySlug lists organizations by their slugs, from after the given
+// one. Without a state, tombstones are left out. Platform scope only.
+func (q *Queries) PlatformOrgListBySlug(ctx context.Context, db DBTX, arg *PlatformOrgListBySlugParams) ([]*Organization, error) {
+	rows, err := db.Query(ctx, platformOrgListBySlug,
+		arg.State,
+		arg.SlugPrefix,
+		arg.Metadata,
+		arg.FromStart,
+		arg.After,
+		arg.MaxRows,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []*Organization{}
+	for rows.Next() {
+		var i Organization
+		if err := rows.Scan(
+			&i.ID,
+			&i.Slug,
+			&i.Name,
+			&i.State,
+			&i.StateReason,
+			&i.Namespace,
+			&i.Version,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+			&i.Metadata,
+			&i.Settings,
+			&i.DeletionProtected,
+			&i.ActivatedAt,
+			&i.DeleteAfter,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, &i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const platformOrgListBySlugBackwards = `-- name: PlatformOrgListBySlugBackwards :many
+SELECT o.id, o.slug, o.name, o.state, o.state_reason, o.namespace, o.version, o.created_at, o.updated_at, o.metadata, o.settings, o.deletion_protected, o.activated_at, o.delete_after FROM organizations o
+WHERE (CASE $1::text WHEN '' THEN o.state <> 'deleted' ELSE o.state = $1 END)
+  AND starts_with(o.slug, $2) AND o.metadata @> $3::jsonb
+  AND ($4::boolean OR o.slug < (SELECT a.slug FROM organizations a WHERE a.id = $5))
+ORDER BY o.slug DESC LIMIT $6
+`
+
+type PlatformOrgListBySlugBackwardsParams struct {
+	State      string
+	SlugPrefix string
+	Metadata   []byte
+	FromStart  bool
+	After      uuid.UUID
+	MaxRows    int32
+}
+
+// PlatformOrgListBySlugBackwards lists organizations by their slugs, backwards, from after the given
+// one. Without a state, tombstones are left out. Platform scope only.
+func (q *Queries) PlatformOrgListBySlugBackwards(ctx context.Context, db DBTX, arg *PlatformOrgListBySlugBackwardsParams) ([]*Organization, error) {
+	rows, err := db.Query(ctx, platformOrgListBySlugBackwards,
+		arg.State,
+		arg.SlugPrefix,
+		arg.Metadata,
+		arg.FromStart,
+		arg.After,
+		arg.MaxRows,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []*Organization{}
+	for rows.Next() {
+		var i Organization
+		if err := rows.Scan(
+			&i.ID,
+			&i.Slug,
+			&i.Name,
+			&i.State,
+			&i.StateReason,
+			&i.Namespace,
+			&i.Version,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+			&i.Metadata,
+			&i.Settings,
+			&i.DeletionProtected,
+			&i.ActivatedAt,
+			&i.DeleteAfter,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, &i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const platformOrgListNewest = `-- name: PlatformOrgListNewest :many
+SELECT o.id, o.slug, o.name, o.state, o.state_reason, o.namespace, o.version, o.created_at, o.updated_at, o.metadata, o.settings, o.deletion_protected, o.activated_at, o.delete_after FROM organizations o
+WHERE (CASE $1::text WHEN '' THEN o.state <> 'deleted' ELSE o.state = $1 END)
+  AND starts_with(o.slug, $2) AND o.metadata @> $3::jsonb
+  AND ($4::boolean OR (o.created_at, o.id) < (SELECT a.created_at, a.id FROM organizations a WHERE a.id = $5))
+ORDER BY o.created_at DESC, o.id DESC LIMIT $6
+`
+
+type PlatformOrgListNewestParams struct {
+	State      string
+	SlugPrefix string
+	Metadata   []byte
+	FromStart  bool
+	After      uuid.UUID
+	MaxRows    int32
+}
+
+// PlatformOrgListNewest lists organizations newest first, from after the given
+// one. Without a state, tombstones are left out. Platform scope only.
+func (q *Queries) PlatformOrgListNewest(ctx context.Context, db DBTX, arg *PlatformOrgListNewestParams) ([]*Organization, error) {
+	rows, err := db.Query(ctx, platformOrgListNewest,
+		arg.State,
+		arg.SlugPrefix,
+		arg.Metadata,
+		arg.FromStart,
+		arg.After,
+		arg.MaxRows,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []*Organization{}
+	for rows.Next() {
+		var i Organization
+		if err := rows.Scan(
+			&i.ID,
+			&i.Slug,
+			&i.Name,
+			&i.State,
+			&i.StateReason,
+			&i.Namespace,
+			&i.Version,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+			&i.Metadata,
+			&i.Settings,
+			&i.DeletionProtected,
+			&i.ActivatedAt,
+			&i.DeleteAfter,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, &i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const platformOrgListOldest = `-- name: PlatformOrgListOldest :many
+SELECT o.id, o.slug, o.name, o.state, o.state_reason, o.namespace, o.version, o.created_at, o.updated_at, o.metadata, o.settings, o.deletion_protected, o.activated_at, o.delete_after FROM organizations o
+WHERE (CASE $1::text WHEN '' THEN o.state <> 'deleted' ELSE o.state = $1 END)
+  AND starts_with(o.slug, $2) AND o.metadata @> $3::jsonb
+  AND ($4::boolean OR (o.created_at, o.id) > (SELECT a.created_at, a.id FROM organizations a WHERE a.id = $5))
+ORDER BY o.created_at, o.id LIMIT $6
+`
+
+type PlatformOrgListOldestParams struct {
+	State      string
+	SlugPrefix string
+	Metadata   []byte
+	FromStart  bool
+	After      uuid.UUID
+	MaxRows    int32
+}
+
+// PlatformOrgListOldest lists organizations oldest first, from after the given
+// one. Without a state, tombstones are left out. Platform scope only.
+func (q *Queries) PlatformOrgListOldest(ctx context.Context, db DBTX, arg *PlatformOrgListOldestParams) ([]*Organization, error) {
+	rows, err := db.Query(ctx, platformOrgListOldest,
+		arg.State,
+		arg.SlugPrefix,
+		arg.Metadata,
+		arg.FromStart,
+		arg.After,
+		arg.MaxRows,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []*Organization{}
+	for rows.Next() {
+		var i Organization
+		if err := rows.Scan(
+			&i.ID,
+			&i.Slug,
+			&i.Name,
+			&i.State,
+			&i.StateReason,
+			&i.Namespace,
+			&i.Version,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+			&i.Metadata,
+			&i.Settings,
+			&i.DeletionProtected,
+			&i.ActivatedAt,
+			&i.DeleteAfter,
 		); err != nil {
 			return nil, err
 		}

@@ -110,6 +110,11 @@ func dynamicSettings() dynamicconfig.Client {
 		// The server may lose the notification that a workflow has closed; a waiting caller then sits out this interval.
 		"history.longPollExpirationInterval": 2 * time.Second,
 
+		// An execution is deleted only when the queues have noted that it has closed, for which they wait: a deleted
+		// namespace would take more than a minute to go.
+		"history.transferProcessorUpdateAckInterval":   time.Second,
+		"history.visibilityProcessorUpdateAckInterval": time.Second,
+
 		// Schedules that need no worker of the server in every namespace.
 		"history.enableCHASMSchedulerCreation":         true,
 		"history.chasmSchedulerCreationRolloutPercent": 100,

@@ -1,0 +1,57 @@
+package httpapi
+
+import (
+	"net/http"
+	"net/http/httptest"
+)
+
+// calls returns a good request for each operation of the contract.
+func (b *bundle) calls() map[string]*http.Request {
+	user, key, op := b.ada.ID().String(), b.key.Snapshot().ID.String(), b.operation.Snapshot().ID.String()
+	return map[string]*http.Request{
+		"getLiveness":         request("GET", "/livez", "", ""),
+		"getReadiness":        request("GET", "/readyz", "", ""),
+		"getVersion":          request("GET", "/version", "", ""),
+		"getKeySet":           request("GET", "/.well-known/jwks.json", "", ""),
+		"getWhoami":           request("GET", whoamiURL, b.admin, ""),
+		"createToken":         request("POST", tokenURL, b.admin, `{}`),
+		"createOrganization":  request("POST", orgsURL, b.operator, `{"slug":"globex","admin":{"email":"hank@globex.example"}}`),
+		"listOrganizations":   request("GET", orgsURL, b.operator, ""),
+		"getOrganization":     request("GET", acmeURL, b.admin, ""),
+		"updateOrganization":  matching(request("PATCH", acmeURL, b.admin, `{"name":"Acme Corp."}`)),
+		"deleteOrganization":  matching(request("DELETE", acmeURL+"?confirm=acme", b.admin, "")),
+		"suspendOrganization": request("POST", acmeURL+"/suspend", b.operator, `{"reason":"unpaid"}`),
+		"resumeOrganization":  request("POST", orgsURL+"/paused/resume", b.operator, ""),
+		"restoreOrganization": request("POST", orgsURL+"/doomed/restore", b.operator, ""),
+		"listOperations":      request("GET", acmeURL+"/operations", b.admin, ""),
+		"retryOperation":      request("POST", "/api/v0/operations/"+b.failed.Snapshot().ID.String()+"/retry", b.operator, ""),
+		"createUser":          request("POST", usersURL, b.admin, `{"email":"grace@acme.example","role":"member"}`),
+		"listUsers":           request("GET", usersURL, b.admin, ""),
+		"getUser":             request("GET", usersURL+"/"+user, b.admin, ""),
+		"createAPIKey":        request("POST", keysURL, b.admin, `{"name":"ci","user_id":"`+user+`"}`),
+		"listAPIKeys":         request("GET", keysURL, b.admin, ""),
+		"getAPIKey":           request("GET", keysURL+"/"+key, b.admin, ""),
+		"revokeAPIKey":        request("POST", keysURL+"/"+key+"/revoke", b.admin, ""),
+		"startWorkflow":       request("POST", flowsURL, b.admin, goodFlow),
+		"describeWorkflow":    request("GET", flowsURL+"/a", b.admin, ""),
+		"getWorkflowResult":   request("GET", flowsURL+"/a/result", b.admin, ""),
+		"getOperation":        request("GET", "/api/v0/operations/"+op, b.admin, ""),
+		"listAuditEvents":     request("GET", auditURL+"?outcome=succeeded&limit=2", b.admin, ""),
+		"exportAuditEvents":   request("GET", auditURL+"/export?from=2020-01-01T00:00:00Z", b.admin, ""),
+		"verifyAuditTrail":    request("POST", auditURL+"/verify", b.admin, ""),
+		"getAuditEvent":       request("GET", auditURL+"/"+b.memory.trail[0].ID.String(), b.admin, ""),
+		"listAllAuditEvents":  request("GET", "/api/v0/audit", b.operator, ""),
+		"listAssignments":     request("GET", "/api/v0/worker/assignments", b.admin, ""),
+	}
+}
+
+// matching adds that the request is meant for any version.
+func matching(r *http.Request) *http.Request {
+	r.Header.Set("If-Match", "*")
+	return r
+}
+
+// call makes the good request for an operation.
+func (b *bundle) call(operationID string) *httptest.ResponseRecorder {
+	return b.do(b.calls()[operationID])
+}

@@ -1,0 +1,76 @@
+package org
+
+import (
+	"maps"
+	"time"
+
+	"github.com/bulkheadhq/bulkhead/core/fault"
+	"github.com/bulkheadhq/bulkhead/core/id"
+	"github.com/bulkheadhq/bulkhead/core/text"
+)
+
+// Change is what is to become of an organization; nil leaves as it is.
+type Change struct {
+	Name              *string
+	Slug              *Slug
+	Metadata          *Metadata // replaces all of it
+	Settings          *Settings // replaces all of them
+	DeletionProtected *bool
+}
+
+// Apply makes the change, unless nothing would be different, which it says. It
+// fails with fault.ErrInvalid, and with ErrState for an organization that is on
+// its way out.
+func (o *Org) Apply(c Change, now time.Time) (changed bool, err error) {
+	if err := c.check(); err != nil {
+		return false, err
+	}
+	if o.s.State == Deleting || o.s.State == Deleted {
+		return false, ErrState
+	}
+	if o.s.ID == id.SystemOrg && (c.Slug != nil || c.DeletionProtected != nil) {
+		return false, ErrReserved
+	}
+	before := o.s
+	if c.Name != nil {
+		o.s.Name = *c.Name
+	}
+	if c.Slug != nil {
+		o.s.Slug = c.Slug.s
+	}
+	if c.Metadata != nil {
+		o.s.Metadata = c.Metadata.clone()
+	}
+	if c.Settings != nil {
+		o.s.Settings = *c.Settings
+	}
+	if c.DeletionProtected != nil {
+		o.s.DeletionProtected = *c.DeletionProtected
+	}
+	if before.Name == o.s.Name && before.Slug == o.s.Slug && maps.Equal(before.Metadata, o.s.Metadata) &&
+		before.Settings == o.s.Settings && before.DeletionProtected == o.s.DeletionProtected {
+		return false, nil
+	}
+	o.touch(now)
+	return true, nil
+}
+
+func (c Change) check() error {
+	if c == (Change{}) {
+		return fault.InvalidField("", "required", "must name something to change")
+	}
+	if c.Name != nil {
+		if err := text.Check("/name", *c.Name, maxNameLen); err != nil {
+			return err
+		}
+	}
+	if c.Metadata != nil {
+		if err := c.Metadata.check(); err != nil {
+			return err
+		}
+	}
+	if c.Settings != nil {
+		return c.Settings.check()
+	}
+	return nil
+}

@@ -1,0 +1,55 @@
+package orgs
+
+import (
+	"maps"
+
+	"github.com/bulkheadhq/bulkhead/core/audit"
+	"github.com/bulkheadhq/bulkhead/core/org"
+)
+
+// creation is what the trail says of a new organization.
+func creation(o org.Snapshot) map[string]audit.Change {
+	changes := differences(org.Snapshot{}, o)
+	changes["namespace"] = audit.Created(o.Namespace)
+	return changes
+}
+
+// differences returns, by field, what a change made of an organization.
+func differences(before, after org.Snapshot) map[string]audit.Change {
+	changes := map[string]audit.Change{}
+	note(changes, "slug", before.Slug, after.Slug)
+	note(changes, "name", before.Name, after.Name)
+	note(changes, "deletion_protected", before.DeletionProtected, after.DeletionProtected)
+	b, a := before.Settings, after.Settings
+	note(changes, "settings.deletion_grace_days", b.DeletionGraceDays, a.DeletionGraceDays)
+	note(changes, "settings.audit_retention_days", b.AuditRetentionDays, a.AuditRetentionDays)
+	note(changes, "settings.api_key_default_ttl_days", b.APIKeyDefaultTTLDays, a.APIKeyDefaultTTLDays)
+	note(changes, "settings.api_key_max_ttl_days", b.APIKeyMaxTTLDays, a.APIKeyMaxTTLDays)
+	if !maps.Equal(before.Metadata, after.Metadata) {
+		changes["metadata"] = audit.Change{Before: before.Metadata, After: after.Metadata}
+	}
+	return changes
+}
+
+// note adds a field that is different. What was, or is, nothing is left out.
+func note[T comparable](changes map[string]audit.Change, field string, before, after T) {
+	var none T
+	if before == after {
+		return
+	}
+	var c audit.Change
+	if before != none {
+		c.Before = before
+	}
+	if after != none {
+		c.After = after
+	}
+	changes[field] = c
+}
+
+// moved is what the trail says of a change of state.
+func moved(before, after org.Snapshot) map[string]audit.Change {
+	changes := map[string]audit.Change{"state": {Before: before.State.String(), After: after.State.String()}}
+	note(changes, "reason", before.StateReason, after.StateReason)
+	return changes
+}
