@@ -278,6 +278,23 @@ func refusal(may bool, otherwise *fault.Error) error {
 	return otherwise
 }
 
+func TestPermissions(t *testing.T) {
+	t.Parallel()
+
+	t.Run("Should list every permission, and know of no other", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		all := authz.Permissions()
+		is.Equal(authz.SetOf(all...), authz.Operator.Permissions())
+		is.Equal(len(all), authz.Operator.Permissions().Len())
+		for _, none := range []authz.Permission{0, all[len(all)-1] + 1} {
+			is.Equal(none.String(), "")
+			is.Equal(none.Meaning(), "")
+			is.True(!none.IsPlatform())
+		}
+	})
+}
+
 func TestActor(t *testing.T) {
 	t.Parallel()
 	tenant := id.New[id.OrgKind]()
