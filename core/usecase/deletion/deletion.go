@@ -148,6 +148,9 @@ func (s *Service) Finish(ctx context.Context, p outbox.DeletionPayload, _ int) e
 	return s.store.WriteTx(ctx, p.Organization, func(ctx context.Context, tx ports.Tx) error {
 		changed := false
 		err := tx.Orgs.Update(ctx, func(o *org.Org) (err error) {
+			if !o.Snapshot().DeleteAfter.IsZero() {
+				return org.ErrState
+			}
 			if o.State() == org.Deleting {
 				// The row is held: what was still being written to the organization is
 				// either there now, or will not be.
