@@ -11,6 +11,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/adapters/temporal"
 	"github.com/bulkheadhq/bulkhead/adapters/temporal/worker"
 	"github.com/bulkheadhq/bulkhead/core/usecase/bootstrap"
+	"github.com/bulkheadhq/bulkhead/core/usecase/refusals"
 	"github.com/bulkheadhq/bulkhead/core/usecase/relay"
 	"github.com/bulkheadhq/bulkhead/core/usecase/tokens"
 	"github.com/bulkheadhq/bulkhead/ports"
@@ -24,6 +25,7 @@ type API struct {
 	DB       *postgres.DB
 	Temporal *temporal.Connection
 	Tokens   *tokens.Service
+	Refusals *refusals.Service
 	HTTP     *httpapi.Server
 }
 

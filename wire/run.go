@@ -31,6 +31,7 @@ func (a *API) Run(ctx context.Context) error {
 	g.Go(func() error { return verify(ctx, a.Log, "Postgres", a.DB.CheckServer) })
 	g.Go(func() error { return verify(ctx, a.Log, "Temporal", a.Temporal.CheckServer) })
 	g.Go(func() error { return rotate(ctx, a.Log, a.Tokens.Rotate) })
+	g.Go(func() error { a.Refusals.Run(ctx); return nil })
 	return ended(a.Log, "API", g.Wait())
 }
 

@@ -20,6 +20,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/usecase/operations"
 	"github.com/bulkheadhq/bulkhead/core/usecase/orgs"
 	"github.com/bulkheadhq/bulkhead/core/usecase/provisioning"
+	"github.com/bulkheadhq/bulkhead/core/usecase/refusals"
 	"github.com/bulkheadhq/bulkhead/core/usecase/relay"
 	"github.com/bulkheadhq/bulkhead/core/usecase/tokens"
 	"github.com/bulkheadhq/bulkhead/core/usecase/trail"
@@ -57,7 +58,7 @@ var temporalSet = gw.NewSet(
 )
 
 var apiSet = gw.NewSet(
-	orgs.New, users.New, apikeys.New, auth.New, workflows.New, operations.New, assignments.New, trail.New,
+	orgs.New, users.New, apikeys.New, auth.New, workflows.New, operations.New, assignments.New, trail.New, refusals.New,
 	newCursors, newETagKey, newPingers, newAPIConfig,
 	newVault, gw.Bind(new(ports.Vault), new(*signing.Vault)),
 	gw.Struct(new(httpapi.Deps), "*"), httpapi.New,

@@ -23,6 +23,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/usecase/operations"
 	"github.com/bulkheadhq/bulkhead/core/usecase/orgs"
 	"github.com/bulkheadhq/bulkhead/core/usecase/provisioning"
+	"github.com/bulkheadhq/bulkhead/core/usecase/refusals"
 	"github.com/bulkheadhq/bulkhead/core/usecase/relay"
 	"github.com/bulkheadhq/bulkhead/core/usecase/tokens"
 	"github.com/bulkheadhq/bulkhead/core/usecase/trail"
@@ -54,6 +55,7 @@ func NewAPI(ctx context.Context, cfg config.Config, out Output, b Build) (*API, 
 		cleanup()
 		return nil, nil, err
 	}
+	refusalsService := refusals.New(store, clock, logger)
 	platform := postgres.NewPlatform(db)
 	orgsService := orgs.New(store, platform, clock)
 	usersService := users.New(store, clock)
@@ -105,6 +107,7 @@ func NewAPI(ctx context.Context, cfg config.Config, out Output, b Build) (*API, 
 		Operations:  operationsService,
 		Assignments: assignmentsService,
 		Trail:       trailService,
+		Refusals:    refusalsService,
 		Cursors:     sealer,
 		ETagKey:     eTagKey,
 		Requests:    idempotency,
@@ -126,6 +129,7 @@ func NewAPI(ctx context.Context, cfg config.Config, out Output, b Build) (*API, 
 		DB:       db,
 		Temporal: connection,
 		Tokens:   service,
+		Refusals: refusalsService,
 		HTTP:     server,
 	}
 	return api, func() {

@@ -4,10 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -172,5 +174,49 @@ func TestAudit(t *testing.T) {
 		_, err = io.ReadAll(res.Body)
 		is.True(err != nil) // not a clean end
 		is.True(strings.Contains(b.log.String(), "the database is gone"))
+	})
+}
+
+func TestRefusals(t *testing.T) {
+	t.Parallel()
+
+	t.Run("Should count what was refused, and nothing else", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		b := setup(t)
+		is.Equal(b.do(request("GET", orgsURL, b.admin, "")).Code, 403)
+		is.Equal(b.do(request("GET", usersURL, "", "")).Code, 401)
+		is.Equal(b.do(request("GET", usersURL, "bhk_nonsense", "")).Code, 401)
+		is.Equal(b.do(request("GET", usersURL, b.admin, "")).Code, 200)
+		is.Equal(b.do(request("GET", "/api/v0/organizations/nothere/users", b.admin, "")).Code, 404)
+		is.Equal(b.do(request("GET", "/nothere", "", "")).Code, 404)
+		b.server.refusals.Flush(t.Context())
+		var got []string
+		for _, e := range b.memory.written {
+			got = append(got, fmt.Sprintf("%t %s %s %s %s %d %t", e.OrgID == b.acme.ID(), e.Action, e.ResourceType, e.ResourceID,
+				e.Changes["reason"].After, e.Count, e.Actor.Origin().RequestID != ""))
+		}
+		slices.Sort(got)
+		is.Equal(got, []string{
+			"false access.unauthenticated apikey  malformed 1 true", "false access.unauthenticated apikey  missing 1 true",
+			"true access.refused operation listOrganizations auth.forbidden 1 true",
+		})
+	})
+
+	t.Run("Should not be filled by 100,000 bad requests", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		b := setup(t)
+		const n = 100_000
+		for i := range n {
+			key := b.admin
+			if i%2 == 0 {
+				key = "bhk_" + strconv.Itoa(i)
+			}
+			is.True(b.do(request("GET", orgsURL+"?limit=1", key, "")).Code/100 == 4)
+		}
+		b.server.refusals.Flush(t.Context())
+		is.Equal(len(b.memory.written), 2)
+		is.Equal(b.memory.written[0].Count+b.memory.written[1].Count, int64(n))
 	})
 }

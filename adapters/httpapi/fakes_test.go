@@ -37,6 +37,8 @@ type memory struct {
 	trail       []audit.Record // of one organization
 	credentials map[apikey.Versioned]apikey.Credential
 
+	written []audit.Entry // by every transaction
+
 	trailFailure error // what reading on in a trail fails with
 
 	failure error         // what authentication fails with
@@ -90,7 +92,7 @@ func (m *memory) WriteTx(ctx context.Context, o id.Org, fn func(context.Context,
 	}
 	return fn(ctx, ports.Tx{
 		Orgs: orgWrites{w}, Users: userWrites{w}, APIKeys: keyWrites{w}, Operations: operationWrites{w},
-		Audit: auditWrites{}, Outbox: outboxWrites{},
+		Audit: auditWrites{w}, Outbox: outboxWrites{},
 	})
 }
 
@@ -253,7 +255,7 @@ type (
 	userWrites      struct{ writes }
 	keyWrites       struct{ writes }
 	operationWrites struct{ writes }
-	auditWrites     struct{}
+	auditWrites     struct{ writes }
 	outboxWrites    struct{}
 )
 
@@ -301,7 +303,9 @@ func (w operationWrites) UpdateOpen(_ context.Context, k operation.Kind, fn func
 	}, fn)
 }
 
-func (auditWrites) Append(context.Context, audit.Entry) error { return nil }
+func (w auditWrites) Append(_ context.Context, e audit.Entry) error {
+	return add(w.memory, &w.written, e)
+}
 
 func (outboxWrites) Append(context.Context, outbox.Message) error { return nil }
 

@@ -98,13 +98,28 @@ func (s *Server) accessLog(next http.Handler) http.Handler {
 	})
 }
 
-// record writes the line of a request that began at start.
+// record writes the line of a request that began at start, and counts it for the
+// trail when it was refused.
 func (s *Server) record(r *http.Request, start time.Time) {
 	e := exchangeOf(r.Context())
+	if e.problem != nil {
+		s.countRefusal(r.Context(), e)
+	}
 	level := levelOf(e)
 	if s.log.Enabled(r.Context(), level) {
 		var room [14]slog.Attr // on the stack; enough for all that there can be
 		s.log.LogAttrs(r.Context(), level, "request", attributes(room[:0], e, r, time.Since(start))...)
+	}
+}
+
+// countRefusal counts a request that was refused to whoever asked.
+func (s *Server) countRefusal(ctx context.Context, e *exchange) {
+	switch {
+	case e.endpoint == nil:
+	case e.problem.Kind == fault.Forbidden:
+		s.refusals.Forbidden(actorOf(ctx), e.endpoint.id, e.problem.Code)
+	case e.problem.Kind == fault.Unauthenticated:
+		s.refusals.Unauthenticated(actorOf(ctx), e.problem)
 	}
 }
 

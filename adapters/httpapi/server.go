@@ -24,6 +24,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/usecase/auth"
 	"github.com/bulkheadhq/bulkhead/core/usecase/operations"
 	"github.com/bulkheadhq/bulkhead/core/usecase/orgs"
+	"github.com/bulkheadhq/bulkhead/core/usecase/refusals"
 	"github.com/bulkheadhq/bulkhead/core/usecase/tokens"
 	"github.com/bulkheadhq/bulkhead/core/usecase/trail"
 	"github.com/bulkheadhq/bulkhead/core/usecase/users"
@@ -42,6 +43,7 @@ type Deps struct {
 	Operations  *operations.Service
 	Assignments *assignments.Service
 	Trail       *trail.Service
+	Refusals    *refusals.Service
 	Cursors     page.Sealer
 	ETagKey     ETagKey
 	Requests    ports.Idempotency // what is remembered of requests that may be sent again
@@ -93,6 +95,7 @@ type Server struct {
 	contract contract
 	config   Config
 	auth     *auth.Service
+	refusals *refusals.Service
 	log      *slog.Logger
 	drain    *drain
 	requests ports.Idempotency
@@ -109,7 +112,7 @@ func New(d Deps) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{contract: c, config: d.Config.withDefaults(), auth: d.Auth, log: d.Log, drain: newDrain(), requests: d.Requests, vault: d.Vault}
+	s := &Server{contract: c, config: d.Config.withDefaults(), auth: d.Auth, refusals: d.Refusals, log: d.Log, drain: newDrain(), requests: d.Requests, vault: d.Vault}
 	d.Config = s.config
 	s.handler, err = s.routes(&handlers{Deps: d, drain: s.drain})
 	if err != nil {

@@ -31,6 +31,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/usecase/auth"
 	"github.com/bulkheadhq/bulkhead/core/usecase/operations"
 	"github.com/bulkheadhq/bulkhead/core/usecase/orgs"
+	"github.com/bulkheadhq/bulkhead/core/usecase/refusals"
 	"github.com/bulkheadhq/bulkhead/core/usecase/tokens"
 	"github.com/bulkheadhq/bulkhead/core/usecase/trail"
 	"github.com/bulkheadhq/bulkhead/core/usecase/users"
@@ -109,7 +110,7 @@ func setup(t testing.TB, pingers ...ports.Pinger) *bundle {
 		Orgs: orgs.New(m, platform{m}, clock), Users: users.New(m, clock), APIKeys: apikeys.New(m, clock, peppers, rand.Reader),
 		Auth: auth.New(m, clock, peppers), Tokens: tokens.New(m, signingKeys{}, crypto{}, clock, signing.DefaultPolicy),
 		Workflows: workflows.New(m, m, clock), Operations: operations.New(m, platform{m}, clock), Assignments: assignments.New(m, platform{m}),
-		Trail:   trail.New(trails{m}),
+		Trail: trail.New(trails{m}), Refusals: refusals.New(m, clock, slog.New(slog.DiscardHandler)),
 		Cursors: page.NewSealer(make([]byte, 32)), ETagKey: make([]byte, 32), Requests: b.requests, Vault: vault{}, Pingers: pingers,
 		Log:    slog.New(slog.NewJSONHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Config: Config{TemporalAddress: "temporal:7233", Version: "1.2.3", Commit: "abc"},

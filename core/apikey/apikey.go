@@ -154,6 +154,19 @@ type Credential struct {
 	ExpiresAt time.Time
 }
 
+// Unusable says why a credential is not good at the given time.
+func (c Credential) Unusable(now time.Time) authz.FailureReason {
+	switch {
+	case c.State != Active:
+		return authz.KeyUnusable
+	case !c.ExpiresAt.IsZero() && !now.Before(c.ExpiresAt):
+		return authz.KeyExpired
+	case !c.OrgActive:
+		return authz.OrgUnusable
+	}
+	return authz.OwnerUnusable
+}
+
 // Usable tells whether the credential is good at the given time.
 func (c Credential) Usable(now time.Time) bool {
 	return c.State == Active && c.OrgActive && c.UserOK &&

@@ -124,7 +124,7 @@ func TestAuthenticate(t *testing.T) {
 			t.Parallel()
 			is := is.New(t)
 			a, w, _, err := try(t, change)
-			is.Equal(err, error(fault.ErrUnauthenticated)) // the sentinel itself: nothing tells why
+			isRefusedAlike(t, err)
 			is.Equal(a, authz.Actor{})
 			is.Equal(w.called(), []string{"Find"})
 		})
@@ -137,7 +137,7 @@ func TestAuthenticate(t *testing.T) {
 		s := newServices(w)
 		for _, presented := range []string{"", "bhk_", "bhk_" + string(make([]byte, 49)), "x"} {
 			_, err := s.auth.Authenticate(t.Context(), presented)
-			is.Equal(err, error(fault.ErrUnauthenticated))
+			isRefusedAlike(t, err)
 		}
 		is.Equal(len(w.called()), 0)
 	})
@@ -151,4 +151,18 @@ func TestAuthenticate(t *testing.T) {
 			is.Equal(a, authz.Actor{})
 		}
 	})
+}
+
+// isRefusedAlike fails unless all that leaves of an error is that of every refused
+// key. Why it was refused is its cause, for the trail alone.
+func isRefusedAlike(t *testing.T, err error) {
+	t.Helper()
+	f, why := fault.From(err), (*authz.Failure)(nil)
+	if !errors.As(err, &why) || why.Reason == "" {
+		t.Errorf("the trail is not told why: %v", err)
+	}
+	bare := *fault.ErrUnauthenticated
+	if f.Kind != bare.Kind || f.Code != bare.Code || f.Public != bare.Public || f.Fields != nil || f.RetryAfter != 0 {
+		t.Errorf("the caller is told more than that: %v", err)
+	}
 }

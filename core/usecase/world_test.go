@@ -31,6 +31,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/usecase/operations"
 	"github.com/bulkheadhq/bulkhead/core/usecase/orgs"
 	"github.com/bulkheadhq/bulkhead/core/usecase/provisioning"
+	"github.com/bulkheadhq/bulkhead/core/usecase/refusals"
 	"github.com/bulkheadhq/bulkhead/core/usecase/relay"
 	"github.com/bulkheadhq/bulkhead/core/usecase/tokens"
 	"github.com/bulkheadhq/bulkhead/core/usecase/trail"
@@ -78,6 +79,7 @@ type services struct {
 	operations   *operations.Service
 	orgs         *orgs.Service
 	provisioning *provisioning.Service
+	refusals     *refusals.Service
 	relay        *relay.Service
 	tokens       *tokens.Service
 	trail        *trail.Service
@@ -119,6 +121,7 @@ func newServices(w *world) services {
 		deletion:     deletion.New(w.store, w.temporal, w.temporal, w.clock),
 		orgs:         orgs.New(w.store, w.platform, w.clock),
 		provisioning: provisioning.New(w.store, w.temporal, w.clock, provisioning.Settings{}),
+		refusals:     refusals.New(w.store, w.clock, slog.New(slog.NewTextHandler(w.log, nil))),
 		relay:        relay.New(w.outbox, w.temporal, w.clock, slog.New(slog.NewTextHandler(w.log, nil))),
 		tokens:       tokens.New(w.store, w.keys, w.crypto, w.clock, signingPolicy),
 		trail:        trail.New(w.trails),

@@ -24,29 +24,35 @@ func New(credentials ports.Credentials, clock ports.Clock, peppers apikey.Pepper
 }
 
 // Authenticate returns the actor behind a presented key. It fails with
-// fault.ErrUnauthenticated, without saying why, for a key that is malformed,
+// fault.ErrUnauthenticated, which says why to nobody but the trail, for a key that is malformed,
 // unknown, revoked, disabled or expired, or whose user or organization is
 // suspended or gone.
 func (s *Service) Authenticate(ctx context.Context, presented string) (authz.Actor, error) {
 	secret, err := apikey.ParseSecret(presented)
 	if err != nil {
-		return authz.Actor{}, fault.ErrUnauthenticated
+		return authz.Actor{}, refused(authz.KeyMalformed, apikey.Credential{})
 	}
 	candidates := s.peppers.Candidates(secret)
 	c, err := s.credentials.Find(ctx, candidates)
-	if fault.IsKind(err, fault.NotFound) {
-		return authz.Actor{}, fault.ErrUnauthenticated
+	if fault.IsKind(err, fault.NotFound) || (err == nil && !matches(candidates, c.Hash)) {
+		return authz.Actor{}, refused(authz.KeyUnknown, apikey.Credential{})
 	}
 	if err != nil {
 		return authz.Actor{}, err
 	}
-	if !matches(candidates, c.Hash) || !c.Usable(s.clock.Now()) {
-		return authz.Actor{}, fault.ErrUnauthenticated
+	if now := s.clock.Now(); !c.Usable(now) {
+		return authz.Actor{}, refused(c.Unusable(now), c)
 	}
 	return authz.NewKeyActor(authz.KeyHolder{
 		Org: c.Org, OrgSlug: c.OrgSlug, User: c.User, Key: c.Key,
 		Role: apikey.OwnerRole(c.Org, c.User, c.UserRole), Scopes: c.Scopes, ExpiresAt: c.ExpiresAt,
 	}), nil
+}
+
+// refused is the one fault of a key that is no good. Why it is none is its cause,
+// for the trail alone.
+func refused(why authz.FailureReason, c apikey.Credential) error {
+	return fault.ErrUnauthenticated.Because(&authz.Failure{Reason: why, Org: c.Org, Key: c.Key})
 }
 
 // matches compares in constant time. The index has found the row already; this
