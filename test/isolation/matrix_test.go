@@ -15,6 +15,8 @@ func TestMatrix(t *testing.T) {
 
 	t.Run("Should give each role what is stated, and no more", func(t *testing.T) { everyRight(t, w) })
 
+	t.Run("Should ask for the permission that the document states, and for no other", func(t *testing.T) { everyPermission(t, w) })
+
 	t.Run("Should let no attack through", func(t *testing.T) {
 		r := &run{w: w, sampled: most}
 		r.everything(t)
