@@ -61,8 +61,8 @@ type Reads interface {
 	Roles(ctx context.Context, r page.Request) (page.Page[role.Role], error)
 	// APIKey fails with fault.ErrNotFound. Revoked keys are found.
 	APIKey(ctx context.Context, k id.APIKey) (apikey.Key, error)
-	// APIKeys lists all keys, revoked ones too, oldest first.
-	APIKeys(ctx context.Context, r page.Request) (page.Page[apikey.Key], error)
+	// APIKeys lists the keys that the filter admits, revoked ones too, oldest first.
+	APIKeys(ctx context.Context, f apikey.Filter, r page.Request) (page.Page[apikey.Key], error)
 	// Operation fails with fault.ErrNotFound.
 	Operation(ctx context.Context, o id.Operation) (operation.Operation, error)
 	// Operations lists all operations, oldest first.
@@ -130,6 +130,10 @@ type APIKeyWriter interface {
 	// Update locks the key's row, gives the key to fn and stores what fn made of
 	// it. It fails with fault.ErrNotFound, and with fn's error.
 	Update(ctx context.Context, k id.APIKey, fn func(*apikey.Key) error) error
+	// Delete locks the key's row, gives the key to fn and removes it, with all
+	// that is known of its secrets, unless fn fails. It fails with
+	// fault.ErrNotFound, and with fn's error.
+	Delete(ctx context.Context, k id.APIKey, fn func(*apikey.Key) error) error
 }
 
 // OperationWriter writes operations.
@@ -181,6 +185,29 @@ type Credentials interface {
 	// Find returns the credential stored under one of the hashes, whatever its
 	// state. It fails with fault.ErrNotFound.
 	Find(ctx context.Context, candidates []apikey.Versioned) (apikey.Credential, error)
+}
+
+// KeyUses is where it is noted, across organizations, that secrets are in use.
+type KeyUses interface {
+	// Record notes when secrets were last used; a later time is never replaced by
+	// an earlier one. Secrets that are gone are left out, without an error. Any
+	// number of calls at once, with the same secrets in whatever order, end
+	// without a deadlock, and none waits for a change of the keys themselves.
+	Record(ctx context.Context, uses []apikey.Use) error
+	// Rehash stores another hash of the same secret in the place of from. Where
+	// from is not stored any more it does nothing.
+	Rehash(ctx context.Context, org id.Org, k id.APIKey, from, to apikey.Versioned) error
+}
+
+// KeyCensus looks at the keys of all organizations, and sees no more of them than
+// authentication does.
+type KeyCensus interface {
+	// Peppers counts the secrets that can still be used, by the version of the
+	// pepper that they are stored under.
+	Peppers(ctx context.Context, now time.Time) (map[int16]int64, error)
+	// DueWarnings returns up to limit active keys whose next warning is due, the
+	// longest due first.
+	DueWarnings(ctx context.Context, now time.Time, limit int) ([]apikey.Ref, error)
 }
 
 // Outbox is the relay's side of the outbox.

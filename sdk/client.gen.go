@@ -82,6 +82,24 @@ func (e AuditEventOutcome) Valid() bool {
 	}
 }
 
+// Defines values for GitHubLabelsLabel.
+const (
+	GitHubLabelsLabelFalsePositive GitHubLabelsLabel = "false_positive"
+	GitHubLabelsLabelTruePositive  GitHubLabelsLabel = "true_positive"
+)
+
+// Valid indicates whether the value is a known member of the GitHubLabelsLabel enum.
+func (e GitHubLabelsLabel) Valid() bool {
+	switch e {
+	case GitHubLabelsLabelFalsePositive:
+		return true
+	case GitHubLabelsLabelTruePositive:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for HealthChecks.
 const (
 	HealthChecksOk          HealthChecks = "ok"
@@ -304,6 +322,66 @@ func (e UserState) Valid() bool {
 	}
 }
 
+// Defines values for VerificationCode.
+const (
+	VerificationCodeDISABLED              VerificationCode = "DISABLED"
+	VerificationCodeEXPIRED               VerificationCode = "EXPIRED"
+	VerificationCodeFORBIDDEN             VerificationCode = "FORBIDDEN"
+	VerificationCodeIPNOTALLOWED          VerificationCode = "IP_NOT_ALLOWED"
+	VerificationCodeNOTFOUND              VerificationCode = "NOT_FOUND"
+	VerificationCodeORGANIZATIONSUSPENDED VerificationCode = "ORGANIZATION_SUSPENDED"
+	VerificationCodeRATELIMITED           VerificationCode = "RATE_LIMITED"
+	VerificationCodeREVOKED               VerificationCode = "REVOKED"
+	VerificationCodeUSERSUSPENDED         VerificationCode = "USER_SUSPENDED"
+	VerificationCodeVALID                 VerificationCode = "VALID"
+)
+
+// Valid indicates whether the value is a known member of the VerificationCode enum.
+func (e VerificationCode) Valid() bool {
+	switch e {
+	case VerificationCodeDISABLED:
+		return true
+	case VerificationCodeEXPIRED:
+		return true
+	case VerificationCodeFORBIDDEN:
+		return true
+	case VerificationCodeIPNOTALLOWED:
+		return true
+	case VerificationCodeNOTFOUND:
+		return true
+	case VerificationCodeORGANIZATIONSUSPENDED:
+		return true
+	case VerificationCodeRATELIMITED:
+		return true
+	case VerificationCodeREVOKED:
+		return true
+	case VerificationCodeUSERSUSPENDED:
+		return true
+	case VerificationCodeVALID:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for VerifiedActorKind.
+const (
+	VerifiedActorKindOrganization VerifiedActorKind = "organization"
+	VerifiedActorKindUser         VerifiedActorKind = "user"
+)
+
+// Valid indicates whether the value is a known member of the VerifiedActorKind enum.
+func (e VerifiedActorKind) Valid() bool {
+	switch e {
+	case VerifiedActorKindOrganization:
+		return true
+	case VerifiedActorKindUser:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for WorkflowStatus.
 const (
 	WorkflowStatusCanceled       WorkflowStatus = "canceled"
@@ -345,11 +423,24 @@ func (e WorkflowStatus) Valid() bool {
 
 // APIKey defines model for APIKey.
 type APIKey struct {
-	CreatedAt      time.Time `json:"created_at"`
-	ExpiresAt      time.Time `json:"expires_at,omitempty,omitzero"`
-	ID             string    `json:"id"`
-	LastFour       string    `json:"last_four"`
-	Name           string    `json:"name"`
+	// AllowedIPs None is everywhere.
+	AllowedIPs  []string  `json:"allowed_ips"`
+	CreatedAt   time.Time `json:"created_at"`
+	Description string    `json:"description,omitempty,omitzero"`
+	ExpiresAt   time.Time `json:"expires_at,omitempty,omitzero"`
+
+	// ExpiresSoon It ends within 30 days.
+	ExpiresSoon bool   `json:"expires_soon"`
+	ID          string `json:"id"`
+	LastFour    string `json:"last_four"`
+
+	// LastUsedAt When the secret was last used, some seconds late.
+	LastUsedAt time.Time         `json:"last_used_at,omitempty,omitzero"`
+	Metadata   map[string]string `json:"metadata,omitempty,omitzero"`
+	Name       string            `json:"name"`
+
+	// OldSecret The secret that the last rotation replaced.
+	OldSecret      OldSecret `json:"old_secret,omitempty,omitzero"`
 	OrganizationID string    `json:"organization_id"`
 
 	// Prefix The secret's first characters.
@@ -363,19 +454,23 @@ type APIKey struct {
 	UserID string `json:"user_id,omitempty,omitzero"`
 }
 
-// APIKeyState defines model for APIKey.State.
-type APIKeyState string
-
 // APIKeyCreate defines model for APIKeyCreate.
 type APIKeyCreate struct {
-	// ExpiresAt Without it the key does not expire.
+	// AllowedIPs The networks and addresses that the key can be used from; none is everywhere. From elsewhere it is answered as any bad key.
+	AllowedIPs  []string `json:"allowed_ips,omitempty,omitzero"`
+	Description string   `json:"description,omitempty,omitzero"`
+
+	// ExpiresAt Without it the organization's default, or never.
 	ExpiresAt time.Time `json:"expires_at,omitempty,omitzero"`
-	Name      string    `json:"name"`
+
+	// Metadata Names and values of your own, of at most 64 and 256 characters.
+	Metadata map[string]string `json:"metadata,omitempty,omitzero"`
+	Name     string            `json:"name"`
 
 	// Scopes Permissions. Without the field, a user's key has all that the user's role allows.
 	Scopes []string `json:"scopes,omitempty,omitzero"`
 
-	// UserID The user whose key it is. Without it the key is the organization's own, and needs scopes.
+	// UserID The user or service account whose key it is. Without it the key is the organization's own, and needs scopes.
 	UserID string `json:"user_id,omitempty,omitzero"`
 }
 
@@ -393,6 +488,38 @@ type APIKeyList struct {
 
 	// NextCursor Absent at the end.
 	NextCursor string `json:"next_cursor,omitempty,omitzero"`
+}
+
+// APIKeyRotate defines model for APIKeyRotate.
+type APIKeyRotate struct {
+	// Grace For how many seconds the old secret lives on; a day without both fields. 0 ends it at once.
+	Grace *int32 `json:"grace,omitempty"`
+
+	// UntilSeen The old secret ends when the new one is first used: before the grace is over, or without one whenever that is.
+	UntilSeen bool `json:"until_seen,omitempty,omitzero"`
+}
+
+// APIKeyState defines model for APIKeyState.
+type APIKeyState string
+
+// APIKeyUpdate defines model for APIKeyUpdate.
+type APIKeyUpdate struct {
+	// AllowedIPs All of them, in the place of those that the key has; an empty list is everywhere.
+	AllowedIPs  *[]string `json:"allowed_ips,omitempty"`
+	Description *string   `json:"description,omitempty"`
+
+	// ExpiresAt When it ends from now on.
+	ExpiresAt time.Time `json:"expires_at,omitempty,omitzero"`
+
+	// Metadata All of it, in the place of what the key has.
+	Metadata *map[string]string `json:"metadata,omitempty"`
+	Name     *string            `json:"name,omitempty"`
+
+	// NeverExpires It does not end by itself any more. Not together with expires_at.
+	NeverExpires bool `json:"never_expires,omitempty,omitzero"`
+
+	// Scopes All of them, in the place of those that the key has.
+	Scopes *[]string `json:"scopes,omitempty"`
 }
 
 // Actor defines model for Actor.
@@ -557,6 +684,9 @@ type FirstAdmin struct {
 	Name  string `json:"name,omitempty,omitzero"`
 }
 
+// GitHubLabelsLabel defines model for GitHubLabels.Label.
+type GitHubLabelsLabel string
+
 // Health defines model for Health.
 type Health struct {
 	// Checks Each dependency and whether it answers.
@@ -575,10 +705,39 @@ type KeySet struct {
 	Keys []map[string]interface{} `json:"keys"`
 }
 
+// LeakReport defines model for LeakReport.
+type LeakReport struct {
+	// Key The key, whole.
+	Key string `json:"key"`
+}
+
+// LeakReported defines model for LeakReported.
+type LeakReported struct {
+	APIKey APIKey `json:"api_key,omitempty,omitzero"`
+
+	// Found It is a key of this deployment.
+	Found bool `json:"found"`
+}
+
 // Metadata Words of one's own, of which Bulkhead makes nothing. A key has 1 to 64 of the characters a-z, 0-9, _, . and -. Keep secrets elsewhere.
 //
 // Example: {"plan":"gold"}
 type Metadata map[string]string
+
+// OldSecret The secret that the last rotation replaced.
+type OldSecret struct {
+	// ExpiresAt When it ends, or ended.
+	ExpiresAt  time.Time `json:"expires_at,omitempty,omitzero"`
+	LastFour   string    `json:"last_four"`
+	LastUsedAt time.Time `json:"last_used_at,omitempty,omitzero"`
+
+	// Live It still works.
+	Live   bool   `json:"live"`
+	Prefix string `json:"prefix"`
+
+	// UntilSeen It ends when the new one is first used.
+	UntilSeen bool `json:"until_seen"`
+}
 
 // Operation defines model for Operation.
 type Operation struct {
@@ -872,6 +1031,52 @@ type UserList struct {
 
 	// NextCursor Absent at the end.
 	NextCursor string `json:"next_cursor,omitempty,omitzero"`
+}
+
+// Verification defines model for Verification.
+type Verification struct {
+	// Actor Whose key it is. Absent with NOT_FOUND.
+	Actor        VerifiedActor    `json:"actor,omitempty,omitzero"`
+	Code         VerificationCode `json:"code"`
+	ExpiresAt    time.Time        `json:"expires_at,omitempty,omitzero"`
+	Organization OrganizationRef  `json:"organization,omitempty,omitzero"`
+
+	// Permissions What the key may do, if it is valid: its scopes within its owner's role.
+	Permissions []string `json:"permissions,omitempty,omitzero"`
+
+	// Valid The code is VALID.
+	Valid bool `json:"valid"`
+}
+
+// VerificationCode defines model for Verification.Code.
+type VerificationCode string
+
+// VerifiedActor Whose key it is. Absent with NOT_FOUND.
+type VerifiedActor struct {
+	APIKeyID string            `json:"api_key_id"`
+	Kind     VerifiedActorKind `json:"kind"`
+	Role     string            `json:"role"`
+	UserID   string            `json:"user_id,omitempty,omitzero"`
+}
+
+// VerifiedActorKind defines model for VerifiedActor.Kind.
+type VerifiedActorKind string
+
+// VerifyRequest defines model for VerifyRequest.
+type VerifyRequest struct {
+	// Cost What the request counts for where the key has limits.
+	Cost int32 `json:"cost,omitempty,omitzero"`
+
+	// IP The address that the key was presented from.
+	//
+	// Example: 192.0.2.7
+	IP string `json:"ip,omitempty,omitzero"`
+
+	// Key The key, as it was presented.
+	Key string `json:"key"`
+
+	// Permissions What the key is to be allowed to do, all of it.
+	Permissions []string `json:"permissions,omitempty,omitzero"`
 }
 
 // Version defines model for Version.

@@ -83,7 +83,7 @@ var operations = map[string]func(context.Context, *Client) error{
 		return err
 	},
 	"GET /api/v0/organizations/{org}/api-keys": func(ctx context.Context, c *Client) error {
-		_, err := c.ListAPIKeys(ctx, "{org}", ListOptions{})
+		_, err := c.ListAPIKeys(ctx, "{org}", APIKeyFilter{}, ListOptions{})
 		return err
 	},
 	"GET /api/v0/organizations/{org}/api-keys/{api_key}": func(ctx context.Context, c *Client) error {
@@ -92,6 +92,33 @@ var operations = map[string]func(context.Context, *Client) error{
 	},
 	"POST /api/v0/organizations/{org}/api-keys/{api_key}/revoke": func(ctx context.Context, c *Client) error {
 		_, err := c.RevokeAPIKey(ctx, "{org}", "{api_key}")
+		return err
+	},
+	"PATCH /api/v0/organizations/{org}/api-keys/{api_key}": func(ctx context.Context, c *Client) error {
+		_, err := c.UpdateAPIKey(ctx, "{org}", "{api_key}", AnyVersion, APIKeyUpdate{})
+		return err
+	},
+	"DELETE /api/v0/organizations/{org}/api-keys/{api_key}": func(ctx context.Context, c *Client) error {
+		return c.DeleteAPIKey(ctx, "{org}", "{api_key}", AnyVersion)
+	},
+	"POST /api/v0/organizations/{org}/api-keys/{api_key}/rotate": func(ctx context.Context, c *Client) error {
+		_, err := c.RotateAPIKey(ctx, "{org}", "{api_key}", APIKeyRotate{})
+		return err
+	},
+	"POST /api/v0/organizations/{org}/api-keys/{api_key}/disable": func(ctx context.Context, c *Client) error {
+		_, err := c.DisableAPIKey(ctx, "{org}", "{api_key}")
+		return err
+	},
+	"POST /api/v0/organizations/{org}/api-keys/{api_key}/enable": func(ctx context.Context, c *Client) error {
+		_, err := c.EnableAPIKey(ctx, "{org}", "{api_key}")
+		return err
+	},
+	"POST /api/v0/auth/verify": func(ctx context.Context, c *Client) error {
+		_, err := c.VerifyAPIKey(ctx, VerifyRequest{})
+		return err
+	},
+	"POST /api/v0/api-keys/report-leak": func(ctx context.Context, c *Client) error {
+		_, err := c.ReportLeakedAPIKey(ctx, LeakReport{})
 		return err
 	},
 	"POST /api/v0/organizations/{org}/workflows": func(ctx context.Context, c *Client) error {
@@ -139,9 +166,13 @@ var operations = map[string]func(context.Context, *Client) error{
 	},
 }
 
+// notForClients are the operations that somebody else calls.
+var notForClients = []string{"POST /api/v0/secret-scanning/github"}
+
 func TestOperations(t *testing.T) {
 	t.Parallel()
-	for _, name := range documented(t) {
+	ours := slices.DeleteFunc(documented(t), func(name string) bool { return slices.Contains(notForClients, name) })
+	for _, name := range ours {
 		t.Run("Should have a method for "+name, func(t *testing.T) {
 			is := is.New(t)
 			call := operations[name]
@@ -157,7 +188,7 @@ func TestOperations(t *testing.T) {
 	}
 	t.Run("Should have no method for what is not documented", func(t *testing.T) {
 		is := is.New(t)
-		is.Equal(len(operations), len(documented(t)))
+		is.Equal(len(operations), len(ours))
 	})
 }
 
@@ -356,7 +387,7 @@ func TestPages(t *testing.T) {
 			asked = append(asked, r.URL.RawQuery)
 			pages(w, r)
 		})
-		for _, err := range c.AllAPIKeys(t.Context(), "acme") {
+		for _, err := range c.AllAPIKeys(t.Context(), "acme", APIKeyFilter{}) {
 			is.NoErr(err)
 			break
 		}

@@ -40,6 +40,24 @@ func (k APIKeyCreated) LogValue() slog.Value {
 	return slog.GroupValue(slog.String("id", k.APIKey.ID), slog.String("secret", redacted))
 }
 
+// The requests that hold a key show themselves without it, too.
+
+// Format shows the request without its key, whatever the verb.
+func (r VerifyRequest) Format(f fmt.State, _ rune) {
+	_, _ = f.Write([]byte("sdk.VerifyRequest(" + redacted + ")"))
+}
+
+// LogValue shows the request without its key.
+func (r VerifyRequest) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// Format shows the report without its key, whatever the verb.
+func (r LeakReport) Format(f fmt.State, _ rune) {
+	_, _ = f.Write([]byte("sdk.LeakReport(" + redacted + ")"))
+}
+
+// LogValue shows the report without its key.
+func (r LeakReport) LogValue() slog.Value { return slog.StringValue(redacted) }
+
 // Format shows the token's namespace and end, and not the token, whatever the verb.
 func (t Token) Format(f fmt.State, _ rune) {
 	fmt.Fprintf(f, "sdk.Token(%s %s until %s %s)", t.Namespace, t.Access, t.ExpiresAt, redacted)

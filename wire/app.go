@@ -8,9 +8,12 @@ import (
 	"github.com/bulkheadhq/bulkhead/adapters/config"
 	"github.com/bulkheadhq/bulkhead/adapters/httpapi"
 	"github.com/bulkheadhq/bulkhead/adapters/postgres"
+	"github.com/bulkheadhq/bulkhead/adapters/telemetry"
 	"github.com/bulkheadhq/bulkhead/adapters/temporal"
 	"github.com/bulkheadhq/bulkhead/adapters/temporal/worker"
+	"github.com/bulkheadhq/bulkhead/core/usecase/auth"
 	"github.com/bulkheadhq/bulkhead/core/usecase/bootstrap"
+	"github.com/bulkheadhq/bulkhead/core/usecase/keywatch"
 	"github.com/bulkheadhq/bulkhead/core/usecase/refusals"
 	"github.com/bulkheadhq/bulkhead/core/usecase/relay"
 	"github.com/bulkheadhq/bulkhead/core/usecase/tokens"
@@ -25,8 +28,10 @@ type API struct {
 	DB       *postgres.DB
 	Temporal *temporal.Connection
 	Tokens   *tokens.Service
+	Auth     *auth.Service
 	Refusals *refusals.Service
 	HTTP     *httpapi.Server
+	Metrics  *telemetry.Metrics
 }
 
 // Worker is the worker process: what cmd starts and stops.
@@ -41,9 +46,12 @@ type Worker struct {
 	Requests ports.Idempotency
 	System   *worker.Worker
 	Probe    *httpapi.Probe
+	Keys     *keywatch.Service
+	Metrics  *telemetry.Metrics
 }
 
 // Admin is what works on the database without an API.
 type Admin struct {
 	Bootstrap *bootstrap.Service
+	Keys      *keywatch.Service
 }

@@ -11,6 +11,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"strings"
 
 	"github.com/bulkheadhq/bulkhead/adapters/config"
 	"github.com/bulkheadhq/bulkhead/adapters/httpapi"
@@ -129,9 +130,29 @@ func newProbe(db *postgres.DB, t *temporal.Health, w *worker.Worker, log *slog.L
 	return httpapi.NewProbe([]ports.Pinger{db, t, w}, log)
 }
 
-func newAPIConfig(cfg config.Config, b Build) httpapi.Config {
+func newAPIConfig(cfg config.Config, b Build) (httpapi.Config, error) {
+	keys, err := newGitHubKeys(cfg.GitHub)
 	return httpapi.Config{
 		TemporalAddress: cfg.Temporal.Advertised(), Version: b.Version, Commit: b.Commit,
-		TrustedProxies: cfg.HTTP.TrustedProxies,
+		TrustedProxies: cfg.HTTP.TrustedProxies, GitHubKeys: keys,
+	}, err
+}
+
+// newGitHubKeys reads the keys themselves, or the file that is named in their place.
+func newGitHubKeys(cfg config.GitHub) (httpapi.GitHubKeys, error) {
+	if cfg.ScanningKeys == "" {
+		return nil, nil
 	}
+	text := []byte(cfg.ScanningKeys)
+	if !strings.ContainsAny(cfg.ScanningKeys, "\n{") {
+		var err error
+		if text, err = os.ReadFile(cfg.ScanningKeys); err != nil {
+			return nil, fmt.Errorf("BULKHEAD_GITHUB_SECRET_SCANNING_KEYS: %w", err)
+		}
+	}
+	keys, err := httpapi.ParseGitHubKeys(text)
+	if err != nil {
+		return nil, fmt.Errorf("BULKHEAD_GITHUB_SECRET_SCANNING_KEYS: %w", err)
+	}
+	return keys, nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/bulkheadhq/bulkhead/adapters/httpapi"
 	"github.com/bulkheadhq/bulkhead/adapters/system"
+	"github.com/bulkheadhq/bulkhead/adapters/telemetry"
 	"github.com/bulkheadhq/bulkhead/core/fault"
 )
 
@@ -32,7 +33,41 @@ func (a *API) Run(ctx context.Context) error {
 	g.Go(func() error { return verify(ctx, a.Log, "Temporal", a.Temporal.CheckServer) })
 	g.Go(func() error { return rotate(ctx, a.Log, a.Tokens.Rotate) })
 	g.Go(func() error { a.Refusals.Run(ctx); return nil })
-	return ended(a.Log, "API", g.Wait())
+	g.Go(func() error { a.Auth.Run(ctx); return nil })
+	measure(ctx, g, a.Metrics, a.Config.Metrics.API(), a.Config.Metrics.Unset, a.Log)
+	err := g.Wait()
+	a.flush(context.WithoutCancel(ctx)) // no request is left that could use a key
+	return ended(a.Log, "API", err)
+}
+
+// flushLimit bounds what the uses of keys may take of the process's end.
+const flushLimit = 5 * time.Second
+
+func (a *API) flush(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, flushLimit)
+	defer cancel()
+	if err := a.Auth.Flush(ctx); err != nil {
+		a.Log.WarnContext(ctx, "uses of API keys not noted", "error", err)
+	}
+}
+
+// measure serves the metrics, if they have an address. One that nobody chose may
+// be taken: the process does without.
+func measure(ctx context.Context, g *errgroup.Group, m *telemetry.Metrics, address string, optional bool, log *slog.Logger) {
+	if address == "" {
+		return
+	}
+	group := g
+	if optional {
+		group, ctx = errgroup.WithContext(ctx)
+		g.Go(func() error {
+			if err := group.Wait(); err != nil {
+				log.WarnContext(ctx, "no metrics; choose an address with BULKHEAD_METRICS_ADDRESS", "error", err)
+			}
+			return nil
+		})
+	}
+	system.Listen(ctx, group, m.NewServer(address), system.Shutdown{Announce: func() {}, Limit: time.Second}, log)
 }
 
 // Run delivers the outbox and serves Bulkhead's own workflows until ctx ends.
@@ -47,6 +82,8 @@ func (w *Worker) Run(ctx context.Context) error {
 	g.Go(func() error { return rotate(ctx, w.Log, w.Tokens.Rotate) })
 	g.Go(func() error { return erase(ctx, w.Log, w.Requests.Erase) })
 	g.Go(func() error { w.Relay.Run(ctx); return nil })
+	g.Go(func() error { w.Keys.Run(ctx); return nil })
+	measure(ctx, g, w.Metrics, w.Config.Metrics.Worker(), w.Config.Metrics.Unset, w.Log)
 	g.Go(func() error {
 		w.System.Start(ctx)
 		<-ctx.Done()

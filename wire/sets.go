@@ -9,6 +9,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/adapters/postgres"
 	"github.com/bulkheadhq/bulkhead/adapters/signing"
 	"github.com/bulkheadhq/bulkhead/adapters/system"
+	"github.com/bulkheadhq/bulkhead/adapters/telemetry"
 	"github.com/bulkheadhq/bulkhead/adapters/temporal"
 	"github.com/bulkheadhq/bulkhead/adapters/temporal/worker"
 	coresigning "github.com/bulkheadhq/bulkhead/core/signing"
@@ -17,6 +18,8 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/usecase/auth"
 	"github.com/bulkheadhq/bulkhead/core/usecase/bootstrap"
 	"github.com/bulkheadhq/bulkhead/core/usecase/deletion"
+	"github.com/bulkheadhq/bulkhead/core/usecase/keywatch"
+	"github.com/bulkheadhq/bulkhead/core/usecase/leaks"
 	"github.com/bulkheadhq/bulkhead/core/usecase/operations"
 	"github.com/bulkheadhq/bulkhead/core/usecase/orgs"
 	"github.com/bulkheadhq/bulkhead/core/usecase/provisioning"
@@ -31,6 +34,7 @@ import (
 
 var systemSet = gw.NewSet(
 	newLogger, newPeppers, newRandom,
+	telemetry.NewMetrics, gw.Bind(new(ports.KeyMeter), new(*telemetry.Metrics)),
 	gw.Value(system.Clock{}), gw.Bind(new(ports.Clock), new(system.Clock)),
 )
 
@@ -59,6 +63,7 @@ var temporalSet = gw.NewSet(
 
 var apiSet = gw.NewSet(
 	orgs.New, users.New, apikeys.New, auth.New, workflows.New, operations.New, assignments.New, trail.New, refusals.New,
+	leaks.New, postgres.NewKeyUses, gw.Bind(new(ports.KeyUses), new(*postgres.KeyUses)),
 	newCursors, newETagKey, newPingers, newAPIConfig,
 	newVault, gw.Bind(new(ports.Vault), new(*signing.Vault)),
 	gw.Struct(new(httpapi.Deps), "*"), httpapi.New,
@@ -69,6 +74,12 @@ var workerSet = gw.NewSet(
 	newSettings, provisioning.New, gw.Bind(new(worker.Provisioning), new(*provisioning.Service)),
 	deletion.New, gw.Bind(new(worker.Deletion), new(*deletion.Service)),
 	relay.New, worker.NewActivities, worker.New, newProbe,
+	keySet,
 )
 
-var adminSet = gw.NewSet(newDB, postgres.NewStore, gw.Bind(new(ports.Store), new(*postgres.Store)), bootstrap.New)
+// keySet is what looks after the keys of all organizations.
+var keySet = gw.NewSet(
+	postgres.NewKeyCensus, gw.Bind(new(ports.KeyCensus), new(*postgres.KeyCensus)), keywatch.New,
+)
+
+var adminSet = gw.NewSet(newDB, postgres.NewStore, gw.Bind(new(ports.Store), new(*postgres.Store)), bootstrap.New, keySet)

@@ -21,6 +21,6 @@ func NewWorker(ctx context.Context, cfg config.Config, out Output, b Build) (*Wo
 }
 
 // NewAdmin assembles what works on the database without an API.
-func NewAdmin(ctx context.Context, cfg config.Config) (*Admin, func(), error) {
+func NewAdmin(ctx context.Context, cfg config.Config, out Output) (*Admin, func(), error) {
 	panic(gw.Build(systemSet, adminSet, gw.Struct(new(Admin), "*")))
 }

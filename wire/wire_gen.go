@@ -12,6 +12,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/adapters/httpapi"
 	"github.com/bulkheadhq/bulkhead/adapters/postgres"
 	"github.com/bulkheadhq/bulkhead/adapters/system"
+	"github.com/bulkheadhq/bulkhead/adapters/telemetry"
 	"github.com/bulkheadhq/bulkhead/adapters/temporal"
 	"github.com/bulkheadhq/bulkhead/adapters/temporal/worker"
 	"github.com/bulkheadhq/bulkhead/core/signing"
@@ -20,6 +21,8 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/usecase/auth"
 	"github.com/bulkheadhq/bulkhead/core/usecase/bootstrap"
 	"github.com/bulkheadhq/bulkhead/core/usecase/deletion"
+	"github.com/bulkheadhq/bulkhead/core/usecase/keywatch"
+	"github.com/bulkheadhq/bulkhead/core/usecase/leaks"
 	"github.com/bulkheadhq/bulkhead/core/usecase/operations"
 	"github.com/bulkheadhq/bulkhead/core/usecase/orgs"
 	"github.com/bulkheadhq/bulkhead/core/usecase/provisioning"
@@ -55,20 +58,23 @@ func NewAPI(ctx context.Context, cfg config.Config, out Output, b Build) (*API, 
 		cleanup()
 		return nil, nil, err
 	}
-	refusalsService := refusals.New(store, clock, logger)
-	platform := postgres.NewPlatform(db)
-	orgsService := orgs.New(store, platform, clock)
-	usersService := users.New(store, clock)
+	credentials := postgres.NewCredentials(db)
+	keyUses := postgres.NewKeyUses(db)
 	peppers, err := newPeppers(cfg)
 	if err != nil {
 		cleanup2()
 		cleanup()
 		return nil, nil, err
 	}
+	metrics := telemetry.NewMetrics()
+	authService := auth.New(credentials, keyUses, store, clock, peppers, metrics, logger)
+	refusalsService := refusals.New(store, clock, logger)
+	platform := postgres.NewPlatform(db)
+	orgsService := orgs.New(store, platform, clock)
+	usersService := users.New(store, clock)
 	reader := newRandom()
 	apikeysService := apikeys.New(store, clock, peppers, reader)
-	credentials := postgres.NewCredentials(db)
-	authService := auth.New(credentials, clock, peppers)
+	leaksService := leaks.New(credentials, store, clock, peppers, metrics)
 	dispatcher := temporal.NewDispatcher(connection)
 	workflowsService := workflows.New(store, dispatcher, clock)
 	operationsService := operations.New(store, platform, clock)
@@ -96,12 +102,18 @@ func NewAPI(ctx context.Context, cfg config.Config, out Output, b Build) (*API, 
 	}
 	health := temporal.NewHealth(connection)
 	v := newPingers(db, health)
-	httpapiConfig := newAPIConfig(cfg, b)
+	httpapiConfig, err := newAPIConfig(cfg, b)
+	if err != nil {
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
 	deps := httpapi.Deps{
 		Orgs:        orgsService,
 		Users:       usersService,
 		APIKeys:     apikeysService,
 		Auth:        authService,
+		Leaks:       leaksService,
 		Tokens:      service,
 		Workflows:   workflowsService,
 		Operations:  operationsService,
@@ -112,6 +124,7 @@ func NewAPI(ctx context.Context, cfg config.Config, out Output, b Build) (*API, 
 		ETagKey:     eTagKey,
 		Requests:    idempotency,
 		Vault:       vault,
+		Clock:       clock,
 		Pingers:     v,
 		Log:         logger,
 		Config:      httpapiConfig,
@@ -129,8 +142,10 @@ func NewAPI(ctx context.Context, cfg config.Config, out Output, b Build) (*API, 
 		DB:       db,
 		Temporal: connection,
 		Tokens:   service,
+		Auth:     authService,
 		Refusals: refusalsService,
 		HTTP:     server,
+		Metrics:  metrics,
 	}
 	return api, func() {
 		cleanup2()
@@ -177,6 +192,9 @@ func NewWorker(ctx context.Context, cfg config.Config, out Output, b Build) (*Wo
 	workerWorker := worker.New(connection, activities, logger)
 	health := temporal.NewHealth(connection)
 	probe := newProbe(db, health, workerWorker, logger)
+	keyCensus := postgres.NewKeyCensus(db)
+	metrics := telemetry.NewMetrics()
+	keywatchService := keywatch.New(keyCensus, store, clock, metrics, logger)
 	wireWorker := &Worker{
 		Config:   cfg,
 		Build:    b,
@@ -188,6 +206,8 @@ func NewWorker(ctx context.Context, cfg config.Config, out Output, b Build) (*Wo
 		Requests: idempotency,
 		System:   workerWorker,
 		Probe:    probe,
+		Keys:     keywatchService,
+		Metrics:  metrics,
 	}
 	return wireWorker, func() {
 		cleanup3()
@@ -197,7 +217,7 @@ func NewWorker(ctx context.Context, cfg config.Config, out Output, b Build) (*Wo
 }
 
 // NewAdmin assembles what works on the database without an API.
-func NewAdmin(ctx context.Context, cfg config.Config) (*Admin, func(), error) {
+func NewAdmin(ctx context.Context, cfg config.Config, out Output) (*Admin, func(), error) {
 	db, cleanup, err := newDB(ctx, cfg)
 	if err != nil {
 		return nil, nil, err
@@ -211,8 +231,13 @@ func NewAdmin(ctx context.Context, cfg config.Config) (*Admin, func(), error) {
 	}
 	reader := newRandom()
 	service := bootstrap.New(store, clock, peppers, reader)
+	keyCensus := postgres.NewKeyCensus(db)
+	metrics := telemetry.NewMetrics()
+	logger := newLogger(cfg, out)
+	keywatchService := keywatch.New(keyCensus, store, clock, metrics, logger)
 	admin := &Admin{
 		Bootstrap: service,
+		Keys:      keywatchService,
 	}
 	return admin, func() {
 		cleanup()

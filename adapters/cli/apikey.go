@@ -25,7 +25,10 @@ Example:
 					orgFlag(),
 					&cli.StringFlag{Name: "user", Usage: "id or e-mail address of the user whose key it is (`USER`)"},
 					&cli.StringSliceFlag{Name: "scope", Usage: "what the key may do, such as workflows:start; repeat for more (`SCOPE`)"},
-					&cli.StringFlag{Name: "expires-in", Usage: "how long it is valid, such as 12h or 30d; for ever if absent (`DURATION`)"},
+					&cli.StringFlag{Name: "expires-in", Usage: "how long it is valid, such as 12h or 30d; as the organization says if absent (`DURATION`)"},
+					&cli.StringFlag{Name: "description", Usage: "what it is for (`TEXT`)"},
+					&cli.StringSliceFlag{Name: "allow-ip", Usage: "address or network it can be used from; repeat for more (`CIDR`)"},
+					&cli.StringSliceFlag{Name: "metadata", Usage: "a note of your own; repeat for more (`NAME=VALUE`)"},
 				},
 				Description: `The key goes to the standard output, this once; everything else goes to the standard
 error. A key without a user is the organization's own, and needs scopes. A user's key
@@ -38,13 +41,55 @@ Examples:
 				Action: s.apikeyCreate,
 			},
 			{
-				Name: "list", Usage: "list API keys", Flags: []cli.Flag{orgFlag()},
+				Name: "list", Usage: "list API keys",
+				Flags: []cli.Flag{
+					orgFlag(),
+					&cli.StringFlag{Name: "user", Usage: "only those of this user, by id or e-mail address (`USER`)"},
+					&cli.StringFlag{Name: "state", Usage: "only those that are active, disabled or revoked (`STATE`)"},
+					&cli.BoolFlag{Name: "expires-soon", Usage: "only those that expire within 30 days"},
+				},
 				Description: `Oldest first, revoked ones too.
 
-Example:
-  bulkhead apikey list --org acme`,
+Examples:
+  bulkhead apikey list --org acme
+  bulkhead apikey list --org acme --expires-soon`,
 				Action: s.apikeyList,
 			},
+			{
+				Name: "get", Usage: "show an API key", ArgsUsage: "KEY_ID", Flags: []cli.Flag{orgFlag()},
+				Description: `Everything but the secret, which nobody can show.
+
+Example:
+  bulkhead apikey get ` + exampleKey + ` --org acme`,
+				Action: s.apikeyGet,
+			},
+			{
+				Name: "update", Usage: "change an API key", ArgsUsage: "KEY_ID", Flags: s.apikeyUpdateFlags(),
+				Description: `What is not named stays.
+
+Examples:
+  bulkhead apikey update ` + exampleKey + ` --name deploy --expires-in 90d
+  bulkhead apikey update ` + exampleKey + ` --allow-ip 192.0.2.0/24 --allow-ip 2001:db8::7`,
+				Action: s.apikeyUpdate,
+			},
+			{
+				Name: "rotate", Usage: "give an API key a new secret", ArgsUsage: "KEY_ID",
+				Flags: []cli.Flag{
+					orgFlag(), yesFlag(),
+					&cli.StringFlag{Name: "grace", Usage: "how long the old secret lives on, such as 2h or 7d; a day if absent, at once if 0s (`DURATION`)"},
+					&cli.BoolFlag{Name: "until-seen", Usage: "end the old secret when the new one is first used"},
+				},
+				Description: `The new key goes to the standard output, this once. With --until-seen alone the old
+secret lives until the new one was used, whenever that is. A key has two live secrets
+at most. Asks before the old secret ends at once, unless --yes.
+
+Examples:
+  bulkhead apikey rotate ` + exampleKey + ` --until-seen
+  bulkhead apikey rotate ` + exampleKey + ` --grace 0s --yes`,
+				Action: s.apikeyRotate,
+			},
+			s.apikeySwitchCommand("disable", "switch an API key off, reversibly", (*sdk.Client).DisableAPIKey),
+			s.apikeySwitchCommand("enable", "switch an API key on again", (*sdk.Client).EnableAPIKey),
 			{
 				Name: "revoke", Usage: "revoke an API key for good", ArgsUsage: "KEY_ID", Flags: []cli.Flag{orgFlag(), yesFlag()},
 				Description: `The key stops working within moments. Asks before, unless --yes. Revoking a revoked
@@ -53,6 +98,48 @@ key is success.
 Example:
   bulkhead apikey revoke key_01h455vb4pex5vsknk084sn02q --org acme`,
 				Action: s.apikeyRevoke,
+			},
+			{
+				Name: "delete", Usage: "remove an API key that is revoked or has expired", ArgsUsage: "KEY_ID", Flags: []cli.Flag{orgFlag(), yesFlag()},
+				Description: `What the audit trail says of it stays. Asks before, unless --yes.
+
+Example:
+  bulkhead apikey delete ` + exampleKey + ` --org acme`,
+				Action: s.apikeyDelete,
+			},
+			{
+				Name: "verify", Usage: "say what a key is worth that was presented to you",
+				Flags: []cli.Flag{
+					&cli.StringSliceFlag{Name: "permission", Usage: "what the key is to be allowed to do; repeat for more (`PERMISSION`)"},
+					&cli.StringFlag{Name: "ip", Usage: "the address it was presented from (`ADDRESS`)"},
+				},
+				Description: `Reads the key from the standard input, never from the command line. Fails with the
+exit code of a conflict when the key is not valid.
+
+Example:
+  bulkhead apikey verify --permission workflows:start < key.txt`,
+				Action: s.apikeyVerify,
+			},
+			{
+				Name: "report-leak", Usage: "revoke a key that has leaked, whose ever it is",
+				Description: `For operators. Reads the key from the standard input, never from the command line.
+
+Example:
+  bulkhead apikey report-leak < key.txt`,
+				Action: s.apikeyReportLeak,
+			},
+			{
+				Name: "peppers", Usage: "count the keys under each pepper",
+				Description: `Works on the database itself. A version without secrets can be taken out of the
+configuration.
+
+Needs:
+  BULKHEAD_DATABASE_URL, BULKHEAD_DATABASE_AUTH_URL
+  BULKHEAD_API_KEY_PEPPERS
+
+Example:
+  bulkhead apikey peppers`,
+				Action: s.apikeyPeppers,
 			},
 		},
 	}
@@ -63,9 +150,14 @@ func (s *shell) apikeyCreate(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	in := sdk.APIKeyCreate{Name: name, Scopes: c.StringSlice("scope")}
+	in := sdk.APIKeyCreate{
+		Name: name, Description: c.String("description"), Scopes: c.StringSlice("scope"), AllowedIPs: c.StringSlice("allow-ip"),
+	}
+	if in.Metadata, err = parseMetadata(c.StringSlice("metadata")); err != nil {
+		return err
+	}
 	if text := c.String("expires-in"); text != "" {
-		valid, err := parseLife(text)
+		valid, err := parseLife("--expires-in", text)
 		if err != nil {
 			return err
 		}
@@ -97,7 +189,7 @@ func (s *shell) apikeyCreate(c *cli.Context) error {
 
 // parseLife reads how long a key is valid: a duration, or a number of days, which
 // is what people think in and Go's durations lack.
-func parseLife(text string) (time.Duration, error) {
+func parseLife(flag, text string) (time.Duration, error) {
 	const day, most = 24 * time.Hour, 100 * 365
 	d, err := time.ParseDuration(text)
 	if days, found := strings.CutSuffix(text, "d"); found {
@@ -107,7 +199,7 @@ func parseLife(text string) (time.Duration, error) {
 		}
 	}
 	if err != nil || d <= 0 {
-		return 0, usageError(fmt.Sprintf("--expires-in is a time such as 12h or 30d, not %q", text))
+		return 0, usageError(fmt.Sprintf("%s is a time such as 12h or 30d, not %q", flag, text))
 	}
 	return d, nil
 }
@@ -127,7 +219,13 @@ func (s *shell) apikeyList(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	all, err := collect(api.AllAPIKeys(c.Context, org))
+	filter := sdk.APIKeyFilter{State: sdk.APIKeyState(c.String("state")), ExpiresSoon: c.Bool("expires-soon")}
+	if user := c.String("user"); user != "" {
+		if filter.User, err = findUser(c.Context, api, org, user); err != nil {
+			return err
+		}
+	}
+	all, err := collect(api.AllAPIKeys(c.Context, org, filter))
 	if err != nil {
 		return err
 	}
@@ -138,10 +236,10 @@ func (s *shell) apikeyList(c *cli.Context) error {
 	for _, k := range all {
 		rows = append(rows, []string{
 			k.ID, k.Name, first(k.UserID, "(organization)"), first(strings.Join(k.Scopes, ","), "(all of the role)"),
-			string(k.State), hint(k), s.ago(k.ExpiresAt), s.ago(k.CreatedAt),
+			string(k.State), hint(k), s.ago(k.ExpiresAt), s.ago(k.LastUsedAt), s.ago(k.CreatedAt),
 		})
 	}
-	return s.printTable([]string{"ID", "NAME", "OWNER", "SCOPES", "STATE", "KEY", "EXPIRES", "CREATED"}, rows)
+	return s.printTable([]string{"ID", "NAME", "OWNER", "SCOPES", "STATE", "KEY", "EXPIRES", "USED", "CREATED"}, rows)
 }
 
 // hint is what of a key may be shown, to tell it from others.
@@ -170,8 +268,5 @@ func (s *shell) apikeyRevoke(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if asJSON(c) {
-		return s.printJSON(k)
-	}
-	return s.printPairs(pair{"key", k.ID}, pair{"name", k.Name}, pair{"state", string(k.State)}, pair{"revoked", s.moment(k.RevokedAt)})
+	return s.printKey(c, k)
 }

@@ -169,7 +169,7 @@ var synonyms = map[string][]string{
 	"add": {"create", "start"}, "create": {"add", "start"}, "new": {"create", "add", "start"},
 	"run": {"start", "server"}, "serve": {"server"}, "ls": {"list"},
 	"get": {"show"}, "describe": {"show"}, "status": {"show"},
-	"delete": {"revoke"}, "remove": {"revoke"}, "rm": {"revoke"},
+	"delete": {"revoke"}, "remove": {"delete", "revoke"}, "rm": {"delete", "revoke"},
 	"key": {"apikey"}, "keys": {"apikey"}, "api-key": {"apikey"}, "tenant": {"org"}, "organization": {"org"}, "organizations": {"org"},
 	"wf": {"workflow"}, "login": {"whoami"}, "me": {"whoami"},
 }

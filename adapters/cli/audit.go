@@ -119,7 +119,7 @@ func (s *shell) point(c *cli.Context, flag string) (time.Time, error) {
 	if t, err := time.Parse(time.RFC3339, given); err == nil {
 		return t, nil
 	}
-	ago, err := parseLife(given)
+	ago, err := parseLife("--"+flag, given)
 	if err != nil {
 		return time.Time{}, usageError(fmt.Sprintf("--%s is a time such as 2030-01-02T15:04:05Z, 12h or 30d, not %q", flag, given))
 	}

@@ -21,6 +21,15 @@ type Deps struct {
 	// Bootstrap creates the system organization with its first operator and the
 	// worker's key, unless it exists.
 	Bootstrap func(ctx context.Context, o BootstrapOptions) (BootstrapResult, error)
+	// Peppers tells how many secrets of API keys are stored under each pepper.
+	Peppers func(ctx context.Context) ([]Pepper, error)
+}
+
+// Pepper is a version of the pepper of API keys.
+type Pepper struct {
+	Version    int   `json:"version"`
+	Secrets    int64 `json:"secrets"`    // that can still be used
+	Configured bool  `json:"configured"` // in BULKHEAD_API_KEY_PEPPERS
 }
 
 // Migrations change the database's schema.

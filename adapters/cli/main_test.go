@@ -218,7 +218,7 @@ func TestArguments(t *testing.T) {
 		"workfolw":                              `Did you mean "bulkhead workflow"?`,
 		"org creat x":                           `Did you mean "bulkhead org create"?`,
 		"user create x":                         `Did you mean "bulkhead user add"?`,
-		"apikey delete x":                       `Did you mean "bulkhead apikey revoke"?`,
+		"apikey remove x":                       `Did you mean "bulkhead apikey delete"?`,
 		"org add x":                             `Did you mean "bulkhead org create"?`,
 		"tenant list":                           `Did you mean "bulkhead org"?`,
 		"xyzzy":                                 `there is no command "bulkhead xyzzy"`,

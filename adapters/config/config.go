@@ -24,6 +24,44 @@ type Config struct {
 	Tenancy  Tenancy  `envPrefix:"BULKHEAD_"`
 	Secrets  Secrets  `envPrefix:"BULKHEAD_"`
 	Log      Log      `envPrefix:"BULKHEAD_LOG_"`
+	Metrics  Metrics  `envPrefix:"BULKHEAD_METRICS_"`
+	GitHub   GitHub   `envPrefix:"BULKHEAD_GITHUB_"`
+}
+
+// Metrics is where a process is measured. Whoever reaches the address needs no
+// credential, so it is not a public one.
+type Metrics struct {
+	// Address is host:port; empty: nowhere. Unset, it is a local address that a
+	// process does without when it is taken.
+	Address string `env:"ADDRESS"`
+	// Unset tells that nobody chose the address.
+	Unset bool
+}
+
+// The addresses of metrics that nobody chose.
+const (
+	apiMetrics    = "127.0.0.1:9470"
+	workerMetrics = "127.0.0.1:9471"
+)
+
+// API returns where the API process is measured.
+func (m Metrics) API() string { return m.or(apiMetrics) }
+
+// Worker returns where the worker process is measured.
+func (m Metrics) Worker() string { return m.or(workerMetrics) }
+
+func (m Metrics) or(local string) string {
+	if m.Unset {
+		return local
+	}
+	return m.Address
+}
+
+// GitHub is what is known of GitHub.
+type GitHub struct {
+	// ScanningKeys are the public keys of GitHub's secret scanning, or the path of a
+	// file with them; without any no report is taken.
+	ScanningKeys string `env:"SECRET_SCANNING_KEYS"`
 }
 
 // HTTP is the API's listener.
@@ -93,10 +131,13 @@ type Log struct {
 // Load reads the configuration from environment variables ("NAME=value"). Every
 // mistake is in the one error that it returns.
 func Load(environ []string) (Config, error) {
-	cfg, err := env.ParseAsWithOptions[Config](env.Options{Environment: env.ToMap(environ)})
+	variables := env.ToMap(environ)
+	cfg, err := env.ParseAsWithOptions[Config](env.Options{Environment: variables})
 	if err != nil {
 		return Config{}, fmt.Errorf("read configuration: %w", redactParse(err))
 	}
+	_, chosen := variables["BULKHEAD_METRICS_ADDRESS"]
+	cfg.Metrics.Unset = !chosen
 	return cfg, nil
 }
 
@@ -162,6 +203,15 @@ func (c Config) CheckBootstrap() error {
 	)
 }
 
+// CheckPeppers tells whether everything is there that `apikey peppers` needs.
+func (c Config) CheckPeppers() error {
+	return errors.Join(
+		required("BULKHEAD_DATABASE_URL", c.Database.URL.IsZero()),
+		required("BULKHEAD_DATABASE_AUTH_URL", c.Database.AuthURL.IsZero()),
+		required("BULKHEAD_API_KEY_PEPPERS", len(c.Secrets.Peppers) == 0),
+	)
+}
+
 func (c Config) checkShared() error {
 	errs := []error{
 		required("BULKHEAD_DATABASE_URL", c.Database.URL.IsZero()),
@@ -172,6 +222,9 @@ func (c Config) checkShared() error {
 	}
 	if c.Log.Format != "json" && c.Log.Format != "text" {
 		errs = append(errs, errors.New("BULKHEAD_LOG_FORMAT: must be json or text"))
+	}
+	if c.Metrics.Address != "" {
+		errs = append(errs, address("BULKHEAD_METRICS_ADDRESS", c.Metrics.Address))
 	}
 	if c.Tenancy.Retention < 24*time.Hour {
 		errs = append(errs, errors.New("BULKHEAD_RETENTION: must be 24h or more"))

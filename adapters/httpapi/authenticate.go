@@ -19,7 +19,7 @@ func (s *Server) authenticate(next http.Handler) http.Handler {
 		}
 		token, err := bearer(r.Header)
 		if err == nil {
-			e.actor, err = s.auth.Authenticate(r.Context(), token)
+			e.actor, err = s.auth.Authenticate(r.Context(), token, e.ip)
 		}
 		if err != nil {
 			fail(w, r, err)

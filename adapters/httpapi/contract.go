@@ -30,6 +30,7 @@ type endpoint struct {
 
 	deprecation *deprecation // nil: it stays
 
+	signed     bool // must be signed by GitHub
 	idempotent bool // takes an Idempotency-Key
 	repeatable bool // what it does outside the database is done once by its name
 
@@ -85,7 +86,7 @@ func newEndpoint(doc *openapi3.T, at route, item *openapi3.PathItem, declared *o
 	op := &endpoint{
 		id: declared.OperationID, route: at,
 		public: len(security) == 0, probe: slices.Contains(probes, at.pattern),
-		repeatable: slices.Contains(repeatable, declared.OperationID),
+		repeatable: slices.Contains(repeatable, declared.OperationID), signed: declared.Extensions["x-signed-by"] == "github",
 	}
 	var err error
 	if op.deprecation, err = newDeprecation(declared); err != nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/authz"
 	"github.com/bulkheadhq/bulkhead/core/operation"
 	"github.com/bulkheadhq/bulkhead/core/usecase/assignments"
+	"github.com/bulkheadhq/bulkhead/core/usecase/auth"
 	"github.com/bulkheadhq/bulkhead/core/usecase/tokens"
 	"github.com/bulkheadhq/bulkhead/core/user"
 	"github.com/bulkheadhq/bulkhead/core/workflow"
@@ -51,14 +52,48 @@ func toUser(u user.User) gen.User {
 	}
 }
 
-func toAPIKey(k apikey.Key) gen.APIKey {
-	s := k.Snapshot()
-	return gen.APIKey{
-		ID: s.ID.String(), OrganizationID: s.OrgID.String(), UserID: optional(s.UserID.String()),
-		Name: s.Name, Scopes: s.Scopes.Names(), Prefix: s.Hint, LastFour: s.LastFour,
-		State: gen.APIKeyState(s.State.String()), ExpiresAt: optional(s.ExpiresAt), RevokedAt: optional(s.RevokedAt),
-		CreatedAt: s.CreatedAt, UpdatedAt: s.UpdatedAt,
+// toAPIKey converts keys as they stand at a time.
+func toAPIKey(now time.Time) func(apikey.Key) gen.APIKey {
+	return func(k apikey.Key) gen.APIKey {
+		s := k.Snapshot()
+		return gen.APIKey{
+			ID: s.ID.String(), OrganizationID: s.OrgID.String(), UserID: optional(s.UserID.String()),
+			Name: s.Name, Description: optional(s.Description), Scopes: s.Scopes.Names(), AllowedIPs: s.AllowedIPs.Strings(),
+			Metadata: apiKeyMetadata(s.Metadata), Prefix: s.Hint, LastFour: s.LastFour, LastUsedAt: optional(s.LastUsedAt),
+			OldSecret: toOldSecret(s.Old, now), State: gen.APIKeyState(s.State.String()), ExpiresAt: optional(s.ExpiresAt),
+			ExpiresSoon: k.ExpiresSoon(now), RevokedAt: optional(s.RevokedAt), CreatedAt: s.CreatedAt, UpdatedAt: s.UpdatedAt,
+		}
 	}
+}
+
+func apiKeyMetadata(m apikey.Metadata) *map[string]string {
+	if len(m) == 0 {
+		return nil
+	}
+	return (*map[string]string)(&m)
+}
+
+func toOldSecret(p apikey.Previous, now time.Time) *gen.OldSecret {
+	if !p.Exists() {
+		return nil
+	}
+	return &gen.OldSecret{
+		Prefix: p.Hint, LastFour: p.LastFour, Live: p.Live(now), UntilSeen: p.UntilSeen,
+		ExpiresAt: optional(p.ExpiresAt), LastUsedAt: optional(p.LastUsedAt),
+	}
+}
+
+func toVerification(v auth.Verification) gen.Verification {
+	out := gen.Verification{Valid: v.Code == apikey.Valid, Code: gen.VerificationCode(v.Code.String())}
+	if a := v.Actor; a.Kind() != authz.Nobody {
+		permissions := a.Permissions().Names()
+		out.Actor = &gen.VerifiedActor{
+			Kind: gen.VerifiedActorKind(a.Kind().String()), UserID: optional(a.User().String()), APIKeyID: a.Key().String(), Role: a.Role().String(),
+		}
+		out.Organization = &gen.OrganizationRef{ID: a.Org().String(), Slug: a.OrgSlug()}
+		out.Permissions, out.ExpiresAt = &permissions, optional(a.ExpiresAt())
+	}
+	return out
 }
 
 func toOperation(o operation.Operation) gen.Operation {

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -101,8 +102,7 @@ func asJSON(doc *openapi3.T) ([]byte, error) {
 func prune(node any) {
 	switch node := node.(type) {
 	case map[string]any:
-		delete(node, "x-go-type")
-		delete(node, "x-go-type-skip-optional-pointer")
+		maps.DeleteFunc(node, func(name string, _ any) bool { return strings.HasPrefix(name, "x-go-") })
 		for _, child := range node {
 			prune(child)
 		}

@@ -203,7 +203,7 @@ func (r reads) APIKey(_ context.Context, k id.APIKey) (apikey.Key, error) {
 	return first(r.memory, &r.keys, func(v apikey.Key) bool { return v.Snapshot().ID == k && v.Snapshot().OrgID == r.org })
 }
 
-func (r reads) APIKeys(_ context.Context, p page.Request) (page.Page[apikey.Key], error) {
+func (r reads) APIKeys(_ context.Context, _ apikey.Filter, p page.Request) (page.Page[apikey.Key], error) {
 	return pageOf(r.memory, &r.keys, p, func(v apikey.Key) bool { return v.Snapshot().OrgID == r.org },
 		func(v apikey.Key) uuid.UUID { return v.Snapshot().ID.UUID() }), nil
 }
@@ -287,6 +287,21 @@ func (w keyWrites) Update(ctx context.Context, i id.APIKey, fn func(*apikey.Key)
 	}
 	return fn(&k)
 }
+
+func (w keyWrites) Delete(ctx context.Context, i id.APIKey, fn func(*apikey.Key) error) error {
+	return w.Update(ctx, i, fn)
+}
+
+func (m *memory) Record(context.Context, []apikey.Use) error { return nil }
+
+func (m *memory) Rehash(context.Context, id.Org, id.APIKey, apikey.Versioned, apikey.Versioned) error {
+	return nil
+}
+
+func (*memory) ExpiryWarned(int)                {}
+func (*memory) SecretsByPepper(map[int16]int64) {}
+func (*memory) LeakReported(string)             {}
+func (*memory) UsesDropped(int)                 {}
 
 func (w operationWrites) Insert(_ context.Context, o operation.Operation) error {
 	return add(w.memory, &w.operations, o)

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -53,10 +54,10 @@ type listing struct {
 	binding string
 }
 
-// listOf names a list by its operation and its organization, so that a cursor of
-// another is refused.
-func (h *handlers) listOf(operation string, org id.Org) listing {
-	return listing{cursors: h.Cursors, binding: operation + " " + org.String()}
+// listOf names a list by its operation, its organization and its filters, so that
+// a cursor of another is refused.
+func (h *handlers) listOf(operation string, org id.Org, filters ...string) listing {
+	return listing{cursors: h.Cursors, binding: strings.Join(append([]string{operation, org.String()}, filters...), " ")}
 }
 
 // filtered binds the list's cursors to a filter, in its canonical form, as well.

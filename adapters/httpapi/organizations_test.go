@@ -36,7 +36,7 @@ func TestOrganizationLife(t *testing.T) {
 
 		o := decode[gen.Organization](t, b.call("getOrganization"))
 		is.Equal(*o.MemberCount, int32(1))
-		is.Equal(*o.APIKeyCount, int32(1))
+		is.Equal(*o.APIKeyCount, int32(3))
 		is.Equal(o.NamespaceState, gen.OrganizationNamespaceStateReady)
 		for _, listed := range decode[gen.OrganizationList](t, b.call("listOrganizations")).Items {
 			is.True(listed.MemberCount == nil)

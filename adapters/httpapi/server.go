@@ -22,6 +22,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/usecase/apikeys"
 	"github.com/bulkheadhq/bulkhead/core/usecase/assignments"
 	"github.com/bulkheadhq/bulkhead/core/usecase/auth"
+	"github.com/bulkheadhq/bulkhead/core/usecase/leaks"
 	"github.com/bulkheadhq/bulkhead/core/usecase/operations"
 	"github.com/bulkheadhq/bulkhead/core/usecase/orgs"
 	"github.com/bulkheadhq/bulkhead/core/usecase/refusals"
@@ -38,6 +39,7 @@ type Deps struct {
 	Users       *users.Service
 	APIKeys     *apikeys.Service
 	Auth        *auth.Service
+	Leaks       *leaks.Service
 	Tokens      *tokens.Service
 	Workflows   *workflows.Service
 	Operations  *operations.Service
@@ -48,7 +50,8 @@ type Deps struct {
 	ETagKey     ETagKey
 	Requests    ports.Idempotency // what is remembered of requests that may be sent again
 	Vault       ports.Vault       // seals their answers
-	Pingers     []ports.Pinger    // what readiness asks after
+	Clock       ports.Clock
+	Pingers     []ports.Pinger // what readiness asks after
 	Log         *slog.Logger
 	Config      Config
 }
@@ -60,6 +63,7 @@ type Config struct {
 	Version         string         // of the release; "" is "devel"
 	Commit          string         // it was built from
 	TrustedProxies  []netip.Prefix // whose X-Forwarded-For is believed; none
+	GitHubKeys      GitHubKeys     // who signs the reports of GitHub's secret scanning; nobody
 	Timeout         time.Duration  // of a request, besides what it asks to wait; 15 s
 	PingTimeout     time.Duration  // of each dependency's answer to readiness; 1 s
 	MaxBody         int64          // of a request, in bytes; 1 MiB

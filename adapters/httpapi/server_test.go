@@ -3,6 +3,8 @@ package httpapi
 import (
 	"bytes"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/rand"
 	"encoding/json"
 	"io"
@@ -29,6 +31,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/usecase/apikeys"
 	"github.com/bulkheadhq/bulkhead/core/usecase/assignments"
 	"github.com/bulkheadhq/bulkhead/core/usecase/auth"
+	"github.com/bulkheadhq/bulkhead/core/usecase/leaks"
 	"github.com/bulkheadhq/bulkhead/core/usecase/operations"
 	"github.com/bulkheadhq/bulkhead/core/usecase/orgs"
 	"github.com/bulkheadhq/bulkhead/core/usecase/refusals"
@@ -57,6 +60,9 @@ type bundle struct {
 	key       apikey.Key
 	operation operation.Operation // acme's, running
 	failed    operation.Operation // another organization's
+
+	ended, off apikey.Key        // revoked, disabled
+	github     *ecdsa.PrivateKey // signs as GitHub does
 
 	admin    string // ada's API key
 	operator string
@@ -104,16 +110,25 @@ func setup(t testing.TB, pingers ...ports.Pinger) *bundle {
 	b.admin, b.key = b.newKey(peppers, b.acme.ID(), "acme", b.ada.ID(), authz.Admin)
 	b.operator, _ = b.newKey(peppers, id.SystemOrg, org.SystemSlug, id.New[id.UserKind](), authz.Operator)
 
+	_, b.ended = b.newKey(peppers, b.acme.ID(), "acme", b.ada.ID(), authz.Admin)
+	_, b.off = b.newKey(peppers, b.acme.ID(), "acme", b.ada.ID(), authz.Admin)
+	b.change(&b.ended, func(k *apikey.Key) { k.Revoke(now) })
+	b.change(&b.off, func(k *apikey.Key) { must(0, k.Disable(now)) })
+	b.github = must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
+
 	m, clock := b.memory, fixedClock(now)
 	var err error
 	b.server, err = New(Deps{
 		Orgs: orgs.New(m, platform{m}, clock), Users: users.New(m, clock), APIKeys: apikeys.New(m, clock, peppers, rand.Reader),
-		Auth: auth.New(m, clock, peppers), Tokens: tokens.New(m, signingKeys{}, crypto{}, clock, signing.DefaultPolicy),
+		Auth: auth.New(m, m, m, clock, peppers, m, slog.New(slog.DiscardHandler)), Leaks: leaks.New(m, m, clock, peppers, m), Clock: clock,
+		Tokens:    tokens.New(m, signingKeys{}, crypto{}, clock, signing.DefaultPolicy),
 		Workflows: workflows.New(m, m, clock), Operations: operations.New(m, platform{m}, clock), Assignments: assignments.New(m, platform{m}),
 		Trail: trail.New(trails{m}), Refusals: refusals.New(m, clock, slog.New(slog.DiscardHandler)),
 		Cursors: page.NewSealer(make([]byte, 32)), ETagKey: make([]byte, 32), Requests: b.requests, Vault: vault{}, Pingers: pingers,
-		Log:    slog.New(slog.NewJSONHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Config: Config{TemporalAddress: "temporal:7233", Version: "1.2.3", Commit: "abc"},
+		Log: slog.New(slog.NewJSONHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Config: Config{
+			TemporalAddress: "temporal:7233", Version: "1.2.3", Commit: "abc", GitHubKeys: must(ParseGitHubKeys(publicPEM(b.github))),
+		},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -150,6 +165,16 @@ func (b *bundle) newKey(p apikey.Peppers, o id.Org, slug string, u id.User, role
 		Hash: p.Hash(secret), State: apikey.Active,
 	}
 	return secret.Reveal(), k
+}
+
+// change changes a stored key.
+func (b *bundle) change(k *apikey.Key, fn func(*apikey.Key)) {
+	for i, stored := range b.memory.keys {
+		if stored.Snapshot().ID == k.Snapshot().ID {
+			fn(&b.memory.keys[i])
+			*k = b.memory.keys[i]
+		}
+	}
 }
 
 // request makes a request with a key and, unless it is empty, a JSON body.

@@ -49,7 +49,7 @@ var planted = []struct{ rule, statement string }{
 	{"what a tenant's work may do", `GRANT TRUNCATE ON users TO bulkhead_app`},
 	{"what a tenant's work may do", `GRANT REFERENCES ON users TO bulkhead_app`},
 	{"what a tenant's work may do", `GRANT TRIGGER ON users TO bulkhead_app`},
-	{"what a tenant's work may do", `GRANT DELETE ON api_keys TO bulkhead_app`},
+	{"what a tenant's work may do", `GRANT DELETE ON operations TO bulkhead_app`},
 	{"what a tenant's work may do", `GRANT UPDATE (outcome) ON audit_events TO bulkhead_app`},
 	{"what authentication may read", `GRANT SELECT (email) ON users TO bulkhead_auth`},
 	{"what authentication may read", `GRANT SELECT ON users TO bulkhead_auth`},

@@ -33,6 +33,16 @@ func TestCredentials(t *testing.T) {
 	porttest.Credentials(t, openBackend)
 }
 
+func TestKeyUses(t *testing.T) {
+	t.Parallel()
+	porttest.KeyUses(t, openBackend)
+}
+
+func TestKeyCensus(t *testing.T) {
+	t.Parallel()
+	porttest.KeyCensus(t, openBackend)
+}
+
 func TestOutbox(t *testing.T) {
 	t.Parallel()
 	porttest.Outbox(t, openBackend)
@@ -65,6 +75,7 @@ func backend(t *testing.T, d harness.Database, db *postgres.DB) porttest.Backend
 	t.Cleanup(func() { _ = outbox.Close(context.Background()) })
 	return porttest.Backend{
 		Store: postgres.NewStore(db), Platform: postgres.NewPlatform(db), Credentials: postgres.NewCredentials(db),
+		KeyUses: postgres.NewKeyUses(db), KeyCensus: postgres.NewKeyCensus(db),
 		Outbox: outbox, SigningKeys: postgres.NewSigningKeys(db), Idempotency: postgres.NewIdempotency(db),
 		Audit: postgres.NewTrail(db), Trail: trail(d),
 	}

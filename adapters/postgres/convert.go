@@ -3,6 +3,7 @@ package postgres
 import (
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"time"
 
 	"github.com/google/uuid"
@@ -176,7 +177,8 @@ func fromUser(s user.Snapshot) *dbsqlc.UserInsertParams {
 	}
 }
 
-func toAPIKey(r *dbsqlc.APIKey) (apikey.Key, error) {
+// toAPIKey reads a key with when its secrets were last used.
+func toAPIKey(r *dbsqlc.APIKey, lastUsed, oldLastUsed *time.Time) (apikey.Key, error) {
 	state, ok := apikey.ParseState(r.State)
 	if !ok {
 		return apikey.Key{}, unknown("API key state", r.State)
@@ -189,21 +191,79 @@ func toAPIKey(r *dbsqlc.APIKey) (apikey.Key, error) {
 	if err != nil {
 		return apikey.Key{}, err
 	}
+	old, err := toPrevious(r, oldLastUsed)
+	if err != nil {
+		return apikey.Key{}, err
+	}
+	var metadata apikey.Metadata
+	if err := json.Unmarshal(r.Metadata, &metadata); err != nil {
+		return apikey.Key{}, fmt.Errorf("stored metadata: %w", err)
+	}
+	if len(metadata) == 0 {
+		metadata = nil
+	}
 	return apikey.Restore(apikey.Snapshot{
 		ID: id.FromUUID[id.APIKeyKind](r.ID), OrgID: id.FromUUID[id.OrgKind](r.OrgID),
-		UserID: id.FromUUID[id.UserKind](r.UserID.UUID), Name: r.Name, Scopes: scopes, Hint: r.Hint, LastFour: r.LastFour,
-		Hash: hash, State: state, ExpiresAt: readOrZero(r.ExpiresAt), RevokedAt: readOrZero(r.RevokedAt),
+		UserID: id.FromUUID[id.UserKind](r.UserID.UUID), Name: r.Name, Description: r.Description, Scopes: scopes,
+		AllowedIPs: toIPList(r.AllowedIps), Metadata: metadata,
+		Hint: r.Hint, LastFour: r.LastFour, Hash: hash, LastUsedAt: readOrZero(lastUsed), Generation: r.Generation, Old: old,
+		State: state, ExpiresAt: readOrZero(r.ExpiresAt), WarnAt: readOrZero(r.WarnAt), RevokedAt: readOrZero(r.RevokedAt),
 		Version: r.Version, CreatedAt: read(r.CreatedAt), UpdatedAt: read(r.UpdatedAt),
 	}), nil
 }
 
-func fromAPIKey(s apikey.Snapshot) *dbsqlc.APIKeyInsertParams {
-	return &dbsqlc.APIKeyInsertParams{
-		OrgID: s.OrgID.UUID(), ID: s.ID.UUID(), UserID: nullable(s.UserID), Name: s.Name, Scopes: s.Scopes.Names(),
-		Hint: s.Hint, LastFour: s.LastFour, PepperVersion: s.Hash.Version, Hash: s.Hash.Hash[:], State: s.State.String(),
-		ExpiresAt: storedOrNull(s.ExpiresAt), RevokedAt: storedOrNull(s.RevokedAt),
+func toPrevious(r *dbsqlc.APIKey, lastUsed *time.Time) (apikey.Previous, error) {
+	if r.OldHint == nil || r.OldLastFour == nil || r.OldPepperVersion == nil {
+		return apikey.Previous{}, nil
+	}
+	hash, err := toHash(*r.OldPepperVersion, r.OldHash)
+	return apikey.Previous{
+		Hint: *r.OldHint, LastFour: *r.OldLastFour, Hash: hash, LastUsedAt: readOrZero(lastUsed),
+		ExpiresAt: readOrZero(r.OldExpiresAt), UntilSeen: r.OldUntilSeen,
+	}, err
+}
+
+func toIPList(in []netip.Prefix) apikey.IPList {
+	if len(in) == 0 {
+		return nil
+	}
+	return in
+}
+
+// getAPIKey and its like read a key with what stands beside it.
+func getAPIKey(r *dbsqlc.APIKeyGetRow) (apikey.Key, error) {
+	return toAPIKey(&r.APIKey, r.LastUsedAt, r.OldLastUsedAt)
+}
+
+func listedAPIKey(r *dbsqlc.APIKeyListRow) (apikey.Key, error) {
+	return toAPIKey(&r.APIKey, r.LastUsedAt, r.OldLastUsedAt)
+}
+
+func lockedAPIKey(r *dbsqlc.APIKeyLockRow) (apikey.Key, error) {
+	return toAPIKey(&r.APIKey, r.LastUsedAt, r.OldLastUsedAt)
+}
+
+func fromAPIKey(s apikey.Snapshot) (*dbsqlc.APIKeyInsertParams, error) {
+	metadata := []byte("{}")
+	if len(s.Metadata) > 0 {
+		var err error
+		if metadata, err = json.Marshal(s.Metadata); err != nil {
+			return nil, fmt.Errorf("encode metadata: %w", err)
+		}
+	}
+	p := &dbsqlc.APIKeyInsertParams{
+		OrgID: s.OrgID.UUID(), ID: s.ID.UUID(), UserID: nullable(s.UserID), Name: s.Name, Description: s.Description,
+		Scopes: s.Scopes.Names(), AllowedIps: append([]netip.Prefix{}, s.AllowedIPs...), Metadata: metadata,
+		Hint: s.Hint, LastFour: s.LastFour, PepperVersion: s.Hash.Version, Hash: s.Hash.Hash[:],
+		Generation: s.Generation, State: s.State.String(),
+		ExpiresAt: storedOrNull(s.ExpiresAt), WarnAt: storedOrNull(s.WarnAt), RevokedAt: storedOrNull(s.RevokedAt),
 		Version: s.Version, CreatedAt: stored(s.CreatedAt), UpdatedAt: stored(s.UpdatedAt),
 	}
+	if old := s.Old; old.Exists() {
+		p.OldHint, p.OldLastFour, p.OldPepperVersion, p.OldHash = &old.Hint, &old.LastFour, &old.Hash.Version, old.Hash.Hash[:]
+		p.OldExpiresAt, p.OldUntilSeen = storedOrNull(old.ExpiresAt), old.UntilSeen
+	}
+	return p, nil
 }
 
 func toHash(version int16, b []byte) (apikey.Versioned, error) {
@@ -243,6 +303,8 @@ func toCredential(r *dbsqlc.CredentialFindRow) (apikey.Credential, error) {
 		User:      id.FromUUID[id.UserKind](r.UserID.UUID), UserRole: role,
 		UserOK: !r.UserID.Valid || (r.UserState != nil && *r.UserState == user.Active.String()),
 		Scopes: scopes, Hash: hash, State: state, ExpiresAt: readOrZero(r.ExpiresAt),
+		AllowedIPs: toIPList(r.AllowedIps), Generation: r.Generation,
+		Old: r.IsOld, Rotated: r.IsRotating, OldExpiresAt: readOrZero(r.OldExpiresAt), OldUntilSeen: r.OldUntilSeen,
 	}, nil
 }
 

@@ -32,6 +32,7 @@ const (
 	userOrgFK      = "users_org_id_fkey"
 	roleOrgFK      = "roles_org_id_fkey"
 	keyOrgFK       = "api_keys_org_id_fkey"
+	keyUseOrgFK    = "api_key_uses_org_id_fkey"
 	operationOrgFK = "operations_org_id_fkey"
 	outboxOrgFK    = "outbox_org_id_fkey"
 )
@@ -51,6 +52,7 @@ var violations = map[string]*fault.Error{
 	userOrgFK:      fault.ErrNotFound,
 	roleOrgFK:      fault.ErrNotFound,
 	keyOrgFK:       fault.ErrNotFound,
+	keyUseOrgFK:    fault.ErrNotFound,
 	operationOrgFK: fault.ErrNotFound,
 	outboxOrgFK:    fault.ErrNotFound,
 }

@@ -91,7 +91,7 @@ func TestRowLevelSecurityAlone(t *testing.T) {
 			seen[table] = countIn(t, app, "", "on", "SELECT count(*) FROM "+table)
 		}
 		is.Equal(seen, map[string]int{
-			"organizations": 2, "operations": 2, "outbox": 2,
+			"organizations": 2, "operations": 2, "outbox": 2, "api_key_uses": 2,
 			"audit_events": 2,
 			"users":        0, "roles": 0, "api_keys": 0, "audit_heads": 0, "idempotency_keys": 0,
 		})
@@ -172,6 +172,12 @@ func TestGrants(t *testing.T) {
 			"UPDATE users SET role = 'operator', org_id = '"+id.SystemOrg.UUID().String()+"'", "ROLLBACK")
 	})
 
+	t.Run("Should let nobody say of a secret's use more than when it was", func(t *testing.T) {
+		refused(t, d.AppURL, "UPDATE api_key_uses SET generation = 2")
+		refused(t, d.AppURL, "UPDATE api_key_uses SET org_id = gen_random_uuid()")
+		refused(t, d.AuthURL, "SELECT * FROM api_key_uses")
+	})
+
 	t.Run("Should let the app change the state of a message's delivery only", func(t *testing.T) {
 		refused(t, d.AppURL, "UPDATE outbox SET payload = '{}'")
 		refused(t, d.AppURL, "UPDATE outbox SET org_id = gen_random_uuid()")
@@ -223,6 +229,8 @@ func updatable(table string) string {
 	switch table {
 	case "outbox":
 		return "attempts"
+	case "api_key_uses":
+		return "last_used_at"
 	case "audit_events":
 		return "action"
 	case "audit_heads":

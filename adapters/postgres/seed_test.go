@@ -23,6 +23,8 @@ var rows = map[string]string{
 		VALUES ($1, gen_random_uuid(), gen_random_uuid()::text, '{workflows:read}', now(), now())`,
 	"api_keys": `INSERT INTO api_keys (org_id, id, name, hint, last_four, pepper_version, hash, state, created_at, updated_at)
 		VALUES ($1, gen_random_uuid(), 'k', 'h', 'l', 1, sha256(gen_random_uuid()::text::bytea), 'active', now(), now())`,
+	"api_key_uses": `INSERT INTO api_key_uses (org_id, key_id, generation) VALUES ($1::uuid, (SELECT k.id FROM api_keys k
+		WHERE k.org_id = $1 AND NOT EXISTS (SELECT FROM api_key_uses u WHERE u.org_id = k.org_id AND u.key_id = k.id) LIMIT 1), 1)`,
 	"audit_events": `WITH head AS (INSERT INTO audit_heads AS h (org_id, seq, hash) VALUES ($1, 1, sha256(''))
 			ON CONFLICT (org_id) DO UPDATE SET seq = h.seq + 1 RETURNING h.seq, h.hash)
 		INSERT INTO audit_events (org_id, id, at, actor_kind, action, resource_type, resource_id, outcome, seq, hash)

@@ -93,12 +93,19 @@ func (r reads) Roles(ctx context.Context, q page.Request) (page.Page[role.Role],
 
 func (r reads) APIKey(ctx context.Context, k id.APIKey) (apikey.Key, error) {
 	row, err := queries.APIKeyGet(ctx, r.db, &dbsqlc.APIKeyGetParams{OrgID: r.org, ID: k.UUID()})
-	return one(row, err, toAPIKey)
+	return one(row, err, getAPIKey)
 }
 
-func (r reads) APIKeys(ctx context.Context, q page.Request) (page.Page[apikey.Key], error) {
-	rows, err := queries.APIKeyList(ctx, r.db, &dbsqlc.APIKeyListParams{OrgID: r.org, After: q.After, MaxRows: maxRows(q)})
-	return cut(rows, err, toAPIKey, q, func(k apikey.Key) uuid.UUID { return k.Snapshot().ID.UUID() })
+func (r reads) APIKeys(ctx context.Context, f apikey.Filter, q page.Request) (page.Page[apikey.Key], error) {
+	p := &dbsqlc.APIKeyListParams{OrgID: r.org, After: q.After, MaxRows: maxRows(q), UserID: nullable(f.UserID)}
+	if state := f.State.String(); state != "" {
+		p.State = &state
+	}
+	if !f.ExpiresSoonAt.IsZero() {
+		p.ExpiresAfter, p.ExpiresUntil = storedOrNull(f.ExpiresSoonAt), storedOrNull(f.ExpiresSoonAt.Add(apikey.SoonWithin))
+	}
+	rows, err := queries.APIKeyList(ctx, r.db, p)
+	return cut(rows, err, listedAPIKey, q, func(k apikey.Key) uuid.UUID { return k.Snapshot().ID.UUID() })
 }
 
 func (r reads) Operation(ctx context.Context, o id.Operation) (operation.Operation, error) {

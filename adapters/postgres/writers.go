@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"github.com/bulkheadhq/bulkhead/adapters/postgres/internal/dbsqlc"
-	"github.com/bulkheadhq/bulkhead/core/apikey"
 	"github.com/bulkheadhq/bulkhead/core/fault"
 	"github.com/bulkheadhq/bulkhead/core/id"
 	"github.com/bulkheadhq/bulkhead/core/operation"
@@ -137,32 +136,6 @@ func (w roleWriter) Delete(ctx context.Context, i id.Role) error {
 		return role.ErrInUse.Because(err)
 	}
 	return err
-}
-
-type apiKeyWriter struct{ writer }
-
-func (w apiKeyWriter) Insert(ctx context.Context, k apikey.Key) error {
-	s := k.Snapshot()
-	if err := w.own(s.OrgID); err != nil {
-		return err
-	}
-	return queries.APIKeyInsert(ctx, w.tx, fromAPIKey(s))
-}
-
-func (w apiKeyWriter) Update(ctx context.Context, i id.APIKey, fn func(*apikey.Key) error) error {
-	row, err := queries.APIKeyLock(ctx, w.tx, &dbsqlc.APIKeyLockParams{OrgID: w.org.UUID(), ID: i.UUID()})
-	k, err := one(row, err, toAPIKey)
-	if err != nil {
-		return err
-	}
-	if err := fn(&k); err != nil {
-		return err
-	}
-	p := fromAPIKey(k.Snapshot())
-	return changed(queries.APIKeyUpdate(ctx, w.tx, &dbsqlc.APIKeyUpdateParams{
-		OrgID: w.org.UUID(), ID: i.UUID(), Name: p.Name, State: p.State, ExpiresAt: p.ExpiresAt, RevokedAt: p.RevokedAt,
-		Version: p.Version, UpdatedAt: p.UpdatedAt,
-	}))
 }
 
 type operationWriter struct{ writer }

@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"runtime/debug"
+	"slices"
 
 	"github.com/bulkheadhq/bulkhead/adapters/cli"
 	"github.com/bulkheadhq/bulkhead/adapters/config"
@@ -33,6 +35,7 @@ func deps() cli.Deps {
 			Check:  checkSchema,
 		},
 		Bootstrap: bootstrap,
+		Peppers:   peppers,
 	}
 }
 
@@ -72,7 +75,7 @@ func bootstrap(ctx context.Context, o cli.BootstrapOptions) (cli.BootstrapResult
 	if err != nil {
 		return cli.BootstrapResult{}, err
 	}
-	admin, cleanup, err := wire.NewAdmin(ctx, cfg)
+	admin, cleanup, err := wire.NewAdmin(ctx, cfg, os.Stderr)
 	if err != nil {
 		return cli.BootstrapResult{}, err
 	}
@@ -88,6 +91,31 @@ func bootstrap(ctx context.Context, o cli.BootstrapOptions) (cli.BootstrapResult
 	return cli.BootstrapResult{
 		Created: made.Created, OperatorKey: made.OperatorKey.Reveal(), WorkerKey: made.WorkerKey.Reveal(),
 	}, nil
+}
+
+func peppers(ctx context.Context) ([]cli.Pepper, error) {
+	cfg, err := load(config.Config.CheckPeppers)
+	if err != nil {
+		return nil, err
+	}
+	admin, cleanup, err := wire.NewAdmin(ctx, cfg, os.Stderr)
+	if err != nil {
+		return nil, err
+	}
+	defer cleanup()
+	secrets, err := admin.Keys.Peppers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for version := range cfg.Secrets.Peppers {
+		secrets[version] += 0 // configured, and perhaps not needed any more
+	}
+	out := make([]cli.Pepper, 0, len(secrets))
+	for _, version := range slices.Sorted(maps.Keys(secrets)) {
+		_, configured := cfg.Secrets.Peppers[version]
+		out = append(out, cli.Pepper{Version: int(version), Secrets: secrets[version], Configured: configured})
+	}
+	return out, nil
 }
 
 // migration returns the function that does one thing to the schema.

@@ -8,7 +8,6 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/authz"
 	"github.com/bulkheadhq/bulkhead/core/fault"
 	"github.com/bulkheadhq/bulkhead/core/id"
-	"github.com/bulkheadhq/bulkhead/core/text"
 )
 
 // The faults of API keys.
@@ -17,6 +16,9 @@ var (
 	ErrScopesUnset = fault.Define(fault.Invalid, "apikey.scopes_required",
 		"A key of the organization itself needs scopes: it has no user whose role would bound it.")
 	ErrUnknownScope = fault.Define(fault.Invalid, "apikey.unknown_scope", "A scope is not a known permission.")
+	ErrTwoSecrets   = fault.Define(fault.Conflict, "apikey.two_secrets",
+		"The API key has two live secrets already. Wait until the old one has ended, or rotate with a grace of 0, which ends both.")
+	ErrLive = fault.Define(fault.Conflict, "apikey.live", "Only a revoked or an expired API key can be deleted. Revoke it first.")
 )
 
 // State is where a key is in its life. The zero value is no state.
@@ -38,54 +40,103 @@ func ParseState(s string) (State, bool) {
 // String returns the state's name.
 func (s State) String() string { return s.s }
 
-// Key is an API key without its secret.
+// Key is an API key without its secrets.
 type Key struct{ s Snapshot }
 
 // Snapshot is a key's data with named fields, to store it and to show it.
 type Snapshot struct {
-	ID        id.APIKey
-	OrgID     id.Org
-	UserID    id.User // zero: the key is the organization's
-	Name      string
-	Scopes    authz.Set // zero: all that the owner's role allows
-	Hint      string    // the secret's first characters
-	LastFour  string    // and its last
-	Hash      Versioned
-	State     State
-	ExpiresAt time.Time // zero: never
-	RevokedAt time.Time // zero: not revoked
-	Version   int64     // grows by one with each change
-	CreatedAt time.Time
-	UpdatedAt time.Time
+	ID          id.APIKey
+	OrgID       id.Org
+	UserID      id.User // zero: the key is the organization's
+	Name        string
+	Description string
+	Scopes      authz.Set // zero: all that the owner's role allows
+	AllowedIPs  IPList    // empty: from anywhere
+	Metadata    Metadata
+	Hint        string // the secret's first characters
+	LastFour    string // and its last
+	Hash        Versioned
+	LastUsedAt  time.Time // zero: not yet, as far as is known
+	Generation  int32     // of the secret; grows with each rotation
+	Old         Previous  // the secret before it; zero: there was none
+	State       State
+	ExpiresAt   time.Time // zero: never
+	WarnAt      time.Time // when the next warning of that is due; zero: none is
+	RevokedAt   time.Time // zero: not revoked
+	Version     int64     // grows by one with each change
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+}
+
+// Previous is the secret that a rotation has replaced, and until when it lives:
+// until a time, until its successor has been seen, or whichever comes first.
+type Previous struct {
+	Hint       string
+	LastFour   string
+	Hash       Versioned
+	LastUsedAt time.Time
+	ExpiresAt  time.Time // zero: only its successor ends it
+	UntilSeen  bool
+}
+
+// Exists tells whether there is one.
+func (p Previous) Exists() bool { return p.Hint != "" }
+
+// Live tells whether it is still good at the given time.
+func (p Previous) Live(now time.Time) bool {
+	return p.Exists() && (p.ExpiresAt.IsZero() || now.Before(p.ExpiresAt))
 }
 
 // Spec is what the maker of a key chooses.
 type Spec struct {
-	UserID    id.User // zero: a key of the organization itself
-	Name      string
-	Scopes    authz.Set
-	ExpiresAt time.Time // zero: never
+	UserID      id.User // zero: a key of the organization itself
+	Name        string
+	Description string
+	Scopes      authz.Set
+	AllowedIPs  IPList
+	Metadata    Metadata
+	ExpiresAt   time.Time // zero: never
 }
 
-const maxNameLen = 100
+// Check checks what New does, before anything has to be asked. It fails with
+// fault.ErrInvalid and ErrScopesUnset.
+func (s Spec) Check(now time.Time) error {
+	if err := s.check(); err != nil {
+		return err
+	}
+	return checkFuture(s.ExpiresAt, now)
+}
+
+// check checks the rules that hold for a key whenever it is made or changed.
+func (s Spec) check() error {
+	if err := checkTexts(s.Name, s.Description); err != nil {
+		return err
+	}
+	if s.UserID.IsZero() && s.Scopes == 0 {
+		return ErrScopesUnset
+	}
+	return nil
+}
 
 // New returns an active key for the given secret's hash. It fails with
 // fault.ErrInvalid and ErrScopesUnset.
 func New(i id.APIKey, org id.Org, spec Spec, secret Secret, hash Versioned, now time.Time) (Key, error) {
-	if err := text.Check("/name", spec.Name, maxNameLen); err != nil {
+	if err := spec.Check(now); err != nil {
 		return Key{}, err
 	}
-	if spec.UserID.IsZero() && spec.Scopes == 0 {
-		return Key{}, ErrScopesUnset
-	}
-	if !spec.ExpiresAt.IsZero() && !spec.ExpiresAt.After(now) {
-		return Key{}, fault.InvalidField("/expires_at", "future", "must lie in the future")
-	}
 	return Key{Snapshot{
-		ID: i, OrgID: org, UserID: spec.UserID, Name: spec.Name, Scopes: spec.Scopes,
-		Hint: secret.Hint(), LastFour: secret.LastFour(), Hash: hash, State: Active, ExpiresAt: spec.ExpiresAt,
+		ID: i, OrgID: org, UserID: spec.UserID, Name: spec.Name, Description: spec.Description, Scopes: spec.Scopes,
+		AllowedIPs: spec.AllowedIPs, Metadata: spec.Metadata, Hint: secret.Hint(), LastFour: secret.LastFour(), Hash: hash, Generation: 1,
+		State: Active, ExpiresAt: spec.ExpiresAt, WarnAt: firstWarning(spec.ExpiresAt, now),
 		Version: 1, CreatedAt: now, UpdatedAt: now,
 	}}, nil
+}
+
+func checkFuture(expiresAt, now time.Time) error {
+	if !expiresAt.IsZero() && !expiresAt.After(now) {
+		return fault.InvalidField("/expires_at", "future", "must lie in the future")
+	}
+	return nil
 }
 
 // Restore returns a stored key, without the rules of creation.
@@ -94,13 +145,70 @@ func Restore(s Snapshot) Key { return Key{s} }
 // Snapshot returns the key's data.
 func (k *Key) Snapshot() Snapshot { return k.s }
 
-// Revoke ends the key for good. Revoking it again changes nothing and says so:
-// whoever revokes a leaked key must never be told that it failed.
+// Change is what a key is to become. What is nil stays.
+type Change struct {
+	Name        *string
+	Description *string
+	Scopes      *authz.Set
+	AllowedIPs  *IPList
+	Metadata    *Metadata
+	ExpiresAt   *time.Time // of a zero time: never
+}
+
+// Apply changes the key and tells whether that made any difference. A revoked
+// key can not be changed. It fails with ErrState, ErrScopesUnset and
+// fault.ErrInvalid.
+func (k *Key) Apply(c Change, now time.Time) (changed bool, err error) {
+	if k.s.State == Revoked {
+		return false, ErrState
+	}
+	next := k.s
+	set(&next.Name, c.Name)
+	set(&next.Description, c.Description)
+	set(&next.Scopes, c.Scopes)
+	if c.AllowedIPs != nil {
+		next.AllowedIPs = *c.AllowedIPs
+	}
+	if c.Metadata != nil {
+		next.Metadata = *c.Metadata
+	}
+	if err := (Spec{UserID: next.UserID, Name: next.Name, Description: next.Description, Scopes: next.Scopes}).check(); err != nil {
+		return false, err
+	}
+	if c.ExpiresAt != nil && !c.ExpiresAt.Equal(next.ExpiresAt) {
+		if err := checkFuture(*c.ExpiresAt, now); err != nil {
+			return false, err
+		}
+		next.ExpiresAt, next.WarnAt = *c.ExpiresAt, firstWarning(*c.ExpiresAt, now)
+	}
+	if sameAs(k.s, next) {
+		return false, nil
+	}
+	k.s = next
+	k.touch(now)
+	return true, nil
+}
+
+func set[T any](to *T, from *T) {
+	if from != nil {
+		*to = *from
+	}
+}
+
+// sameAs compares what Apply can change.
+func sameAs(a, b Snapshot) bool {
+	return a.Name == b.Name && a.Description == b.Description && a.Scopes == b.Scopes && a.ExpiresAt.Equal(b.ExpiresAt) &&
+		a.AllowedIPs.String() == b.AllowedIPs.String() && a.Metadata.equal(b.Metadata)
+}
+
+// Revoke ends the key for good, with all of its secrets. Revoking it again
+// changes nothing and says so: whoever revokes a leaked key must never be told
+// that it failed.
 func (k *Key) Revoke(now time.Time) (changed bool) {
 	if k.s.State == Revoked {
 		return false
 	}
-	k.s.State, k.s.RevokedAt = Revoked, now
+	k.s.State, k.s.RevokedAt, k.s.WarnAt = Revoked, now, time.Time{}
 	k.touch(now)
 	return true
 }
@@ -125,6 +233,18 @@ func (k *Key) touch(now time.Time) {
 	k.s.UpdatedAt = now
 }
 
+// RequireDeletable fails with ErrLive unless the key is revoked or has expired.
+func (k *Key) RequireDeletable(now time.Time) error {
+	if k.s.State == Revoked || k.expired(now) {
+		return nil
+	}
+	return ErrLive
+}
+
+func (k *Key) expired(now time.Time) bool {
+	return !k.s.ExpiresAt.IsZero() && !now.Before(k.s.ExpiresAt)
+}
+
 // OwnerRole is the role that bounds a key: its user's, or for a key of the
 // organization itself the strongest role of that organization. A user without a
 // role lends a key no power.
@@ -137,38 +257,4 @@ func OwnerRole(org id.Org, user id.User, userRole authz.Role) authz.Role {
 	default:
 		return authz.Admin
 	}
-}
-
-// Credential is what authentication reads about a presented key, in one query.
-type Credential struct {
-	Key       id.APIKey
-	Org       id.Org
-	OrgSlug   string
-	OrgActive bool // the organization's keys work in its present state
-	User      id.User
-	UserRole  authz.Role // zero for a key of the organization itself
-	UserOK    bool       // the user is active; true for a key of the organization itself
-	Scopes    authz.Set
-	Hash      Versioned
-	State     State
-	ExpiresAt time.Time
-}
-
-// Unusable says why a credential is not good at the given time.
-func (c Credential) Unusable(now time.Time) authz.FailureReason {
-	switch {
-	case c.State != Active:
-		return authz.KeyUnusable
-	case !c.ExpiresAt.IsZero() && !now.Before(c.ExpiresAt):
-		return authz.KeyExpired
-	case !c.OrgActive:
-		return authz.OrgUnusable
-	}
-	return authz.OwnerUnusable
-}
-
-// Usable tells whether the credential is good at the given time.
-func (c Credential) Usable(now time.Time) bool {
-	return c.State == Active && c.OrgActive && c.UserOK &&
-		(c.ExpiresAt.IsZero() || now.Before(c.ExpiresAt))
 }

@@ -32,7 +32,7 @@ func TestNew(t *testing.T) {
 		is.NoErr(err)
 		is.Equal(k.Snapshot(), apikey.Snapshot{
 			ID: i, OrgID: o, UserID: u, Name: "ci", Scopes: scopes, Hint: s.Reveal()[:12], LastFour: s.Reveal()[49:],
-			Hash: hash, State: apikey.Active, ExpiresAt: t1, Version: 1, CreatedAt: t0, UpdatedAt: t0,
+			Hash: hash, Generation: 1, State: apikey.Active, ExpiresAt: t1, Version: 1, CreatedAt: t0, UpdatedAt: t0,
 		})
 	})
 
@@ -139,34 +139,4 @@ func TestOwnerRole(t *testing.T) {
 		is.Equal(apikey.OwnerRole(id.New[id.OrgKind](), id.User{}, authz.Role{}), authz.Admin)
 		is.Equal(apikey.OwnerRole(id.SystemOrg, id.User{}, authz.Role{}), authz.Operator)
 	})
-}
-
-func TestUsable(t *testing.T) {
-	t.Parallel()
-	good := apikey.Credential{State: apikey.Active, OrgActive: true, UserOK: true, ExpiresAt: t1}
-
-	for name, c := range map[string]struct {
-		change func(*apikey.Credential)
-		want   bool
-	}{
-		"all is well":                {func(*apikey.Credential) {}, true},
-		"it never expires":           {func(c *apikey.Credential) { c.ExpiresAt = time.Time{} }, true},
-		"it expires in a moment":     {func(c *apikey.Credential) { c.ExpiresAt = t0.Add(1) }, true},
-		"it expires now":             {func(c *apikey.Credential) { c.ExpiresAt = t0 }, false},
-		"it has expired":             {func(c *apikey.Credential) { c.ExpiresAt = t0.Add(-1) }, false},
-		"it is disabled":             {func(c *apikey.Credential) { c.State = apikey.Disabled }, false},
-		"it is revoked":              {func(c *apikey.Credential) { c.State = apikey.Revoked }, false},
-		"it has no state":            {func(c *apikey.Credential) { c.State = apikey.State{} }, false},
-		"its organization is barred": {func(c *apikey.Credential) { c.OrgActive = false }, false},
-		"its user is barred":         {func(c *apikey.Credential) { c.UserOK = false }, false},
-		"there is nothing":           {func(c *apikey.Credential) { *c = apikey.Credential{} }, false},
-	} {
-		t.Run("Should judge when "+name, func(t *testing.T) {
-			t.Parallel()
-			is := is.New(t)
-			cred := good
-			c.change(&cred)
-			is.Equal(cred.Usable(t0), c.want)
-		})
-	}
 }

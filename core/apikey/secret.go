@@ -155,6 +155,9 @@ type Versioned struct {
 // Hash hashes a secret with the current pepper.
 func (p Peppers) Hash(s Secret) Versioned { return p.hash(p.current, s) }
 
+// Current returns the version that new hashes are made with.
+func (p Peppers) Current() int16 { return p.current }
+
 // Candidates hashes a secret with every pepper in use, to look up keys that
 // were stored before the pepper changed.
 func (p Peppers) Candidates(s Secret) []Versioned {

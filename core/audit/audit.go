@@ -32,6 +32,14 @@ var (
 	UserCreated                    = Action{"user.created"}
 	APIKeyCreated                  = Action{"apikey.created"}
 	APIKeyRevoked                  = Action{"apikey.revoked"}
+	APIKeyUpdated                  = Action{"apikey.updated"}
+	APIKeyDisabled                 = Action{"apikey.disabled"}
+	APIKeyEnabled                  = Action{"apikey.enabled"}
+	APIKeyRotated                  = Action{"apikey.rotated"}
+	APIKeyDeleted                  = Action{"apikey.deleted"}
+	APIKeyOldSecretEnded           = Action{"apikey.old_secret_ended"} // its successor has been seen
+	APIKeyExpiresSoon              = Action{"apikey.expires_soon"}
+	APIKeyLeaked                   = Action{"apikey.leaked"}
 	// WorkflowStartRequested stands before the start itself: a start that nobody
 	// can account for must not happen, while one that Temporal then refuses may
 	// well be on record.

@@ -92,7 +92,9 @@ func newSystemActor(name string, s Set) Actor {
 var (
 	Bootstrap   = newSystemActor("bootstrap", SetOf(OrganizationsCreate, UsersCreate, APIKeysCreate))
 	Provisioner = newSystemActor("provisioner", SetOf(OrganizationsRead, OperationsRead))
-	Remover     = newSystemActor("remover", 0) // it signs what it did, and asks for nothing
+	Remover     = newSystemActor("remover", 0)     // it signs what it did, and asks for nothing
+	KeyKeeper   = newSystemActor("keykeeper", 0)   // ends rotated secrets and warns of expiry
+	LeakScanner = newSystemActor("leakscanner", 0) // revokes keys that were found in public
 )
 
 // From returns the actor with the origin of its request.

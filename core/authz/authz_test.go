@@ -440,6 +440,8 @@ func TestSystemActors(t *testing.T) {
 		"bootstrap":   {authz.Bootstrap, authz.SetOf(authz.OrganizationsCreate, authz.UsersCreate, authz.APIKeysCreate)},
 		"provisioner": {authz.Provisioner, authz.SetOf(authz.OrganizationsRead, authz.OperationsRead)},
 		"remover":     {authz.Remover, 0},
+		"keykeeper":   {authz.KeyKeeper, 0},
+		"leakscanner": {authz.LeakScanner, 0},
 	} {
 		t.Run("Should have no more power than its task: "+name, func(t *testing.T) {
 			t.Parallel()

@@ -22,6 +22,7 @@ const (
 	KeyExpired         FailureReason = "expired"
 	OwnerUnusable      FailureReason = "user_not_active"
 	OrgUnusable        FailureReason = "organization_not_active"
+	AddressUnusable    FailureReason = "address_not_allowed"
 	CredentialsMissing FailureReason = "missing"
 )
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/matryer/is"
 
+	"github.com/bulkheadhq/bulkhead/core/apikey"
 	"github.com/bulkheadhq/bulkhead/core/audit"
 	"github.com/bulkheadhq/bulkhead/core/authz"
 	"github.com/bulkheadhq/bulkhead/core/fault"
@@ -20,6 +21,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/page"
 	"github.com/bulkheadhq/bulkhead/core/signing"
 	"github.com/bulkheadhq/bulkhead/core/usecase/apikeys"
+	"github.com/bulkheadhq/bulkhead/core/usecase/auth"
 	"github.com/bulkheadhq/bulkhead/core/usecase/orgs"
 	"github.com/bulkheadhq/bulkhead/core/usecase/users"
 	"github.com/bulkheadhq/bulkhead/core/workflow"
@@ -51,12 +53,39 @@ var account = map[string]struct {
 		_, err := s.apikeys.Revoke(ctx, by, o, id.New[id.APIKeyKind]())
 		return err
 	}},
+	"apikeys.Update": {oneOrganization, authz.APIKeysUpdate, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
+		_, err := s.apikeys.Update(ctx, by, o, id.New[id.APIKeyKind](), 0, apikeys.UpdateInput{})
+		return err
+	}},
+	"apikeys.Disable": {oneOrganization, authz.APIKeysUpdate, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
+		_, err := s.apikeys.Disable(ctx, by, o, id.New[id.APIKeyKind]())
+		return err
+	}},
+	"apikeys.Enable": {oneOrganization, authz.APIKeysUpdate, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
+		_, err := s.apikeys.Enable(ctx, by, o, id.New[id.APIKeyKind]())
+		return err
+	}},
+	"apikeys.Rotate": {oneOrganization, authz.APIKeysRotate, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
+		_, _, err := s.apikeys.Rotate(ctx, by, o, id.New[id.APIKeyKind](), apikey.Rotation{})
+		return err
+	}},
+	"apikeys.Delete": {oneOrganization, authz.APIKeysDelete, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
+		return s.apikeys.Delete(ctx, by, o, id.New[id.APIKeyKind](), 0)
+	}},
+	"auth.Verify": {actorsOwn, authz.APIKeysVerify, func(s services, ctx context.Context, by authz.Actor, _ id.Org) error {
+		_, err := s.auth.Verify(ctx, by, auth.VerifyInput{Key: unknownKey})
+		return err
+	}},
+	"leaks.Report": {wholePlatform, authz.APIKeysReport, func(s services, ctx context.Context, by authz.Actor, _ id.Org) error {
+		_, _, err := s.leaks.Report(ctx, by, unknownKey)
+		return err
+	}},
 	"apikeys.Get": {oneOrganization, authz.APIKeysRead, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
 		_, err := s.apikeys.Get(ctx, by, o, id.New[id.APIKeyKind]())
 		return err
 	}},
 	"apikeys.List": {oneOrganization, authz.APIKeysRead, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
-		_, err := s.apikeys.List(ctx, by, o, page.Request{Limit: 1})
+		_, err := s.apikeys.List(ctx, by, o, apikeys.ListFilter{}, page.Request{Limit: 1})
 		return err
 	}},
 	"assignments.List": {actorsOwn, authz.AssignmentsRead, func(s services, ctx context.Context, by authz.Actor, _ id.Org) error {
@@ -160,9 +189,24 @@ var account = map[string]struct {
 	}},
 }
 
+// unknownKey has the form of a key, and is none.
+var unknownKey = func() string {
+	s, err := apikey.NewSecret(random)
+	if err != nil {
+		panic(err)
+	}
+	return s.Reveal()
+}()
+
 // withoutActor states why a method takes none, or takes one that it does not act for.
 var withoutActor = map[string]string{
 	"auth.Authenticate":                   "it finds the actor",
+	"auth.Run":                            "a part of the API process",
+	"auth.Flush":                          "a part of the API process",
+	"keywatch.Run":                        "a part of the worker process",
+	"keywatch.Sweep":                      "a part of the worker process",
+	"keywatch.Peppers":                    "counts; the command line of the deployment",
+	"leaks.Scanned":                       "GitHub asks; its signature is checked at the edge",
 	"bootstrap.Run":                       "there is nobody yet; the command line of the deployment",
 	"bootstrap.NewOperatorKey":            "nobody has a key any more; the command line of the deployment",
 	"deletion.Plan":                       "a step of Bulkhead's own workflow",

@@ -3,6 +3,7 @@ package usecase_test
 import (
 	"errors"
 	"io"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -49,7 +50,7 @@ func TestAuthenticate(t *testing.T) {
 		if !g.unkept {
 			w.addKey(g.key)
 		}
-		a, err := newServices(w).auth.Authenticate(t.Context(), secret.Reveal())
+		a, err := newServices(w).auth.Authenticate(t.Context(), secret.Reveal(), netip.Addr{})
 		return a, w, g, err
 	}
 
@@ -115,10 +116,13 @@ func TestAuthenticate(t *testing.T) {
 		"its organization is suspended":   func(_ *world, g *good) { g.org = org.Suspended },
 		"its organization is being ended": func(_ *world, g *good) { g.org = org.Deleting },
 		"its organization is gone":        func(_ *world, g *good) { g.org = org.Deleted },
-		"its user is suspended":           func(_ *world, g *good) { g.user = user.Suspended },
-		"its user is gone":                func(_ *world, g *good) { g.user = user.Removed },
-		"it expires at this moment":       func(w *world, g *good) { g.key.ExpiresAt = w.clock.Now() },
-		"it has expired":                  func(w *world, g *good) { g.key.ExpiresAt = w.clock.Now().Add(-time.Hour) },
+		"it is presented from elsewhere": func(_ *world, g *good) {
+			g.key.AllowedIPs = apikey.IPList{netip.MustParsePrefix("192.0.2.0/24")}
+		},
+		"its user is suspended":     func(_ *world, g *good) { g.user = user.Suspended },
+		"its user is gone":          func(_ *world, g *good) { g.user = user.Removed },
+		"it expires at this moment": func(w *world, g *good) { g.key.ExpiresAt = w.clock.Now() },
+		"it has expired":            func(w *world, g *good) { g.key.ExpiresAt = w.clock.Now().Add(-time.Hour) },
 	} {
 		t.Run("Should refuse a key alike when "+name, func(t *testing.T) {
 			t.Parallel()
@@ -136,7 +140,7 @@ func TestAuthenticate(t *testing.T) {
 		w := newWorld(t)
 		s := newServices(w)
 		for _, presented := range []string{"", "bhk_", "bhk_" + string(make([]byte, 49)), "x"} {
-			_, err := s.auth.Authenticate(t.Context(), presented)
+			_, err := s.auth.Authenticate(t.Context(), presented, netip.Addr{})
 			isRefusedAlike(t, err)
 		}
 		is.Equal(len(w.called()), 0)

@@ -38,7 +38,7 @@ func TestAPIKeysCreate(t *testing.T) {
 		owner := w.addUser(o, authz.Member, user.Active)
 		by := holder(o, authz.Admin)
 		key, secret, err := s.apikeys.Create(t.Context(), by, o, apikeys.CreateInput{
-			UserID: owner, Name: "ci", Scopes: []string{"workflows:start"}, ExpiresAt: w.clock.Now().Add(time.Hour + 1),
+			UserID: owner, Name: "ci", Scopes: []string{"workflows:start"}, ExpiresAt: new(w.clock.Now().Add(time.Hour + 1)),
 		})
 		is.NoErr(err)
 		got := key.Snapshot()
@@ -211,7 +211,7 @@ func TestAPIKeysExpiry(t *testing.T) {
 		by := authz.NewKeyActor(authz.KeyHolder{Org: o, Key: id.New[id.APIKeyKind](), Role: authz.Admin, ExpiresAt: end})
 		create := func(until time.Time) error {
 			_, _, err := newServices(w).apikeys.Create(t.Context(), by, o, apikeys.CreateInput{
-				Name: "n", Scopes: []string{"users:read"}, ExpiresAt: until,
+				Name: "n", Scopes: []string{"users:read"}, ExpiresAt: &until,
 			})
 			return err
 		}

@@ -3,6 +3,7 @@ package usecase_test
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -93,7 +94,7 @@ func TestOrgsSuspend(t *testing.T) {
 		})
 		must(t, s.tokens.Rotate(t.Context(), false))
 		works := func() [3]bool {
-			_, noKey := s.auth.Authenticate(t.Context(), secret.Reveal())
+			_, noKey := s.auth.Authenticate(t.Context(), secret.Reveal(), netip.Addr{})
 			_, noToken := s.tokens.Exchange(t.Context(), operator(), o, signing.Write)
 			l, err := s.assignments.List(t.Context(), operator(), "", 0)
 			is.NoErr(err)

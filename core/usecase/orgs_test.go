@@ -282,7 +282,7 @@ func (w *world) system() found {
 	reads, all := w.unseen.store.Reads(id.SystemOrg), page.Request{Limit: page.MaxLimit}
 	users, err := reads.Users(w.t.Context(), all)
 	must(w.t, err)
-	keys, err := reads.APIKeys(w.t.Context(), all)
+	keys, err := reads.APIKeys(w.t.Context(), apikey.Filter{}, all)
 	must(w.t, err)
 	return found{users.Items, keys.Items}
 }

@@ -106,9 +106,11 @@ func TestRefusals(t *testing.T) {
 			authz.KeyExpired:    {State: apikey.Active, OrgActive: true, UserOK: true, ExpiresAt: now},
 			authz.OrgUnusable:   {State: apikey.Active, UserOK: true},
 			authz.OwnerUnusable: {State: apikey.Active, OrgActive: true},
+			authz.AddressUnusable: {
+				State: apikey.Active, OrgActive: true, UserOK: true, AllowedIPs: apikey.IPList{netip.MustParsePrefix("192.0.2.0/24")},
+			},
 		} {
-			is.True(!c.Usable(now))
-			is.Equal(c.Unusable(now), want)
+			is.Equal(apikey.Judge(c, apikey.Presented{Now: now}).Reason(), want)
 		}
 	})
 

@@ -199,8 +199,8 @@ func (r reads) APIKey(ctx context.Context, k id.APIKey) (apikey.Key, error) {
 	return asked(r.spy, "Reads.APIKey", func() (apikey.Key, error) { return r.real.APIKey(ctx, k) })
 }
 
-func (r reads) APIKeys(ctx context.Context, p page.Request) (page.Page[apikey.Key], error) {
-	return asked(r.spy, "Reads.APIKeys", func() (page.Page[apikey.Key], error) { return r.real.APIKeys(ctx, p) })
+func (r reads) APIKeys(ctx context.Context, f apikey.Filter, p page.Request) (page.Page[apikey.Key], error) {
+	return asked(r.spy, "Reads.APIKeys", func() (page.Page[apikey.Key], error) { return r.real.APIKeys(ctx, f, p) })
 }
 
 func (r reads) Role(ctx context.Context, i id.Role) (role.Role, error) {
@@ -294,6 +294,10 @@ func (w keyWriter) Insert(ctx context.Context, k apikey.Key) error {
 
 func (w keyWriter) Update(ctx context.Context, k id.APIKey, fn func(*apikey.Key) error) error {
 	return done(w.spy, "APIKeys.Update", func() error { return w.real.Update(ctx, k, fn) })
+}
+
+func (w keyWriter) Delete(ctx context.Context, k id.APIKey, fn func(*apikey.Key) error) error {
+	return done(w.spy, "APIKeys.Delete", func() error { return w.real.Delete(ctx, k, fn) })
 }
 
 func (w operationWriter) Insert(ctx context.Context, o operation.Operation) error {

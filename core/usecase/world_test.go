@@ -28,6 +28,8 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/usecase/auth"
 	"github.com/bulkheadhq/bulkhead/core/usecase/bootstrap"
 	"github.com/bulkheadhq/bulkhead/core/usecase/deletion"
+	"github.com/bulkheadhq/bulkhead/core/usecase/keywatch"
+	"github.com/bulkheadhq/bulkhead/core/usecase/leaks"
 	"github.com/bulkheadhq/bulkhead/core/usecase/operations"
 	"github.com/bulkheadhq/bulkhead/core/usecase/orgs"
 	"github.com/bulkheadhq/bulkhead/core/usecase/provisioning"
@@ -55,6 +57,9 @@ type world struct {
 	platform    platform
 	trails      trails
 	credentials *credentials
+	uses        keyUses
+	census      keyCensus
+	meter       *meter
 	keys        *keyring
 	crypto      *crypto
 	outbox      mailbox
@@ -76,6 +81,8 @@ type services struct {
 	auth         *auth.Service
 	bootstrap    *bootstrap.Service
 	deletion     *deletion.Service
+	keywatch     *keywatch.Service
+	leaks        *leaks.Service
 	operations   *operations.Service
 	orgs         *orgs.Service
 	provisioning *provisioning.Service
@@ -105,7 +112,8 @@ func newWorld(t *testing.T) *world {
 		spy: s, store: store{s, adapters.store}, platform: platform{s, postgres.NewPlatform(db)},
 		trails:      trails{s, postgres.NewTrail(db)},
 		credentials: &credentials{spy: s, real: postgres.NewCredentials(db)},
-		keys:        &keyring{spy: s, real: adapters.keys}, crypto: &crypto{spy: s, real: adapters.crypto},
+		uses:        keyUses{s, postgres.NewKeyUses(db)}, census: keyCensus{s, postgres.NewKeyCensus(db)}, meter: &meter{},
+		keys: &keyring{spy: s, real: adapters.keys}, crypto: &crypto{spy: s, real: adapters.crypto},
 		outbox: mailbox{s, adapters.outbox}, temporal: &temporal{spy: s},
 	}
 }
@@ -115,7 +123,9 @@ func newServices(w *world) services {
 	return services{
 		apikeys:      apikeys.New(w.store, w.clock, peppers(w.t), random),
 		assignments:  assignments.New(w.store, w.platform),
-		auth:         auth.New(w.credentials, w.clock, peppers(w.t)),
+		auth:         auth.New(w.credentials, w.uses, w.store, w.clock, peppers(w.t), w.meter, slog.New(slog.NewTextHandler(w.log, nil))),
+		keywatch:     keywatch.New(w.census, w.store, w.clock, w.meter, slog.New(slog.NewTextHandler(w.log, nil))),
+		leaks:        leaks.New(w.credentials, w.store, w.clock, peppers(w.t), w.meter),
 		bootstrap:    bootstrap.New(w.store, w.clock, peppers(w.t), random),
 		operations:   operations.New(w.store, w.platform, w.clock),
 		deletion:     deletion.New(w.store, w.temporal, w.temporal, w.clock),

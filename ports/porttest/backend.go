@@ -16,6 +16,8 @@ type Backend struct {
 	Store       ports.Store
 	Platform    ports.Platform
 	Credentials ports.Credentials
+	KeyUses     ports.KeyUses
+	KeyCensus   ports.KeyCensus
 	Outbox      ports.Outbox
 	SigningKeys ports.SigningKeys
 	Idempotency ports.Idempotency

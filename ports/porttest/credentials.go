@@ -30,10 +30,24 @@ func Credentials(t *testing.T, open Open) {
 		is.NoErr(err)
 		want := apikey.Credential{
 			Key: s.ID, Org: o.ID(), OrgSlug: o.Snapshot().Slug, OrgActive: true, User: u.ID(), UserRole: u.Role(), UserOK: true,
-			Scopes: s.Scopes, Hash: s.Hash, State: apikey.Active, ExpiresAt: kept(s.ExpiresAt),
+			Scopes: s.Scopes, Hash: s.Hash, State: apikey.Active, ExpiresAt: kept(s.ExpiresAt), AllowedIPs: s.AllowedIPs,
+			Generation: s.Generation, Rotated: true, OldExpiresAt: kept(s.Old.ExpiresAt), OldUntilSeen: true,
 		}
-		whole(t, want)
 		is.Equal(got, want)
+
+		old, err := b.Credentials.Find(t.Context(), []apikey.Versioned{s.Old.Hash})
+		is.NoErr(err)
+		want.Old, want.Hash, want.Generation = true, s.Old.Hash, s.Generation-1
+		whole(t, want)
+		is.Equal(old, want)
+	})
+
+	should(t, "tell that a key has but one secret", func(t *testing.T, is *is.I) {
+		single := changeKey(aKey(o.ID(), u.ID()), func(s *apikey.Snapshot) { s.Old = apikey.Previous{} })
+		add(t, b, o.ID(), single)
+		got, err := b.Credentials.Find(t.Context(), []apikey.Versioned{single.Snapshot().Hash})
+		is.NoErr(err)
+		is.Equal([]any{got.Old, got.Rotated, got.OldExpiresAt.IsZero(), got.OldUntilSeen}, []any{false, false, true, false})
 	})
 
 	should(t, "return the custom role of a key's user, as it is now", func(t *testing.T, is *is.I) {

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"net/netip"
 	"reflect"
 	"strings"
 	"testing"
@@ -106,11 +107,30 @@ func changeUser(u user.User, change func(*user.Snapshot)) user.User {
 // aKey is a key with every field set. The zero user makes it the organization's.
 func aKey(o id.Org, u id.User) apikey.Key {
 	return apikey.Restore(apikey.Snapshot{
-		ID: id.New[id.APIKeyKind](), OrgID: o, UserID: u, Name: "deploy", Scopes: authz.SetOf(authz.WorkflowsRead, authz.UsersRead),
-		Hint: "bhk_12345678", LastFour: "abcd", Hash: aHash(2), State: apikey.Active,
-		ExpiresAt: moment.Add(24 * time.Hour), RevokedAt: moment.Add(48 * time.Hour),
+		ID: id.New[id.APIKeyKind](), OrgID: o, UserID: u, Name: "deploy", Description: "from the pipeline",
+		Scopes:     authz.SetOf(authz.WorkflowsRead, authz.UsersRead),
+		AllowedIPs: apikey.IPList{netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("2001:db8::1/128")},
+		Metadata:   apikey.Metadata{"team": "a", "": "\u00e9"},
+		Hint:       "bhk_12345678", LastFour: "abcd", Hash: aHash(2), LastUsedAt: moment.Add(time.Minute), Generation: 3,
+		Old: apikey.Previous{
+			Hint: "bhk_87654321", LastFour: "dcba", Hash: aHash(1), LastUsedAt: moment.Add(time.Second),
+			ExpiresAt: moment.Add(2 * time.Hour), UntilSeen: true,
+		},
+		State: apikey.Active, ExpiresAt: moment.Add(24 * time.Hour), WarnAt: moment.Add(23 * time.Hour), RevokedAt: moment.Add(48 * time.Hour),
 		Version: 7, CreatedAt: moment, UpdatedAt: moment.Add(time.Hour),
 	})
+}
+
+// keptAPIKey is what a database keeps of a key's times.
+func keptAPIKey(s apikey.Snapshot) apikey.Snapshot {
+	for _, at := range []*time.Time{
+		&s.CreatedAt, &s.UpdatedAt, &s.ExpiresAt, &s.WarnAt, &s.RevokedAt, &s.LastUsedAt, &s.Old.LastUsedAt, &s.Old.ExpiresAt,
+	} {
+		if !at.IsZero() {
+			*at = kept(*at)
+		}
+	}
+	return s
 }
 
 func changeKey(k apikey.Key, change func(*apikey.Snapshot)) apikey.Key {

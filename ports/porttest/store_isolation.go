@@ -48,7 +48,7 @@ func storeIsolation(t *testing.T, b Backend) {
 			users, err := r.Users(t.Context(), after)
 			is.NoErr(err)
 			is.Equal(len(users.Items), 0)
-			keys, err := r.APIKeys(t.Context(), after)
+			keys, err := r.APIKeys(t.Context(), apikey.Filter{}, after)
 			is.NoErr(err)
 			is.Equal(len(keys.Items), 0)
 		}

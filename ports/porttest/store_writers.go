@@ -9,6 +9,7 @@ import (
 	"github.com/matryer/is"
 
 	"github.com/bulkheadhq/bulkhead/core/apikey"
+	"github.com/bulkheadhq/bulkhead/core/authz"
 	"github.com/bulkheadhq/bulkhead/core/fault"
 	"github.com/bulkheadhq/bulkhead/core/id"
 	"github.com/bulkheadhq/bulkhead/core/operation"
@@ -102,10 +103,73 @@ func storeWriters(t *testing.T, b Backend) {
 		got, err := b.Store.Reads(o.ID()).APIKey(t.Context(), keyID(k))
 		is.NoErr(err)
 		want := k.Snapshot()
-		want.State, want.Version = apikey.Revoked, want.Version+1
-		want.RevokedAt, want.UpdatedAt = kept(later), kept(later)
-		want.CreatedAt, want.ExpiresAt = kept(want.CreatedAt), kept(want.ExpiresAt)
-		is.Equal(got.Snapshot(), want)
+		want.State, want.Version, want.WarnAt = apikey.Revoked, want.Version+1, time.Time{}
+		want.RevokedAt, want.UpdatedAt = later, later
+		is.Equal(got.Snapshot(), keptAPIKey(want))
+	})
+
+	should(t, "store every field of a key that fn changed", func(t *testing.T, is *is.I) {
+		o := seed(t, b, anOrg())
+		k, other := aKey(o.ID(), id.User{}), aKey(o.ID(), id.User{})
+		add(t, b, o.ID(), k)
+		is.NoErr(b.Store.WriteTx(t.Context(), o.ID(), func(ctx context.Context, tx ports.Tx) error {
+			return tx.APIKeys.Update(ctx, keyID(k), func(k *apikey.Key) error {
+				*k = changeKey(other, func(s *apikey.Snapshot) {
+					s.ID, s.Name, s.Description, s.Scopes = keyID(*k), "other", "other", 0
+					s.AllowedIPs, s.Metadata, s.State, s.Version = nil, nil, apikey.Disabled, 8
+				})
+				return nil
+			})
+		}))
+		got, err := b.Store.Reads(o.ID()).APIKey(t.Context(), keyID(k))
+		is.NoErr(err)
+		s := got.Snapshot()
+		is.Equal([]any{s.Name, s.Description, s.Scopes, s.AllowedIPs, s.Metadata, s.State, s.Version},
+			[]any{"other", "other", authz.Set(0), apikey.IPList(nil), apikey.Metadata(nil), apikey.Disabled, int64(8)})
+		is.Equal([]any{s.Hash, s.Old.Hash}, []any{other.Snapshot().Hash, other.Snapshot().Old.Hash})
+	})
+
+	should(t, "note the uses of a rotated key's secrets apart", func(t *testing.T, is *is.I) {
+		o := seed(t, b, anOrg())
+		k := aKey(o.ID(), id.User{})
+		add(t, b, o.ID(), k)
+		is.NoErr(b.Store.WriteTx(t.Context(), o.ID(), func(ctx context.Context, tx ports.Tx) error {
+			return tx.APIKeys.Update(ctx, keyID(k), func(k *apikey.Key) error {
+				*k = changeKey(*k, func(s *apikey.Snapshot) {
+					s.Old.Hint, s.Old.Hash, s.Hint, s.Hash = s.Hint, s.Hash, "bhk_new", aHash(2)
+					s.Generation++
+				})
+				return nil
+			})
+		}))
+		got, err := b.Store.Reads(o.ID()).APIKey(t.Context(), keyID(k))
+		is.NoErr(err)
+		is.True(got.Snapshot().LastUsedAt.IsZero())                                             // the new one
+		is.Equal(got.Snapshot().Old.LastUsedAt, kept(k.Snapshot().LastUsedAt))                  // the one before
+		use := apikey.Use{Org: o.ID(), Key: keyID(k), Generation: 3, At: moment.Add(time.Hour)} // of the old one, late
+		is.NoErr(b.KeyUses.Record(t.Context(), []apikey.Use{use}))
+		got, err = b.Store.Reads(o.ID()).APIKey(t.Context(), keyID(k))
+		is.NoErr(err)
+		is.True(got.Snapshot().LastUsedAt.IsZero())
+		is.Equal(got.Snapshot().Old.LastUsedAt, kept(use.At))
+	})
+
+	should(t, "remove a key and what is known of it, unless fn fails", func(t *testing.T, is *is.I) {
+		o := seed(t, b, anOrg())
+		k, no := aKey(o.ID(), id.User{}), errors.New("no")
+		add(t, b, o.ID(), k)
+		remove := func(i id.APIKey, fn func(*apikey.Key) error) error {
+			return b.Store.WriteTx(t.Context(), o.ID(), func(ctx context.Context, tx ports.Tx) error { return tx.APIKeys.Delete(ctx, i, fn) })
+		}
+		is.Equal(remove(keyID(k), func(*apikey.Key) error { return no }), no)
+		_, err := b.Store.Reads(o.ID()).APIKey(t.Context(), keyID(k))
+		is.NoErr(err)
+		is.NoErr(remove(keyID(k), func(got *apikey.Key) error { is.Equal(keyID(*got), keyID(k)); return nil }))
+		_, err = b.Store.Reads(o.ID()).APIKey(t.Context(), keyID(k))
+		isNotFound(t, err)
+		isNotFound(t, remove(keyID(k), func(*apikey.Key) error { return nil }))
+		_, err = b.Credentials.Find(t.Context(), []apikey.Versioned{k.Snapshot().Hash, k.Snapshot().Old.Hash})
+		isNotFound(t, err)
 	})
 
 	should(t, "store what fn made of an operation", func(t *testing.T, is *is.I) {

@@ -27,6 +27,8 @@ policies (relation, policy, command, grantee, condition, reason) AS (VALUES
     ('outbox',           'platform_done',    'DELETE', 'bulkhead_app',  'platform',   'the relay works for all tenants'),
     ('idempotency_keys', 'platform_expired', 'SELECT', 'bulkhead_app',  'expired',    'what has expired is erased, whose it may be'),
     ('idempotency_keys', 'platform_erase',   'DELETE', 'bulkhead_app',  'expired',    'what has expired is erased, whose it may be'),
+    ('api_key_uses',     'platform_read',    'SELECT', 'bulkhead_app',  'platform',   'when secrets were last used is noted for all tenants at once'),
+    ('api_key_uses',     'platform_use',     'UPDATE', 'bulkhead_app',  'platform',   'when secrets were last used is noted for all tenants at once'),
     ('organizations',    'authentication',   'SELECT', 'bulkhead_auth', 'everything', 'authentication comes before the tenant is known'),
     ('users',            'authentication',   'SELECT', 'bulkhead_auth', 'everything', 'authentication comes before the tenant is known'),
     ('roles',            'authentication',   'SELECT', 'bulkhead_auth', 'everything', 'authentication comes before the tenant is known'),
@@ -35,6 +37,8 @@ policies (relation, policy, command, grantee, condition, reason) AS (VALUES
 -- What the app role may do to a whole table beyond SELECT, INSERT and UPDATE.
 deletions (relation, reason) AS (VALUES
     ('outbox',           'a delivered message is gone'),
+    ('api_keys',         'a key that has ended can be removed; its trail stays'),
+    ('api_key_uses',     'they go with their key'),
     ('idempotency_keys', 'they expire'),
     ('roles',            'a custom role that nobody has can be deleted')
 ),
@@ -51,7 +55,8 @@ authentication (relation, columns) AS (VALUES
     ('organizations', '{id,slug,state}'::text[]),
     ('users',         '{org_id,id,role,role_id,state}'),
     ('roles',         '{org_id,id,name,permissions}'),
-    ('api_keys',      '{org_id,id,user_id,scopes,pepper_version,hash,state,expires_at}')
+    ('api_keys',      '{org_id,id,user_id,scopes,pepper_version,hash,state,expires_at,
+                       allowed_ips,generation,old_pepper_version,old_hash,old_expires_at,old_until_seen,warn_at}')
 ),
 -- Uniqueness across tenants.
 uniqueness (index, reason) AS (VALUES

@@ -217,7 +217,7 @@ func TestForeignIsAbsent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	keys, err := b.Client.ListAPIKeys(t.Context(), "beta", sdk.ListOptions{})
+	keys, err := b.Client.ListAPIKeys(t.Context(), "beta", sdk.APIKeyFilter{}, sdk.ListOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -278,7 +278,7 @@ func TestForeignIsAbsent(t *testing.T) {
 
 	t.Run("Should leave the other tenant as it was", func(t *testing.T) {
 		is := is.New(t)
-		after, err := b.Client.ListAPIKeys(t.Context(), "beta", sdk.ListOptions{})
+		after, err := b.Client.ListAPIKeys(t.Context(), "beta", sdk.APIKeyFilter{}, sdk.ListOptions{})
 		is.NoErr(err)
 		is.Equal(after, keys)
 		users, err := b.Client.ListUsers(t.Context(), "beta", sdk.ListOptions{})

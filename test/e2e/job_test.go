@@ -103,7 +103,7 @@ func TestMainJob(t *testing.T) {
 	t.Run("Should end a revoked key at once", func(t *testing.T) {
 		is := is.New(t)
 		tenant := s.NewTenant(t, "leaver")
-		keys, err := tenant.Client.ListAPIKeys(t.Context(), "leaver", sdk.ListOptions{})
+		keys, err := tenant.Client.ListAPIKeys(t.Context(), "leaver", sdk.APIKeyFilter{}, sdk.ListOptions{})
 		is.NoErr(err)
 		is.Equal(len(keys.Items), 1)
 		out := s.Command(t, tenant.Key, "apikey", "revoke", keys.Items[0].ID, "--yes")

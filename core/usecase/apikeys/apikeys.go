@@ -1,4 +1,4 @@
-// Package apikeys creates, shows and revokes API keys.
+// Package apikeys is the life of API keys, from their making to their removal.
 package apikeys
 
 import (
@@ -17,7 +17,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/ports"
 )
 
-// Service creates, shows and revokes API keys.
+// Service makes, shows, changes, rotates and ends API keys.
 type Service struct {
 	store   ports.Store
 	clock   ports.Clock
@@ -30,58 +30,108 @@ func New(store ports.Store, clock ports.Clock, peppers apikey.Peppers, random io
 	return &Service{store: store, clock: clock, peppers: peppers, random: random}
 }
 
+// resource is what keys are called in the trail.
+const resource = "apikey"
+
 // CreateInput is a new key.
 type CreateInput struct {
-	UserID    id.User // zero: a key of the organization itself
-	Name      string
-	Scopes    []string
-	ExpiresAt time.Time // zero: never
+	UserID      id.User // zero: a key of the organization itself
+	Name        string
+	Description string
+	Scopes      []string
+	AllowedIPs  []string
+	Metadata    map[string]string
+	ExpiresAt   *time.Time // nil: as the organization's policy says; of a zero time: never
 }
 
 // Create creates a key and returns it with its secret, which exists nowhere else
-// afterwards. The key can be given no more power than the actor has. It fails
-// with authz.ErrPowerExceeded, apikey.ErrUnknownScope, apikey.ErrScopesUnset,
-// fault.ErrInvalid for a broken rule, and fault.ErrInvalid naming /user_id for a
-// user who is absent or not active.
+// afterwards. The key can be given no more power than the actor has, and no
+// longer life than the key that makes it. It fails with authz.ErrPowerExceeded,
+// apikey.ErrUnknownScope, apikey.ErrScopesUnset, fault.ErrInvalid for a broken
+// rule, and fault.ErrInvalid naming /user_id for a user who is absent or not
+// active.
 func (s *Service) Create(ctx context.Context, by authz.Actor, org id.Org, in CreateInput) (apikey.Key, apikey.Secret, error) {
 	if err := by.Require(authz.APIKeysCreate, org); err != nil {
 		return apikey.Key{}, apikey.Secret{}, err
 	}
-	scopes, err := parseScopes(in.Scopes)
+	spec, err := in.spec()
 	if err != nil {
 		return apikey.Key{}, apikey.Secret{}, err
-	}
-	if end := by.ExpiresAt(); !end.IsZero() && (in.ExpiresAt.IsZero() || in.ExpiresAt.After(end)) {
-		return apikey.Key{}, apikey.Secret{}, fault.InvalidField("/expires_at", "range", "must not be later than the end of the key that makes it")
 	}
 	secret, err := apikey.NewSecret(s.random)
 	if err != nil {
 		return apikey.Key{}, apikey.Secret{}, err
 	}
-	now := s.clock.Now()
-	spec := apikey.Spec{UserID: in.UserID, Name: in.Name, Scopes: scopes, ExpiresAt: in.ExpiresAt.Truncate(time.Microsecond)}
-	key, err := apikey.New(id.New[id.APIKeyKind](), org, spec, secret, s.peppers.Hash(secret), now)
+	i, now := id.New[id.APIKeyKind](), s.clock.Now()
+	if err := spec.Check(now); err != nil { // before anything is asked
+		return apikey.Key{}, apikey.Secret{}, err
+	}
+	if spec.ExpiresAt, err = s.expiry(ctx, by, org, in.ExpiresAt, now); err != nil {
+		return apikey.Key{}, apikey.Secret{}, err
+	}
+	key, err := apikey.New(i, org, spec, secret, s.peppers.Hash(secret), now)
 	if err != nil {
 		return apikey.Key{}, apikey.Secret{}, err
 	}
 	err = s.store.WriteTx(ctx, org, func(ctx context.Context, tx ports.Tx) error {
-		role, err := ownerRole(ctx, tx, org, in.UserID)
+		role, err := newOwnerRole(ctx, tx, org, in.UserID)
 		if err != nil {
 			return err
 		}
-		if err := by.RequirePower(role, scopes); err != nil {
+		if err := by.RequirePower(role, spec.Scopes); err != nil {
 			return err
 		}
 		if err := tx.APIKeys.Insert(ctx, key); err != nil {
 			return err
 		}
-		return tx.Audit.Append(ctx, audit.Succeeds(org, now, by, audit.APIKeyCreated, "apikey", key.Snapshot().ID.String(),
-			map[string]audit.Change{"name": audit.Created(in.Name), "user": audit.Created(in.UserID.String()), "scopes": audit.Created(scopes.Names())}))
+		return tx.Audit.Append(ctx, audit.Succeeds(org, now, by, audit.APIKeyCreated, resource, i.String(), creation(key)))
 	})
 	if err != nil {
 		return apikey.Key{}, apikey.Secret{}, err
 	}
 	return key, secret, nil
+}
+
+// spec reads what was asked for, but for the expiry, which is a matter of policy.
+func (in CreateInput) spec() (spec apikey.Spec, err error) {
+	spec = apikey.Spec{UserID: in.UserID, Name: in.Name, Description: in.Description}
+	if in.ExpiresAt != nil {
+		spec.ExpiresAt = in.ExpiresAt.Truncate(time.Microsecond)
+	}
+	if spec.Scopes, err = parseScopes(in.Scopes); err != nil {
+		return apikey.Spec{}, err
+	}
+	if spec.AllowedIPs, err = apikey.ParseIPList(in.AllowedIPs); err != nil {
+		return apikey.Spec{}, err
+	}
+	spec.Metadata, err = apikey.NewMetadata(in.Metadata)
+	return spec, err
+}
+
+// expiry returns when a key ends whose maker chose given; nil: they chose nothing.
+func (s *Service) expiry(ctx context.Context, by authz.Actor, org id.Org, given *time.Time, now time.Time) (time.Time, error) {
+	var chosen time.Time
+	if given != nil {
+		chosen = given.Truncate(time.Microsecond)
+	}
+	policy, err := s.policy(ctx, org)
+	if err != nil {
+		return time.Time{}, err
+	}
+	at, err := policy.Expiry(chosen, given != nil, now)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return at, outlives(by, at)
+}
+
+// outlives fails when a key that ends at the given time would outlive the one
+// that makes it, or that learns its secret.
+func outlives(by authz.Actor, at time.Time) error {
+	if end := by.ExpiresAt(); !end.IsZero() && (at.IsZero() || at.After(end)) {
+		return fault.InvalidField("/expires_at", "range", "must not be later than the end of the key that makes it")
+	}
+	return nil
 }
 
 func parseScopes(names []string) (authz.Set, error) {
@@ -94,9 +144,9 @@ func parseScopes(names []string) (authz.Set, error) {
 	return s, err
 }
 
-// ownerRole returns the role that bounds a key. It locks its user, so that the
-// role can not change between the check and the commit.
-func ownerRole(ctx context.Context, tx ports.Tx, org id.Org, owner id.User) (authz.Role, error) {
+// newOwnerRole returns the role that bounds a new key. It locks its user, so that
+// the role can not change between the check and the commit.
+func newOwnerRole(ctx context.Context, tx ports.Tx, org id.Org, owner id.User) (authz.Role, error) {
 	if owner.IsZero() {
 		return apikey.OwnerRole(org, id.User{}, authz.Role{}), nil
 	}
@@ -113,39 +163,6 @@ func ownerRole(ctx context.Context, tx ports.Tx, org id.Org, owner id.User) (aut
 	return u.Role(), nil
 }
 
-// Revoke ends a key for good. Revoking it again is success. In the system
-// organization it is for actors of the platform alone: whoever could revoke the
-// operators' keys could lock them out. It fails with authz.ErrPowerExceeded.
-func (s *Service) Revoke(ctx context.Context, by authz.Actor, org id.Org, k id.APIKey) (apikey.Key, error) {
-	if err := by.Require(authz.APIKeysRevoke, org); err != nil {
-		return apikey.Key{}, err
-	}
-	if org == id.SystemOrg && !by.IsPlatform() {
-		return apikey.Key{}, authz.ErrPowerExceeded
-	}
-	now := s.clock.Now()
-	var revoked apikey.Key
-	err := s.store.WriteTx(ctx, org, func(ctx context.Context, tx ports.Tx) error {
-		var before apikey.State
-		changed := false
-		err := tx.APIKeys.Update(ctx, k, func(key *apikey.Key) error {
-			before = key.Snapshot().State
-			changed = key.Revoke(now)
-			revoked = *key
-			return nil
-		})
-		if err != nil || !changed {
-			return err
-		}
-		return tx.Audit.Append(ctx, audit.Succeeds(org, now, by, audit.APIKeyRevoked, "apikey", k.String(),
-			map[string]audit.Change{"state": {Before: before.String(), After: apikey.Revoked.String()}}))
-	})
-	if err != nil {
-		return apikey.Key{}, err
-	}
-	return revoked, nil
-}
-
 // Get shows a key, without its secret.
 func (s *Service) Get(ctx context.Context, by authz.Actor, org id.Org, k id.APIKey) (apikey.Key, error) {
 	if err := by.Require(authz.APIKeysRead, org); err != nil {
@@ -154,10 +171,21 @@ func (s *Service) Get(ctx context.Context, by authz.Actor, org id.Org, k id.APIK
 	return s.store.Reads(org).APIKey(ctx, k)
 }
 
-// List lists all keys, revoked ones too.
-func (s *Service) List(ctx context.Context, by authz.Actor, org id.Org, r page.Request) (page.Page[apikey.Key], error) {
+// ListFilter says which keys to list. The zero filter is all of them.
+type ListFilter struct {
+	UserID      id.User
+	State       apikey.State
+	ExpiresSoon bool
+}
+
+// List lists the keys that the filter admits, revoked ones too.
+func (s *Service) List(ctx context.Context, by authz.Actor, org id.Org, f ListFilter, r page.Request) (page.Page[apikey.Key], error) {
 	if err := by.Require(authz.APIKeysRead, org); err != nil {
 		return page.Page[apikey.Key]{}, err
 	}
-	return s.store.Reads(org).APIKeys(ctx, r)
+	filter := apikey.Filter{UserID: f.UserID, State: f.State}
+	if f.ExpiresSoon {
+		filter.ExpiresSoonAt = s.clock.Now()
+	}
+	return s.store.Reads(org).APIKeys(ctx, filter, r)
 }

@@ -92,6 +92,24 @@ func (e AuditEventOutcome) Valid() bool {
 	}
 }
 
+// Defines values for GitHubLabelsLabel.
+const (
+	FalsePositive GitHubLabelsLabel = "false_positive"
+	TruePositive  GitHubLabelsLabel = "true_positive"
+)
+
+// Valid indicates whether the value is a known member of the GitHubLabelsLabel enum.
+func (e GitHubLabelsLabel) Valid() bool {
+	switch e {
+	case FalsePositive:
+		return true
+	case TruePositive:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for HealthChecks.
 const (
 	HealthChecksOk          HealthChecks = "ok"
@@ -314,6 +332,66 @@ func (e UserState) Valid() bool {
 	}
 }
 
+// Defines values for VerificationCode.
+const (
+	DISABLED              VerificationCode = "DISABLED"
+	EXPIRED               VerificationCode = "EXPIRED"
+	FORBIDDEN             VerificationCode = "FORBIDDEN"
+	IPNOTALLOWED          VerificationCode = "IP_NOT_ALLOWED"
+	NOTFOUND              VerificationCode = "NOT_FOUND"
+	ORGANIZATIONSUSPENDED VerificationCode = "ORGANIZATION_SUSPENDED"
+	RATELIMITED           VerificationCode = "RATE_LIMITED"
+	REVOKED               VerificationCode = "REVOKED"
+	USERSUSPENDED         VerificationCode = "USER_SUSPENDED"
+	VALID                 VerificationCode = "VALID"
+)
+
+// Valid indicates whether the value is a known member of the VerificationCode enum.
+func (e VerificationCode) Valid() bool {
+	switch e {
+	case DISABLED:
+		return true
+	case EXPIRED:
+		return true
+	case FORBIDDEN:
+		return true
+	case IPNOTALLOWED:
+		return true
+	case NOTFOUND:
+		return true
+	case ORGANIZATIONSUSPENDED:
+		return true
+	case RATELIMITED:
+		return true
+	case REVOKED:
+		return true
+	case USERSUSPENDED:
+		return true
+	case VALID:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for VerifiedActorKind.
+const (
+	VerifiedActorKindOrganization VerifiedActorKind = "organization"
+	VerifiedActorKindUser         VerifiedActorKind = "user"
+)
+
+// Valid indicates whether the value is a known member of the VerifiedActorKind enum.
+func (e VerifiedActorKind) Valid() bool {
+	switch e {
+	case VerifiedActorKindOrganization:
+		return true
+	case VerifiedActorKindUser:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for WorkflowStatus.
 const (
 	WorkflowStatusCanceled       WorkflowStatus = "canceled"
@@ -355,11 +433,24 @@ func (e WorkflowStatus) Valid() bool {
 
 // APIKey defines model for APIKey.
 type APIKey struct {
-	CreatedAt      time.Time  `json:"created_at"`
-	ExpiresAt      *time.Time `json:"expires_at,omitempty"`
-	ID             string     `json:"id"`
-	LastFour       string     `json:"last_four"`
-	Name           string     `json:"name"`
+	// AllowedIPs None is everywhere.
+	AllowedIPs  []string   `json:"allowed_ips"`
+	CreatedAt   time.Time  `json:"created_at"`
+	Description *string    `json:"description,omitempty"`
+	ExpiresAt   *time.Time `json:"expires_at,omitempty"`
+
+	// ExpiresSoon It ends within 30 days.
+	ExpiresSoon bool   `json:"expires_soon"`
+	ID          string `json:"id"`
+	LastFour    string `json:"last_four"`
+
+	// LastUsedAt When the secret was last used, some seconds late.
+	LastUsedAt *time.Time         `json:"last_used_at,omitempty"`
+	Metadata   *map[string]string `json:"metadata,omitempty"`
+	Name       string             `json:"name"`
+
+	// OldSecret The secret that the last rotation replaced.
+	OldSecret      *OldSecret `json:"old_secret,omitempty"`
 	OrganizationID string     `json:"organization_id"`
 
 	// Prefix The secret's first characters.
@@ -373,19 +464,23 @@ type APIKey struct {
 	UserID *string `json:"user_id,omitempty"`
 }
 
-// APIKeyState defines model for APIKey.State.
-type APIKeyState string
-
 // APIKeyCreate defines model for APIKeyCreate.
 type APIKeyCreate struct {
-	// ExpiresAt Without it the key does not expire.
+	// AllowedIPs The networks and addresses that the key can be used from; none is everywhere. From elsewhere it is answered as any bad key.
+	AllowedIPs  *[]string `json:"allowed_ips,omitempty"`
+	Description *string   `json:"description,omitempty"`
+
+	// ExpiresAt Without it the organization's default, or never.
 	ExpiresAt *time.Time `json:"expires_at,omitempty"`
-	Name      string     `json:"name"`
+
+	// Metadata Names and values of your own, of at most 64 and 256 characters.
+	Metadata *map[string]string `json:"metadata,omitempty"`
+	Name     string             `json:"name"`
 
 	// Scopes Permissions. Without the field, a user's key has all that the user's role allows.
 	Scopes *[]string `json:"scopes,omitempty"`
 
-	// UserID The user whose key it is. Without it the key is the organization's own, and needs scopes.
+	// UserID The user or service account whose key it is. Without it the key is the organization's own, and needs scopes.
 	UserID *string `json:"user_id,omitempty"`
 }
 
@@ -403,6 +498,38 @@ type APIKeyList struct {
 
 	// NextCursor Absent at the end.
 	NextCursor *string `json:"next_cursor,omitempty"`
+}
+
+// APIKeyRotate defines model for APIKeyRotate.
+type APIKeyRotate struct {
+	// Grace For how many seconds the old secret lives on; a day without both fields. 0 ends it at once.
+	Grace *int32 `json:"grace,omitempty"`
+
+	// UntilSeen The old secret ends when the new one is first used: before the grace is over, or without one whenever that is.
+	UntilSeen *bool `json:"until_seen,omitempty"`
+}
+
+// APIKeyState defines model for APIKeyState.
+type APIKeyState string
+
+// APIKeyUpdate defines model for APIKeyUpdate.
+type APIKeyUpdate struct {
+	// AllowedIPs All of them, in the place of those that the key has; an empty list is everywhere.
+	AllowedIPs  *[]string `json:"allowed_ips,omitempty"`
+	Description *string   `json:"description,omitempty"`
+
+	// ExpiresAt When it ends from now on.
+	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+
+	// Metadata All of it, in the place of what the key has.
+	Metadata *map[string]string `json:"metadata,omitempty"`
+	Name     *string            `json:"name,omitempty"`
+
+	// NeverExpires It does not end by itself any more. Not together with expires_at.
+	NeverExpires *bool `json:"never_expires,omitempty"`
+
+	// Scopes All of them, in the place of those that the key has.
+	Scopes *[]string `json:"scopes,omitempty"`
 }
 
 // Actor defines model for Actor.
@@ -567,6 +694,26 @@ type FirstAdmin struct {
 	Name  *string `json:"name,omitempty"`
 }
 
+// GitHubLabels defines model for GitHubLabels.
+type GitHubLabels = []struct {
+	Label GitHubLabelsLabel `json:"label"`
+
+	// TokenHash The token's SHA-256, in hexadecimal.
+	TokenHash string `json:"token_hash"`
+	TokenType string `json:"token_type"`
+}
+
+// GitHubLabelsLabel defines model for GitHubLabels.Label.
+type GitHubLabelsLabel string
+
+// GitHubLeaks defines model for GitHubLeaks.
+type GitHubLeaks = []struct {
+	Source *string `json:"source,omitempty"`
+	Token  string  `json:"token"`
+	Type   *string `json:"type,omitempty"`
+	URL    *string `json:"url,omitempty"`
+}
+
 // Health defines model for Health.
 type Health struct {
 	// Checks Each dependency and whether it answers.
@@ -585,10 +732,39 @@ type KeySet struct {
 	Keys []map[string]interface{} `json:"keys"`
 }
 
+// LeakReport defines model for LeakReport.
+type LeakReport struct {
+	// Key The key, whole.
+	Key string `json:"key"`
+}
+
+// LeakReported defines model for LeakReported.
+type LeakReported struct {
+	APIKey *APIKey `json:"api_key,omitempty"`
+
+	// Found It is a key of this deployment.
+	Found bool `json:"found"`
+}
+
 // Metadata Words of one's own, of which Bulkhead makes nothing. A key has 1 to 64 of the characters a-z, 0-9, _, . and -. Keep secrets elsewhere.
 //
 // Example: {"plan":"gold"}
 type Metadata map[string]string
+
+// OldSecret The secret that the last rotation replaced.
+type OldSecret struct {
+	// ExpiresAt When it ends, or ended.
+	ExpiresAt  *time.Time `json:"expires_at,omitempty"`
+	LastFour   string     `json:"last_four"`
+	LastUsedAt *time.Time `json:"last_used_at,omitempty"`
+
+	// Live It still works.
+	Live   bool   `json:"live"`
+	Prefix string `json:"prefix"`
+
+	// UntilSeen It ends when the new one is first used.
+	UntilSeen bool `json:"until_seen"`
+}
 
 // Operation defines model for Operation.
 type Operation struct {
@@ -884,6 +1060,52 @@ type UserList struct {
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
+// Verification defines model for Verification.
+type Verification struct {
+	// Actor Whose key it is. Absent with NOT_FOUND.
+	Actor        *VerifiedActor   `json:"actor,omitempty"`
+	Code         VerificationCode `json:"code"`
+	ExpiresAt    *time.Time       `json:"expires_at,omitempty"`
+	Organization *OrganizationRef `json:"organization,omitempty"`
+
+	// Permissions What the key may do, if it is valid: its scopes within its owner's role.
+	Permissions *[]string `json:"permissions,omitempty"`
+
+	// Valid The code is VALID.
+	Valid bool `json:"valid"`
+}
+
+// VerificationCode defines model for Verification.Code.
+type VerificationCode string
+
+// VerifiedActor Whose key it is. Absent with NOT_FOUND.
+type VerifiedActor struct {
+	APIKeyID string            `json:"api_key_id"`
+	Kind     VerifiedActorKind `json:"kind"`
+	Role     string            `json:"role"`
+	UserID   *string           `json:"user_id,omitempty"`
+}
+
+// VerifiedActorKind defines model for VerifiedActor.Kind.
+type VerifiedActorKind string
+
+// VerifyRequest defines model for VerifyRequest.
+type VerifyRequest struct {
+	// Cost What the request counts for where the key has limits.
+	Cost *int32 `json:"cost,omitempty"`
+
+	// IP The address that the key was presented from.
+	//
+	// Example: 192.0.2.7
+	IP *string `json:"ip,omitempty"`
+
+	// Key The key, as it was presented.
+	Key string `json:"key"`
+
+	// Permissions What the key is to be allowed to do, all of it.
+	Permissions *[]string `json:"permissions,omitempty"`
+}
+
 // Version defines model for Version.
 type Version struct {
 	Commit  *string `json:"commit,omitempty"`
@@ -942,8 +1164,17 @@ type WorkflowStart struct {
 // WorkflowStatus defines model for WorkflowStatus.
 type WorkflowStatus string
 
+// APIKeyExpiresSoon defines model for APIKeyExpiresSoon.
+type APIKeyExpiresSoon = string
+
 // APIKeyPath defines model for APIKeyPath.
 type APIKeyPath = string
+
+// APIKeyStateFilter defines model for APIKeyStateFilter.
+type APIKeyStateFilter = APIKeyState
+
+// APIKeyUser defines model for APIKeyUser.
+type APIKeyUser = string
 
 // AuditAction defines model for AuditAction.
 type AuditAction = string
@@ -1016,6 +1247,12 @@ type Wait = int32
 
 // WorkflowID defines model for WorkflowID.
 type WorkflowID = string
+
+// ReportLeakedAPIKeyParams defines parameters for ReportLeakedAPIKey.
+type ReportLeakedAPIKeyParams struct {
+	// IdempotencyKey A word of the client's own for this request. The same request with the same word within 24 hours is answered with the first one's answer and does nothing again; another request with it is refused with 422.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
 
 // ListAllAuditEventsParams defines parameters for ListAllAuditEvents.
 type ListAllAuditEventsParams struct {
@@ -1114,6 +1351,15 @@ type ListAPIKeysParams struct {
 
 	// Cursor The next_cursor of the page before.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// User Only the keys of this user.
+	User *APIKeyUser `form:"user,omitempty" json:"user,omitempty"`
+
+	// State Only the keys in this state. A key that has expired stays active.
+	State *APIKeyStateFilter `form:"state,omitempty" json:"state,omitempty"`
+
+	// ExpiresSoon With `true`, only the keys that expire within 30 days.
+	ExpiresSoon *APIKeyExpiresSoon `form:"expires_soon,omitempty" json:"expires_soon,omitempty"`
 }
 
 // CreateAPIKeyParams defines parameters for CreateAPIKey.
@@ -1122,8 +1368,38 @@ type CreateAPIKeyParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// DeleteAPIKeyParams defines parameters for DeleteAPIKey.
+type DeleteAPIKeyParams struct {
+	// IfMatch The ETag of the version that the change is meant for, or `*` for any. Without it the answer is 428, and 412 when the resource has changed since.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// UpdateAPIKeyParams defines parameters for UpdateAPIKey.
+type UpdateAPIKeyParams struct {
+	// IfMatch The ETag of the version that the change is meant for, or `*` for any. Without it the answer is 428, and 412 when the resource has changed since.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// DisableAPIKeyParams defines parameters for DisableAPIKey.
+type DisableAPIKeyParams struct {
+	// IdempotencyKey A word of the client's own for this request. The same request with the same word within 24 hours is answered with the first one's answer and does nothing again; another request with it is refused with 422.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// EnableAPIKeyParams defines parameters for EnableAPIKey.
+type EnableAPIKeyParams struct {
+	// IdempotencyKey A word of the client's own for this request. The same request with the same word within 24 hours is answered with the first one's answer and does nothing again; another request with it is refused with 422.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // RevokeAPIKeyParams defines parameters for RevokeAPIKey.
 type RevokeAPIKeyParams struct {
+	// IdempotencyKey A word of the client's own for this request. The same request with the same word within 24 hours is answered with the first one's answer and does nothing again; another request with it is refused with 422.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// RotateAPIKeyParams defines parameters for RotateAPIKey.
+type RotateAPIKeyParams struct {
 	// IdempotencyKey A word of the client's own for this request. The same request with the same word within 24 hours is answered with the first one's answer and does nothing again; another request with it is refused with 422.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
@@ -1245,8 +1521,14 @@ type ListAssignmentsParams struct {
 	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
+// ReportLeakedAPIKeyJSONRequestBody defines body for ReportLeakedAPIKey for application/json ContentType.
+type ReportLeakedAPIKeyJSONRequestBody = LeakReport
+
 // CreateTokenJSONRequestBody defines body for CreateToken for application/json ContentType.
 type CreateTokenJSONRequestBody = TokenRequest
+
+// VerifyAPIKeyJSONRequestBody defines body for VerifyAPIKey for application/json ContentType.
+type VerifyAPIKeyJSONRequestBody = VerifyRequest
 
 // CreateOrganizationJSONRequestBody defines body for CreateOrganization for application/json ContentType.
 type CreateOrganizationJSONRequestBody = OrganizationCreate
@@ -1257,6 +1539,12 @@ type UpdateOrganizationJSONRequestBody = OrganizationUpdate
 // CreateAPIKeyJSONRequestBody defines body for CreateAPIKey for application/json ContentType.
 type CreateAPIKeyJSONRequestBody = APIKeyCreate
 
+// UpdateAPIKeyJSONRequestBody defines body for UpdateAPIKey for application/json ContentType.
+type UpdateAPIKeyJSONRequestBody = APIKeyUpdate
+
+// RotateAPIKeyJSONRequestBody defines body for RotateAPIKey for application/json ContentType.
+type RotateAPIKeyJSONRequestBody = APIKeyRotate
+
 // SuspendOrganizationJSONRequestBody defines body for SuspendOrganization for application/json ContentType.
 type SuspendOrganizationJSONRequestBody = Suspension
 
@@ -1266,17 +1554,26 @@ type CreateUserJSONRequestBody = UserCreate
 // StartWorkflowJSONRequestBody defines body for StartWorkflow for application/json ContentType.
 type StartWorkflowJSONRequestBody = WorkflowStart
 
+// ReceiveGitHubLeaksJSONRequestBody defines body for ReceiveGitHubLeaks for application/json ContentType.
+type ReceiveGitHubLeaksJSONRequestBody = GitHubLeaks
+
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
 	// GetKeySet The public keys that verify data-plane tokens
 	// (GET /.well-known/jwks.json)
 	GetKeySet(w http.ResponseWriter, r *http.Request)
+	// ReportLeakedAPIKey Revoke an API key that has leaked
+	// (POST /api/v0/api-keys/report-leak)
+	ReportLeakedAPIKey(w http.ResponseWriter, r *http.Request, params ReportLeakedAPIKeyParams)
 	// ListAllAuditEvents List the entries of all organizations' trails
 	// (GET /api/v0/audit)
 	ListAllAuditEvents(w http.ResponseWriter, r *http.Request, params ListAllAuditEventsParams)
 	// CreateToken Exchange the API key for a data-plane token
 	// (POST /api/v0/auth/token)
 	CreateToken(w http.ResponseWriter, r *http.Request)
+	// VerifyAPIKey Verify a key that another service was shown
+	// (POST /api/v0/auth/verify)
+	VerifyAPIKey(w http.ResponseWriter, r *http.Request)
 	// GetWhoami Who the credential belongs to and what it may do
 	// (GET /api/v0/auth/whoami)
 	GetWhoami(w http.ResponseWriter, r *http.Request)
@@ -1307,12 +1604,27 @@ type ServerInterface interface {
 	// CreateAPIKey Create an API key
 	// (POST /api/v0/organizations/{org}/api-keys)
 	CreateAPIKey(w http.ResponseWriter, r *http.Request, org OrgPath, params CreateAPIKeyParams)
+	// DeleteAPIKey Delete an API key
+	// (DELETE /api/v0/organizations/{org}/api-keys/{api_key})
+	DeleteAPIKey(w http.ResponseWriter, r *http.Request, org OrgPath, apiKey APIKeyPath, params DeleteAPIKeyParams)
 	// GetAPIKey Show an API key
 	// (GET /api/v0/organizations/{org}/api-keys/{api_key})
 	GetAPIKey(w http.ResponseWriter, r *http.Request, org OrgPath, apiKey APIKeyPath)
+	// UpdateAPIKey Change an API key
+	// (PATCH /api/v0/organizations/{org}/api-keys/{api_key})
+	UpdateAPIKey(w http.ResponseWriter, r *http.Request, org OrgPath, apiKey APIKeyPath, params UpdateAPIKeyParams)
+	// DisableAPIKey Switch an API key off
+	// (POST /api/v0/organizations/{org}/api-keys/{api_key}/disable)
+	DisableAPIKey(w http.ResponseWriter, r *http.Request, org OrgPath, apiKey APIKeyPath, params DisableAPIKeyParams)
+	// EnableAPIKey Switch an API key on again
+	// (POST /api/v0/organizations/{org}/api-keys/{api_key}/enable)
+	EnableAPIKey(w http.ResponseWriter, r *http.Request, org OrgPath, apiKey APIKeyPath, params EnableAPIKeyParams)
 	// RevokeAPIKey Revoke an API key
 	// (POST /api/v0/organizations/{org}/api-keys/{api_key}/revoke)
 	RevokeAPIKey(w http.ResponseWriter, r *http.Request, org OrgPath, apiKey APIKeyPath, params RevokeAPIKeyParams)
+	// RotateAPIKey Give an API key a new secret
+	// (POST /api/v0/organizations/{org}/api-keys/{api_key}/rotate)
+	RotateAPIKey(w http.ResponseWriter, r *http.Request, org OrgPath, apiKey APIKeyPath, params RotateAPIKeyParams)
 	// ListAuditEvents List the entries of the audit trail
 	// (GET /api/v0/organizations/{org}/audit)
 	ListAuditEvents(w http.ResponseWriter, r *http.Request, org OrgPath, params ListAuditEventsParams)
@@ -1355,6 +1667,9 @@ type ServerInterface interface {
 	// GetWorkflowResult Get how a workflow ended
 	// (GET /api/v0/organizations/{org}/workflows/{workflow_id}/result)
 	GetWorkflowResult(w http.ResponseWriter, r *http.Request, org OrgPath, workflowID WorkflowID, params GetWorkflowResultParams)
+	// ReceiveGitHubLeaks Take reports of GitHub's secret scanning
+	// (POST /api/v0/secret-scanning/github)
+	ReceiveGitHubLeaks(w http.ResponseWriter, r *http.Request)
 	// ListAssignments Which namespaces a worker should serve
 	// (GET /api/v0/worker/assignments)
 	ListAssignments(w http.ResponseWriter, r *http.Request, params ListAssignmentsParams)
@@ -1379,6 +1694,12 @@ func (_ Unimplemented) GetKeySet(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
+// ReportLeakedAPIKey Revoke an API key that has leaked
+// (POST /api/v0/api-keys/report-leak)
+func (_ Unimplemented) ReportLeakedAPIKey(w http.ResponseWriter, r *http.Request, params ReportLeakedAPIKeyParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
 // ListAllAuditEvents List the entries of all organizations' trails
 // (GET /api/v0/audit)
 func (_ Unimplemented) ListAllAuditEvents(w http.ResponseWriter, r *http.Request, params ListAllAuditEventsParams) {
@@ -1388,6 +1709,12 @@ func (_ Unimplemented) ListAllAuditEvents(w http.ResponseWriter, r *http.Request
 // CreateToken Exchange the API key for a data-plane token
 // (POST /api/v0/auth/token)
 func (_ Unimplemented) CreateToken(w http.ResponseWriter, r *http.Request) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// VerifyAPIKey Verify a key that another service was shown
+// (POST /api/v0/auth/verify)
+func (_ Unimplemented) VerifyAPIKey(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -1451,15 +1778,45 @@ func (_ Unimplemented) CreateAPIKey(w http.ResponseWriter, r *http.Request, org 
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
+// DeleteAPIKey Delete an API key
+// (DELETE /api/v0/organizations/{org}/api-keys/{api_key})
+func (_ Unimplemented) DeleteAPIKey(w http.ResponseWriter, r *http.Request, org OrgPath, apiKey APIKeyPath, params DeleteAPIKeyParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
 // GetAPIKey Show an API key
 // (GET /api/v0/organizations/{org}/api-keys/{api_key})
 func (_ Unimplemented) GetAPIKey(w http.ResponseWriter, r *http.Request, org OrgPath, apiKey APIKeyPath) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
+// UpdateAPIKey Change an API key
+// (PATCH /api/v0/organizations/{org}/api-keys/{api_key})
+func (_ Unimplemented) UpdateAPIKey(w http.ResponseWriter, r *http.Request, org OrgPath, apiKey APIKeyPath, params UpdateAPIKeyParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// DisableAPIKey Switch an API key off
+// (POST /api/v0/organizations/{org}/api-keys/{api_key}/disable)
+func (_ Unimplemented) DisableAPIKey(w http.ResponseWriter, r *http.Request, org OrgPath, apiKey APIKeyPath, params DisableAPIKeyParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// EnableAPIKey Switch an API key on again
+// (POST /api/v0/organizations/{org}/api-keys/{api_key}/enable)
+func (_ Unimplemented) EnableAPIKey(w http.ResponseWriter, r *http.Request, org OrgPath, apiKey APIKeyPath, params EnableAPIKeyParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
 // RevokeAPIKey Revoke an API key
 // (POST /api/v0/organizations/{org}/api-keys/{api_key}/revoke)
 func (_ Unimplemented) RevokeAPIKey(w http.ResponseWriter, r *http.Request, org OrgPath, apiKey APIKeyPath, params RevokeAPIKeyParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// RotateAPIKey Give an API key a new secret
+// (POST /api/v0/organizations/{org}/api-keys/{api_key}/rotate)
+func (_ Unimplemented) RotateAPIKey(w http.ResponseWriter, r *http.Request, org OrgPath, apiKey APIKeyPath, params RotateAPIKeyParams) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -1547,6 +1904,12 @@ func (_ Unimplemented) GetWorkflowResult(w http.ResponseWriter, r *http.Request,
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
+// ReceiveGitHubLeaks Take reports of GitHub's secret scanning
+// (POST /api/v0/secret-scanning/github)
+func (_ Unimplemented) ReceiveGitHubLeaks(w http.ResponseWriter, r *http.Request) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
 // ListAssignments Which namespaces a worker should serve
 // (GET /api/v0/worker/assignments)
 func (_ Unimplemented) ListAssignments(w http.ResponseWriter, r *http.Request, params ListAssignmentsParams) {
@@ -1585,6 +1948,47 @@ func (siw *ServerInterfaceWrapper) GetKeySet(w http.ResponseWriter, r *http.Requ
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.GetKeySet(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ReportLeakedAPIKey operation middleware
+func (siw *ServerInterfaceWrapper) ReportLeakedAPIKey(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReportLeakedAPIKeyParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ReportLeakedAPIKey(w, r, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -1736,6 +2140,20 @@ func (siw *ServerInterfaceWrapper) CreateToken(w http.ResponseWriter, r *http.Re
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.CreateToken(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// VerifyAPIKey operation middleware
+func (siw *ServerInterfaceWrapper) VerifyAPIKey(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.VerifyAPIKey(w, r)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -2205,6 +2623,45 @@ func (siw *ServerInterfaceWrapper) ListAPIKeys(w http.ResponseWriter, r *http.Re
 		return
 	}
 
+	// ------------- Optional query parameter "user" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "user", r.URL.Query(), &params.User, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "user"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "user", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", r.URL.Query(), &params.State, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "state"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "state", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "expires_soon" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "expires_soon", r.URL.Query(), &params.ExpiresSoon, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "expires_soon"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "expires_soon", Err: err})
+		}
+		return
+	}
+
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.ListAPIKeys(w, r, org, params)
 	}))
@@ -2266,6 +2723,65 @@ func (siw *ServerInterfaceWrapper) CreateAPIKey(w http.ResponseWriter, r *http.R
 	handler.ServeHTTP(w, r)
 }
 
+// DeleteAPIKey operation middleware
+func (siw *ServerInterfaceWrapper) DeleteAPIKey(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "org" -------------
+	var org OrgPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "org", chi.URLParam(r, "org"), &org, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "org", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "api_key" -------------
+	var apiKey APIKeyPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "api_key", chi.URLParam(r, "api_key"), &apiKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "api_key", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeleteAPIKeyParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-Match", Err: err})
+			return
+		}
+
+		params.IfMatch = &IfMatch
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.DeleteAPIKey(w, r, org, apiKey, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // GetAPIKey operation middleware
 func (siw *ServerInterfaceWrapper) GetAPIKey(w http.ResponseWriter, r *http.Request) {
 
@@ -2292,6 +2808,183 @@ func (siw *ServerInterfaceWrapper) GetAPIKey(w http.ResponseWriter, r *http.Requ
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.GetAPIKey(w, r, org, apiKey)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// UpdateAPIKey operation middleware
+func (siw *ServerInterfaceWrapper) UpdateAPIKey(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "org" -------------
+	var org OrgPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "org", chi.URLParam(r, "org"), &org, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "org", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "api_key" -------------
+	var apiKey APIKeyPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "api_key", chi.URLParam(r, "api_key"), &apiKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "api_key", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateAPIKeyParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-Match", Err: err})
+			return
+		}
+
+		params.IfMatch = &IfMatch
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.UpdateAPIKey(w, r, org, apiKey, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// DisableAPIKey operation middleware
+func (siw *ServerInterfaceWrapper) DisableAPIKey(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "org" -------------
+	var org OrgPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "org", chi.URLParam(r, "org"), &org, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "org", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "api_key" -------------
+	var apiKey APIKeyPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "api_key", chi.URLParam(r, "api_key"), &apiKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "api_key", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DisableAPIKeyParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.DisableAPIKey(w, r, org, apiKey, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// EnableAPIKey operation middleware
+func (siw *ServerInterfaceWrapper) EnableAPIKey(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "org" -------------
+	var org OrgPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "org", chi.URLParam(r, "org"), &org, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "org", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "api_key" -------------
+	var apiKey APIKeyPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "api_key", chi.URLParam(r, "api_key"), &apiKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "api_key", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params EnableAPIKeyParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.EnableAPIKey(w, r, org, apiKey, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -2351,6 +3044,65 @@ func (siw *ServerInterfaceWrapper) RevokeAPIKey(w http.ResponseWriter, r *http.R
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.RevokeAPIKey(w, r, org, apiKey, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// RotateAPIKey operation middleware
+func (siw *ServerInterfaceWrapper) RotateAPIKey(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "org" -------------
+	var org OrgPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "org", chi.URLParam(r, "org"), &org, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "org", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "api_key" -------------
+	var apiKey APIKeyPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "api_key", chi.URLParam(r, "api_key"), &apiKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "api_key", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RotateAPIKeyParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.RotateAPIKey(w, r, org, apiKey, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -3156,6 +3908,20 @@ func (siw *ServerInterfaceWrapper) GetWorkflowResult(w http.ResponseWriter, r *h
 	handler.ServeHTTP(w, r)
 }
 
+// ReceiveGitHubLeaks operation middleware
+func (siw *ServerInterfaceWrapper) ReceiveGitHubLeaks(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ReceiveGitHubLeaks(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // ListAssignments operation middleware
 func (siw *ServerInterfaceWrapper) ListAssignments(w http.ResponseWriter, r *http.Request) {
 
@@ -3384,6 +4150,9 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 		r.Post(options.BaseURL+"/api/v0/auth/token", wrapper.CreateToken)
 	})
 	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/api/v0/auth/verify", wrapper.VerifyAPIKey)
+	})
+	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/api/v0/organizations", wrapper.ListOrganizations)
 	})
 	r.Group(func(r chi.Router) {
@@ -3426,10 +4195,31 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 		r.Post(options.BaseURL+"/api/v0/organizations/{org}/api-keys", wrapper.CreateAPIKey)
 	})
 	r.Group(func(r chi.Router) {
+		r.Delete(options.BaseURL+"/api/v0/organizations/{org}/api-keys/{api_key}", wrapper.DeleteAPIKey)
+	})
+	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/api/v0/organizations/{org}/api-keys/{api_key}", wrapper.GetAPIKey)
 	})
 	r.Group(func(r chi.Router) {
+		r.Patch(options.BaseURL+"/api/v0/organizations/{org}/api-keys/{api_key}", wrapper.UpdateAPIKey)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/api/v0/organizations/{org}/api-keys/{api_key}/rotate", wrapper.RotateAPIKey)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/api/v0/organizations/{org}/api-keys/{api_key}/disable", wrapper.DisableAPIKey)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/api/v0/organizations/{org}/api-keys/{api_key}/enable", wrapper.EnableAPIKey)
+	})
+	r.Group(func(r chi.Router) {
 		r.Post(options.BaseURL+"/api/v0/organizations/{org}/api-keys/{api_key}/revoke", wrapper.RevokeAPIKey)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/api/v0/api-keys/report-leak", wrapper.ReportLeakedAPIKey)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/api/v0/secret-scanning/github", wrapper.ReceiveGitHubLeaks)
 	})
 	r.Group(func(r chi.Router) {
 		r.Post(options.BaseURL+"/api/v0/organizations/{org}/workflows", wrapper.StartWorkflow)
@@ -3545,6 +4335,56 @@ func (response GetKeySetdefaultApplicationProblemPlusJSONResponse) VisitGetKeySe
 	return err
 }
 
+type ReportLeakedAPIKeyRequestObject struct {
+	Params ReportLeakedAPIKeyParams
+	Body   *ReportLeakedAPIKeyJSONRequestBody
+}
+
+type ReportLeakedAPIKeyResponseObject interface {
+	VisitReportLeakedAPIKeyResponse(w http.ResponseWriter) error
+}
+
+type ReportLeakedAPIKey200JSONResponse LeakReported
+
+func (response ReportLeakedAPIKey200JSONResponse) VisitReportLeakedAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportLeakedAPIKeydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemResponseHeaders
+	StatusCode int
+}
+
+func (response ReportLeakedAPIKeydefaultApplicationProblemPlusJSONResponse) VisitReportLeakedAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.Allow != nil {
+		w.Header().Set("Allow", fmt.Sprint(*response.Headers.Allow))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListAllAuditEventsRequestObject struct {
 	Params ListAllAuditEventsParams
 }
@@ -3631,6 +4471,55 @@ type CreateTokendefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response CreateTokendefaultApplicationProblemPlusJSONResponse) VisitCreateTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.Allow != nil {
+		w.Header().Set("Allow", fmt.Sprint(*response.Headers.Allow))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyAPIKeyRequestObject struct {
+	Body *VerifyAPIKeyJSONRequestBody
+}
+
+type VerifyAPIKeyResponseObject interface {
+	VisitVerifyAPIKeyResponse(w http.ResponseWriter) error
+}
+
+type VerifyAPIKey200JSONResponse Verification
+
+func (response VerifyAPIKey200JSONResponse) VisitVerifyAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyAPIKeydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemResponseHeaders
+	StatusCode int
+}
+
+func (response VerifyAPIKeydefaultApplicationProblemPlusJSONResponse) VisitVerifyAPIKeyResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -4154,6 +5043,7 @@ type CreateAPIKeyResponseObject interface {
 
 type CreateAPIKey201ResponseHeaders struct {
 	CacheControl string
+	ETag         string
 	Location     string
 }
 
@@ -4170,6 +5060,7 @@ func (response CreateAPIKey201JSONResponse) VisitCreateAPIKeyResponse(w http.Res
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
 	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
 	w.WriteHeader(201)
 	_, err := buf.WriteTo(w)
@@ -4203,6 +5094,51 @@ func (response CreateAPIKeydefaultApplicationProblemPlusJSONResponse) VisitCreat
 	return err
 }
 
+type DeleteAPIKeyRequestObject struct {
+	Org    OrgPath    `json:"org"`
+	APIKey APIKeyPath `json:"api_key"`
+	Params DeleteAPIKeyParams
+}
+
+type DeleteAPIKeyResponseObject interface {
+	VisitDeleteAPIKeyResponse(w http.ResponseWriter) error
+}
+
+type DeleteAPIKey204Response struct {
+}
+
+func (response DeleteAPIKey204Response) VisitDeleteAPIKeyResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteAPIKeydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemResponseHeaders
+	StatusCode int
+}
+
+func (response DeleteAPIKeydefaultApplicationProblemPlusJSONResponse) VisitDeleteAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.Allow != nil {
+		w.Header().Set("Allow", fmt.Sprint(*response.Headers.Allow))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetAPIKeyRequestObject struct {
 	Org    OrgPath    `json:"org"`
 	APIKey APIKeyPath `json:"api_key"`
@@ -4212,15 +5148,23 @@ type GetAPIKeyResponseObject interface {
 	VisitGetAPIKeyResponse(w http.ResponseWriter) error
 }
 
-type GetAPIKey200JSONResponse APIKey
+type GetAPIKey200ResponseHeaders struct {
+	ETag string
+}
+
+type GetAPIKey200JSONResponse struct {
+	Body    APIKey
+	Headers GetAPIKey200ResponseHeaders
+}
 
 func (response GetAPIKey200JSONResponse) VisitGetAPIKeyResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
 	return err
@@ -4253,6 +5197,184 @@ func (response GetAPIKeydefaultApplicationProblemPlusJSONResponse) VisitGetAPIKe
 	return err
 }
 
+type UpdateAPIKeyRequestObject struct {
+	Org    OrgPath    `json:"org"`
+	APIKey APIKeyPath `json:"api_key"`
+	Params UpdateAPIKeyParams
+	Body   *UpdateAPIKeyJSONRequestBody
+}
+
+type UpdateAPIKeyResponseObject interface {
+	VisitUpdateAPIKeyResponse(w http.ResponseWriter) error
+}
+
+type UpdateAPIKey200ResponseHeaders struct {
+	ETag string
+}
+
+type UpdateAPIKey200JSONResponse struct {
+	Body    APIKey
+	Headers UpdateAPIKey200ResponseHeaders
+}
+
+func (response UpdateAPIKey200JSONResponse) VisitUpdateAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateAPIKeydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemResponseHeaders
+	StatusCode int
+}
+
+func (response UpdateAPIKeydefaultApplicationProblemPlusJSONResponse) VisitUpdateAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.Allow != nil {
+		w.Header().Set("Allow", fmt.Sprint(*response.Headers.Allow))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DisableAPIKeyRequestObject struct {
+	Org    OrgPath    `json:"org"`
+	APIKey APIKeyPath `json:"api_key"`
+	Params DisableAPIKeyParams
+}
+
+type DisableAPIKeyResponseObject interface {
+	VisitDisableAPIKeyResponse(w http.ResponseWriter) error
+}
+
+type DisableAPIKey200ResponseHeaders struct {
+	ETag string
+}
+
+type DisableAPIKey200JSONResponse struct {
+	Body    APIKey
+	Headers DisableAPIKey200ResponseHeaders
+}
+
+func (response DisableAPIKey200JSONResponse) VisitDisableAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DisableAPIKeydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemResponseHeaders
+	StatusCode int
+}
+
+func (response DisableAPIKeydefaultApplicationProblemPlusJSONResponse) VisitDisableAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.Allow != nil {
+		w.Header().Set("Allow", fmt.Sprint(*response.Headers.Allow))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EnableAPIKeyRequestObject struct {
+	Org    OrgPath    `json:"org"`
+	APIKey APIKeyPath `json:"api_key"`
+	Params EnableAPIKeyParams
+}
+
+type EnableAPIKeyResponseObject interface {
+	VisitEnableAPIKeyResponse(w http.ResponseWriter) error
+}
+
+type EnableAPIKey200ResponseHeaders struct {
+	ETag string
+}
+
+type EnableAPIKey200JSONResponse struct {
+	Body    APIKey
+	Headers EnableAPIKey200ResponseHeaders
+}
+
+func (response EnableAPIKey200JSONResponse) VisitEnableAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EnableAPIKeydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemResponseHeaders
+	StatusCode int
+}
+
+func (response EnableAPIKeydefaultApplicationProblemPlusJSONResponse) VisitEnableAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.Allow != nil {
+		w.Header().Set("Allow", fmt.Sprint(*response.Headers.Allow))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type RevokeAPIKeyRequestObject struct {
 	Org    OrgPath    `json:"org"`
 	APIKey APIKeyPath `json:"api_key"`
@@ -4263,15 +5385,23 @@ type RevokeAPIKeyResponseObject interface {
 	VisitRevokeAPIKeyResponse(w http.ResponseWriter) error
 }
 
-type RevokeAPIKey200JSONResponse APIKey
+type RevokeAPIKey200ResponseHeaders struct {
+	ETag string
+}
+
+type RevokeAPIKey200JSONResponse struct {
+	Body    APIKey
+	Headers RevokeAPIKey200ResponseHeaders
+}
 
 func (response RevokeAPIKey200JSONResponse) VisitRevokeAPIKeyResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
 	return err
@@ -4284,6 +5414,68 @@ type RevokeAPIKeydefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response RevokeAPIKeydefaultApplicationProblemPlusJSONResponse) VisitRevokeAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.Allow != nil {
+		w.Header().Set("Allow", fmt.Sprint(*response.Headers.Allow))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateAPIKeyRequestObject struct {
+	Org    OrgPath    `json:"org"`
+	APIKey APIKeyPath `json:"api_key"`
+	Params RotateAPIKeyParams
+	Body   *RotateAPIKeyJSONRequestBody
+}
+
+type RotateAPIKeyResponseObject interface {
+	VisitRotateAPIKeyResponse(w http.ResponseWriter) error
+}
+
+type RotateAPIKey200ResponseHeaders struct {
+	CacheControl string
+	ETag         string
+}
+
+type RotateAPIKey200JSONResponse struct {
+	Body    APIKeyCreated
+	Headers RotateAPIKey200ResponseHeaders
+}
+
+func (response RotateAPIKey200JSONResponse) VisitRotateAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateAPIKeydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemResponseHeaders
+	StatusCode int
+}
+
+func (response RotateAPIKeydefaultApplicationProblemPlusJSONResponse) VisitRotateAPIKeyResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -5078,6 +6270,55 @@ func (response GetWorkflowResultdefaultApplicationProblemPlusJSONResponse) Visit
 	return err
 }
 
+type ReceiveGitHubLeaksRequestObject struct {
+	Body *ReceiveGitHubLeaksJSONRequestBody
+}
+
+type ReceiveGitHubLeaksResponseObject interface {
+	VisitReceiveGitHubLeaksResponse(w http.ResponseWriter) error
+}
+
+type ReceiveGitHubLeaks200JSONResponse GitHubLabels
+
+func (response ReceiveGitHubLeaks200JSONResponse) VisitReceiveGitHubLeaksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReceiveGitHubLeaksdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemResponseHeaders
+	StatusCode int
+}
+
+func (response ReceiveGitHubLeaksdefaultApplicationProblemPlusJSONResponse) VisitReceiveGitHubLeaksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.Allow != nil {
+		w.Header().Set("Allow", fmt.Sprint(*response.Headers.Allow))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListAssignmentsRequestObject struct {
 	Params ListAssignmentsParams
 }
@@ -5312,12 +6553,18 @@ type StrictServerInterface interface {
 	// GetKeySet The public keys that verify data-plane tokens
 	// (GET /.well-known/jwks.json)
 	GetKeySet(ctx context.Context, request GetKeySetRequestObject) (GetKeySetResponseObject, error)
+	// ReportLeakedAPIKey Revoke an API key that has leaked
+	// (POST /api/v0/api-keys/report-leak)
+	ReportLeakedAPIKey(ctx context.Context, request ReportLeakedAPIKeyRequestObject) (ReportLeakedAPIKeyResponseObject, error)
 	// ListAllAuditEvents List the entries of all organizations' trails
 	// (GET /api/v0/audit)
 	ListAllAuditEvents(ctx context.Context, request ListAllAuditEventsRequestObject) (ListAllAuditEventsResponseObject, error)
 	// CreateToken Exchange the API key for a data-plane token
 	// (POST /api/v0/auth/token)
 	CreateToken(ctx context.Context, request CreateTokenRequestObject) (CreateTokenResponseObject, error)
+	// VerifyAPIKey Verify a key that another service was shown
+	// (POST /api/v0/auth/verify)
+	VerifyAPIKey(ctx context.Context, request VerifyAPIKeyRequestObject) (VerifyAPIKeyResponseObject, error)
 	// GetWhoami Who the credential belongs to and what it may do
 	// (GET /api/v0/auth/whoami)
 	GetWhoami(ctx context.Context, request GetWhoamiRequestObject) (GetWhoamiResponseObject, error)
@@ -5348,12 +6595,27 @@ type StrictServerInterface interface {
 	// CreateAPIKey Create an API key
 	// (POST /api/v0/organizations/{org}/api-keys)
 	CreateAPIKey(ctx context.Context, request CreateAPIKeyRequestObject) (CreateAPIKeyResponseObject, error)
+	// DeleteAPIKey Delete an API key
+	// (DELETE /api/v0/organizations/{org}/api-keys/{api_key})
+	DeleteAPIKey(ctx context.Context, request DeleteAPIKeyRequestObject) (DeleteAPIKeyResponseObject, error)
 	// GetAPIKey Show an API key
 	// (GET /api/v0/organizations/{org}/api-keys/{api_key})
 	GetAPIKey(ctx context.Context, request GetAPIKeyRequestObject) (GetAPIKeyResponseObject, error)
+	// UpdateAPIKey Change an API key
+	// (PATCH /api/v0/organizations/{org}/api-keys/{api_key})
+	UpdateAPIKey(ctx context.Context, request UpdateAPIKeyRequestObject) (UpdateAPIKeyResponseObject, error)
+	// DisableAPIKey Switch an API key off
+	// (POST /api/v0/organizations/{org}/api-keys/{api_key}/disable)
+	DisableAPIKey(ctx context.Context, request DisableAPIKeyRequestObject) (DisableAPIKeyResponseObject, error)
+	// EnableAPIKey Switch an API key on again
+	// (POST /api/v0/organizations/{org}/api-keys/{api_key}/enable)
+	EnableAPIKey(ctx context.Context, request EnableAPIKeyRequestObject) (EnableAPIKeyResponseObject, error)
 	// RevokeAPIKey Revoke an API key
 	// (POST /api/v0/organizations/{org}/api-keys/{api_key}/revoke)
 	RevokeAPIKey(ctx context.Context, request RevokeAPIKeyRequestObject) (RevokeAPIKeyResponseObject, error)
+	// RotateAPIKey Give an API key a new secret
+	// (POST /api/v0/organizations/{org}/api-keys/{api_key}/rotate)
+	RotateAPIKey(ctx context.Context, request RotateAPIKeyRequestObject) (RotateAPIKeyResponseObject, error)
 	// ListAuditEvents List the entries of the audit trail
 	// (GET /api/v0/organizations/{org}/audit)
 	ListAuditEvents(ctx context.Context, request ListAuditEventsRequestObject) (ListAuditEventsResponseObject, error)
@@ -5396,6 +6658,9 @@ type StrictServerInterface interface {
 	// GetWorkflowResult Get how a workflow ended
 	// (GET /api/v0/organizations/{org}/workflows/{workflow_id}/result)
 	GetWorkflowResult(ctx context.Context, request GetWorkflowResultRequestObject) (GetWorkflowResultResponseObject, error)
+	// ReceiveGitHubLeaks Take reports of GitHub's secret scanning
+	// (POST /api/v0/secret-scanning/github)
+	ReceiveGitHubLeaks(ctx context.Context, request ReceiveGitHubLeaksRequestObject) (ReceiveGitHubLeaksResponseObject, error)
 	// ListAssignments Which namespaces a worker should serve
 	// (GET /api/v0/worker/assignments)
 	ListAssignments(ctx context.Context, request ListAssignmentsRequestObject) (ListAssignmentsResponseObject, error)
@@ -5473,6 +6738,39 @@ func (sh *strictHandler) GetKeySet(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// ReportLeakedAPIKey operation middleware
+func (sh *strictHandler) ReportLeakedAPIKey(w http.ResponseWriter, r *http.Request, params ReportLeakedAPIKeyParams) {
+	var request ReportLeakedAPIKeyRequestObject
+
+	request.Params = params
+
+	var body ReportLeakedAPIKeyJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ReportLeakedAPIKey(ctx, request.(ReportLeakedAPIKeyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReportLeakedAPIKey")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ReportLeakedAPIKeyResponseObject); ok {
+		if err := validResponse.VisitReportLeakedAPIKeyResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListAllAuditEvents operation middleware
 func (sh *strictHandler) ListAllAuditEvents(w http.ResponseWriter, r *http.Request, params ListAllAuditEventsParams) {
 	var request ListAllAuditEventsRequestObject
@@ -5523,6 +6821,37 @@ func (sh *strictHandler) CreateToken(w http.ResponseWriter, r *http.Request) {
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(CreateTokenResponseObject); ok {
 		if err := validResponse.VisitCreateTokenResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// VerifyAPIKey operation middleware
+func (sh *strictHandler) VerifyAPIKey(w http.ResponseWriter, r *http.Request) {
+	var request VerifyAPIKeyRequestObject
+
+	var body VerifyAPIKeyJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.VerifyAPIKey(ctx, request.(VerifyAPIKeyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "VerifyAPIKey")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(VerifyAPIKeyResponseObject); ok {
+		if err := validResponse.VisitVerifyAPIKeyResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -5815,6 +7144,34 @@ func (sh *strictHandler) CreateAPIKey(w http.ResponseWriter, r *http.Request, or
 	}
 }
 
+// DeleteAPIKey operation middleware
+func (sh *strictHandler) DeleteAPIKey(w http.ResponseWriter, r *http.Request, org OrgPath, apiKey APIKeyPath, params DeleteAPIKeyParams) {
+	var request DeleteAPIKeyRequestObject
+
+	request.Org = org
+	request.APIKey = apiKey
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteAPIKey(ctx, request.(DeleteAPIKeyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteAPIKey")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(DeleteAPIKeyResponseObject); ok {
+		if err := validResponse.VisitDeleteAPIKeyResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // GetAPIKey operation middleware
 func (sh *strictHandler) GetAPIKey(w http.ResponseWriter, r *http.Request, org OrgPath, apiKey APIKeyPath) {
 	var request GetAPIKeyRequestObject
@@ -5835,6 +7192,97 @@ func (sh *strictHandler) GetAPIKey(w http.ResponseWriter, r *http.Request, org O
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(GetAPIKeyResponseObject); ok {
 		if err := validResponse.VisitGetAPIKeyResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// UpdateAPIKey operation middleware
+func (sh *strictHandler) UpdateAPIKey(w http.ResponseWriter, r *http.Request, org OrgPath, apiKey APIKeyPath, params UpdateAPIKeyParams) {
+	var request UpdateAPIKeyRequestObject
+
+	request.Org = org
+	request.APIKey = apiKey
+	request.Params = params
+
+	var body UpdateAPIKeyJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateAPIKey(ctx, request.(UpdateAPIKeyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateAPIKey")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(UpdateAPIKeyResponseObject); ok {
+		if err := validResponse.VisitUpdateAPIKeyResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DisableAPIKey operation middleware
+func (sh *strictHandler) DisableAPIKey(w http.ResponseWriter, r *http.Request, org OrgPath, apiKey APIKeyPath, params DisableAPIKeyParams) {
+	var request DisableAPIKeyRequestObject
+
+	request.Org = org
+	request.APIKey = apiKey
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.DisableAPIKey(ctx, request.(DisableAPIKeyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DisableAPIKey")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(DisableAPIKeyResponseObject); ok {
+		if err := validResponse.VisitDisableAPIKeyResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// EnableAPIKey operation middleware
+func (sh *strictHandler) EnableAPIKey(w http.ResponseWriter, r *http.Request, org OrgPath, apiKey APIKeyPath, params EnableAPIKeyParams) {
+	var request EnableAPIKeyRequestObject
+
+	request.Org = org
+	request.APIKey = apiKey
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.EnableAPIKey(ctx, request.(EnableAPIKeyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "EnableAPIKey")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(EnableAPIKeyResponseObject); ok {
+		if err := validResponse.VisitEnableAPIKeyResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -5863,6 +7311,41 @@ func (sh *strictHandler) RevokeAPIKey(w http.ResponseWriter, r *http.Request, or
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(RevokeAPIKeyResponseObject); ok {
 		if err := validResponse.VisitRevokeAPIKeyResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RotateAPIKey operation middleware
+func (sh *strictHandler) RotateAPIKey(w http.ResponseWriter, r *http.Request, org OrgPath, apiKey APIKeyPath, params RotateAPIKeyParams) {
+	var request RotateAPIKeyRequestObject
+
+	request.Org = org
+	request.APIKey = apiKey
+	request.Params = params
+
+	var body RotateAPIKeyJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.RotateAPIKey(ctx, request.(RotateAPIKeyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RotateAPIKey")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(RotateAPIKeyResponseObject); ok {
+		if err := validResponse.VisitRotateAPIKeyResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -6264,6 +7747,37 @@ func (sh *strictHandler) GetWorkflowResult(w http.ResponseWriter, r *http.Reques
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(GetWorkflowResultResponseObject); ok {
 		if err := validResponse.VisitGetWorkflowResultResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ReceiveGitHubLeaks operation middleware
+func (sh *strictHandler) ReceiveGitHubLeaks(w http.ResponseWriter, r *http.Request) {
+	var request ReceiveGitHubLeaksRequestObject
+
+	var body ReceiveGitHubLeaksJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ReceiveGitHubLeaks(ctx, request.(ReceiveGitHubLeaksRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReceiveGitHubLeaks")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ReceiveGitHubLeaksResponseObject); ok {
+		if err := validResponse.VisitReceiveGitHubLeaksResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

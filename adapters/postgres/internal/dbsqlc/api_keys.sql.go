@@ -7,13 +7,36 @@ package dbsqlc
 
 import (
 	"context"
+	"net/netip"
 	"time"
 
 	"github.com/google/uuid"
 )
 
+const aPIKeyDelete = `-- name: APIKeyDelete :execrows
+DELETE FROM api_keys WHERE org_id = $1 AND id = $2
+`
+
+type APIKeyDeleteParams struct {
+	OrgID uuid.UUID
+	ID    uuid.UUID
+}
+
+// APIKeyDelete removes a key. Its uses go first.
+func (q *Queries) APIKeyDelete(ctx context.Context, db DBTX, arg *APIKeyDeleteParams) (int64, error) {
+	result, err := db.Exec(ctx, aPIKeyDelete, arg.OrgID, arg.ID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const aPIKeyGet = `-- name: APIKeyGet :one
-SELECT org_id, id, user_id, name, scopes, hint, last_four, pepper_version, hash, state, expires_at, revoked_at, version, created_at, updated_at FROM api_keys WHERE org_id = $1 AND id = $2
+SELECT k.org_id, k.id, k.user_id, k.name, k.scopes, k.hint, k.last_four, k.pepper_version, k.hash, k.state, k.expires_at, k.revoked_at, k.version, k.created_at, k.updated_at, k.description, k.allowed_ips, k.metadata, k.generation, k.old_hint, k.old_last_four, k.old_pepper_version, k.old_hash, k.old_expires_at, k.old_until_seen, k.warn_at, u.last_used_at, old.last_used_at AS old_last_used_at
+FROM api_keys k
+LEFT JOIN api_key_uses u ON u.org_id = k.org_id AND u.key_id = k.id AND u.generation = k.generation
+LEFT JOIN api_key_uses old ON old.org_id = k.org_id AND old.key_id = k.id AND old.generation = k.generation - 1
+WHERE k.org_id = $1 AND k.id = $2
 `
 
 type APIKeyGetParams struct {
@@ -21,53 +44,86 @@ type APIKeyGetParams struct {
 	ID    uuid.UUID
 }
 
+type APIKeyGetRow struct {
+	APIKey        APIKey
+	LastUsedAt    *time.Time
+	OldLastUsedAt *time.Time
+}
+
 // APIKeyGet reads a key, revoked ones too: they stay visible to whoever revoked them.
-func (q *Queries) APIKeyGet(ctx context.Context, db DBTX, arg *APIKeyGetParams) (*APIKey, error) {
+// When its secrets were last used stands in rows of their own.
+func (q *Queries) APIKeyGet(ctx context.Context, db DBTX, arg *APIKeyGetParams) (*APIKeyGetRow, error) {
 	row := db.QueryRow(ctx, aPIKeyGet, arg.OrgID, arg.ID)
-	var i APIKey
+	var i APIKeyGetRow
 	err := row.Scan(
-		&i.OrgID,
-		&i.ID,
-		&i.UserID,
-		&i.Name,
-		&i.Scopes,
-		&i.Hint,
-		&i.LastFour,
-		&i.PepperVersion,
-		&i.Hash,
-		&i.State,
-		&i.ExpiresAt,
-		&i.RevokedAt,
-		&i.Version,
-		&i.CreatedAt,
-		&i.UpdatedAt,
+		&i.APIKey.OrgID,
+		&i.APIKey.ID,
+		&i.APIKey.UserID,
+		&i.APIKey.Name,
+		&i.APIKey.Scopes,
+		&i.APIKey.Hint,
+		&i.APIKey.LastFour,
+		&i.APIKey.PepperVersion,
+		&i.APIKey.Hash,
+		&i.APIKey.State,
+		&i.APIKey.ExpiresAt,
+		&i.APIKey.RevokedAt,
+		&i.APIKey.Version,
+		&i.APIKey.CreatedAt,
+		&i.APIKey.UpdatedAt,
+		&i.APIKey.Description,
+		&i.APIKey.AllowedIps,
+		&i.APIKey.Metadata,
+		&i.APIKey.Generation,
+		&i.APIKey.OldHint,
+		&i.APIKey.OldLastFour,
+		&i.APIKey.OldPepperVersion,
+		&i.APIKey.OldHash,
+		&i.APIKey.OldExpiresAt,
+		&i.APIKey.OldUntilSeen,
+		&i.APIKey.WarnAt,
+		&i.LastUsedAt,
+		&i.OldLastUsedAt,
 	)
 	return &i, err
 }
 
 const aPIKeyInsert = `-- name: APIKeyInsert :exec
-INSERT INTO api_keys (org_id, id, user_id, name, scopes, hint, last_four, pepper_version, hash,
-                      state, expires_at, revoked_at, version, created_at, updated_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9,
-        $10, $11, $12, $13, $14, $15)
+INSERT INTO api_keys (org_id, id, user_id, name, description, scopes, allowed_ips, metadata, hint, last_four,
+                      pepper_version, hash, generation, old_hint, old_last_four, old_pepper_version, old_hash,
+                      old_expires_at, old_until_seen, state, expires_at, warn_at, revoked_at, version, created_at, updated_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,
+        $11, $12, $13, $14, $15, $16, $17,
+        $18, $19, $20, $21, $22, $23, $24, $25, $26)
 `
 
 type APIKeyInsertParams struct {
-	OrgID         uuid.UUID
-	ID            uuid.UUID
-	UserID        uuid.NullUUID
-	Name          string
-	Scopes        []string
-	Hint          string
-	LastFour      string
-	PepperVersion int16
-	Hash          []byte
-	State         string
-	ExpiresAt     *time.Time
-	RevokedAt     *time.Time
-	Version       int64
-	CreatedAt     time.Time
-	UpdatedAt     time.Time
+	OrgID            uuid.UUID
+	ID               uuid.UUID
+	UserID           uuid.NullUUID
+	Name             string
+	Description      string
+	Scopes           []string
+	AllowedIps       []netip.Prefix
+	Metadata         []byte
+	Hint             string
+	LastFour         string
+	PepperVersion    int16
+	Hash             []byte
+	Generation       int32
+	OldHint          *string
+	OldLastFour      *string
+	OldPepperVersion *int16
+	OldHash          []byte
+	OldExpiresAt     *time.Time
+	OldUntilSeen     bool
+	State            string
+	ExpiresAt        *time.Time
+	WarnAt           *time.Time
+	RevokedAt        *time.Time
+	Version          int64
+	CreatedAt        time.Time
+	UpdatedAt        time.Time
 }
 
 // APIKeyInsert stores a new key.
@@ -77,13 +133,24 @@ func (q *Queries) APIKeyInsert(ctx context.Context, db DBTX, arg *APIKeyInsertPa
 		arg.ID,
 		arg.UserID,
 		arg.Name,
+		arg.Description,
 		arg.Scopes,
+		arg.AllowedIps,
+		arg.Metadata,
 		arg.Hint,
 		arg.LastFour,
 		arg.PepperVersion,
 		arg.Hash,
+		arg.Generation,
+		arg.OldHint,
+		arg.OldLastFour,
+		arg.OldPepperVersion,
+		arg.OldHash,
+		arg.OldExpiresAt,
+		arg.OldUntilSeen,
 		arg.State,
 		arg.ExpiresAt,
+		arg.WarnAt,
 		arg.RevokedAt,
 		arg.Version,
 		arg.CreatedAt,
@@ -93,41 +160,82 @@ func (q *Queries) APIKeyInsert(ctx context.Context, db DBTX, arg *APIKeyInsertPa
 }
 
 const aPIKeyList = `-- name: APIKeyList :many
-SELECT org_id, id, user_id, name, scopes, hint, last_four, pepper_version, hash, state, expires_at, revoked_at, version, created_at, updated_at FROM api_keys WHERE org_id = $1 AND id > $2 ORDER BY id LIMIT $3
+SELECT k.org_id, k.id, k.user_id, k.name, k.scopes, k.hint, k.last_four, k.pepper_version, k.hash, k.state, k.expires_at, k.revoked_at, k.version, k.created_at, k.updated_at, k.description, k.allowed_ips, k.metadata, k.generation, k.old_hint, k.old_last_four, k.old_pepper_version, k.old_hash, k.old_expires_at, k.old_until_seen, k.warn_at, u.last_used_at, old.last_used_at AS old_last_used_at
+FROM api_keys k
+LEFT JOIN api_key_uses u ON u.org_id = k.org_id AND u.key_id = k.id AND u.generation = k.generation
+LEFT JOIN api_key_uses old ON old.org_id = k.org_id AND old.key_id = k.id AND old.generation = k.generation - 1
+WHERE k.org_id = $1 AND k.id > $2
+  AND ($3::uuid IS NULL OR k.user_id = $3)
+  AND ($4::text IS NULL OR k.state = $4)
+  AND ($5::timestamptz IS NULL
+       OR (k.state <> 'revoked' AND k.expires_at > $5 AND k.expires_at <= $6::timestamptz))
+ORDER BY k.id LIMIT $7
 `
 
 type APIKeyListParams struct {
-	OrgID   uuid.UUID
-	After   uuid.UUID
-	MaxRows int32
+	OrgID        uuid.UUID
+	After        uuid.UUID
+	UserID       uuid.NullUUID
+	State        *string
+	ExpiresAfter *time.Time
+	ExpiresUntil *time.Time
+	MaxRows      int32
 }
 
-// APIKeyList lists all keys by their ids, which grow with time.
-func (q *Queries) APIKeyList(ctx context.Context, db DBTX, arg *APIKeyListParams) ([]*APIKey, error) {
-	rows, err := db.Query(ctx, aPIKeyList, arg.OrgID, arg.After, arg.MaxRows)
+type APIKeyListRow struct {
+	APIKey        APIKey
+	LastUsedAt    *time.Time
+	OldLastUsedAt *time.Time
+}
+
+// APIKeyList lists the keys by their ids, which grow with time: all of them, or those
+// of a user, in a state, or about to expire.
+func (q *Queries) APIKeyList(ctx context.Context, db DBTX, arg *APIKeyListParams) ([]*APIKeyListRow, error) {
+	rows, err := db.Query(ctx, aPIKeyList,
+		arg.OrgID,
+		arg.After,
+		arg.UserID,
+		arg.State,
+		arg.ExpiresAfter,
+		arg.ExpiresUntil,
+		arg.MaxRows,
+	)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	items := []*APIKey{}
+	items := []*APIKeyListRow{}
 	for rows.Next() {
-		var i APIKey
+		var i APIKeyListRow
 		if err := rows.Scan(
-			&i.OrgID,
-			&i.ID,
-			&i.UserID,
-			&i.Name,
-			&i.Scopes,
-			&i.Hint,
-			&i.LastFour,
-			&i.PepperVersion,
-			&i.Hash,
-			&i.State,
-			&i.ExpiresAt,
-			&i.RevokedAt,
-			&i.Version,
-			&i.CreatedAt,
-			&i.UpdatedAt,
+			&i.APIKey.OrgID,
+			&i.APIKey.ID,
+			&i.APIKey.UserID,
+			&i.APIKey.Name,
+			&i.APIKey.Scopes,
+			&i.APIKey.Hint,
+			&i.APIKey.LastFour,
+			&i.APIKey.PepperVersion,
+			&i.APIKey.Hash,
+			&i.APIKey.State,
+			&i.APIKey.ExpiresAt,
+			&i.APIKey.RevokedAt,
+			&i.APIKey.Version,
+			&i.APIKey.CreatedAt,
+			&i.APIKey.UpdatedAt,
+			&i.APIKey.Description,
+			&i.APIKey.AllowedIps,
+			&i.APIKey.Metadata,
+			&i.APIKey.Generation,
+			&i.APIKey.OldHint,
+			&i.APIKey.OldLastFour,
+			&i.APIKey.OldPepperVersion,
+			&i.APIKey.OldHash,
+			&i.APIKey.OldExpiresAt,
+			&i.APIKey.OldUntilSeen,
+			&i.APIKey.WarnAt,
+			&i.LastUsedAt,
+			&i.OldLastUsedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -140,7 +248,11 @@ func (q *Queries) APIKeyList(ctx context.Context, db DBTX, arg *APIKeyListParams
 }
 
 const aPIKeyLock = `-- name: APIKeyLock :one
-SELECT org_id, id, user_id, name, scopes, hint, last_four, pepper_version, hash, state, expires_at, revoked_at, version, created_at, updated_at FROM api_keys WHERE org_id = $1 AND id = $2 FOR UPDATE
+SELECT k.org_id, k.id, k.user_id, k.name, k.scopes, k.hint, k.last_four, k.pepper_version, k.hash, k.state, k.expires_at, k.revoked_at, k.version, k.created_at, k.updated_at, k.description, k.allowed_ips, k.metadata, k.generation, k.old_hint, k.old_last_four, k.old_pepper_version, k.old_hash, k.old_expires_at, k.old_until_seen, k.warn_at, u.last_used_at, old.last_used_at AS old_last_used_at
+FROM api_keys k
+LEFT JOIN api_key_uses u ON u.org_id = k.org_id AND u.key_id = k.id AND u.generation = k.generation
+LEFT JOIN api_key_uses old ON old.org_id = k.org_id AND old.key_id = k.id AND old.generation = k.generation - 1
+WHERE k.org_id = $1 AND k.id = $2 FOR UPDATE OF k
 `
 
 type APIKeyLockParams struct {
@@ -148,58 +260,146 @@ type APIKeyLockParams struct {
 	ID    uuid.UUID
 }
 
+type APIKeyLockRow struct {
+	APIKey        APIKey
+	LastUsedAt    *time.Time
+	OldLastUsedAt *time.Time
+}
+
 // APIKeyLock reads a key and holds its row until the transaction ends.
-func (q *Queries) APIKeyLock(ctx context.Context, db DBTX, arg *APIKeyLockParams) (*APIKey, error) {
+func (q *Queries) APIKeyLock(ctx context.Context, db DBTX, arg *APIKeyLockParams) (*APIKeyLockRow, error) {
 	row := db.QueryRow(ctx, aPIKeyLock, arg.OrgID, arg.ID)
-	var i APIKey
+	var i APIKeyLockRow
 	err := row.Scan(
-		&i.OrgID,
-		&i.ID,
-		&i.UserID,
-		&i.Name,
-		&i.Scopes,
-		&i.Hint,
-		&i.LastFour,
-		&i.PepperVersion,
-		&i.Hash,
-		&i.State,
-		&i.ExpiresAt,
-		&i.RevokedAt,
-		&i.Version,
-		&i.CreatedAt,
-		&i.UpdatedAt,
+		&i.APIKey.OrgID,
+		&i.APIKey.ID,
+		&i.APIKey.UserID,
+		&i.APIKey.Name,
+		&i.APIKey.Scopes,
+		&i.APIKey.Hint,
+		&i.APIKey.LastFour,
+		&i.APIKey.PepperVersion,
+		&i.APIKey.Hash,
+		&i.APIKey.State,
+		&i.APIKey.ExpiresAt,
+		&i.APIKey.RevokedAt,
+		&i.APIKey.Version,
+		&i.APIKey.CreatedAt,
+		&i.APIKey.UpdatedAt,
+		&i.APIKey.Description,
+		&i.APIKey.AllowedIps,
+		&i.APIKey.Metadata,
+		&i.APIKey.Generation,
+		&i.APIKey.OldHint,
+		&i.APIKey.OldLastFour,
+		&i.APIKey.OldPepperVersion,
+		&i.APIKey.OldHash,
+		&i.APIKey.OldExpiresAt,
+		&i.APIKey.OldUntilSeen,
+		&i.APIKey.WarnAt,
+		&i.LastUsedAt,
+		&i.OldLastUsedAt,
 	)
 	return &i, err
 }
 
+const aPIKeyRehash = `-- name: APIKeyRehash :exec
+UPDATE api_keys
+SET pepper_version = CASE WHEN pepper_version = $1 AND hash = $2 THEN $3 ELSE pepper_version END,
+    hash = CASE WHEN pepper_version = $1 AND hash = $2 THEN $4 ELSE hash END,
+    old_pepper_version = CASE WHEN old_pepper_version = $1 AND old_hash = $2 THEN $3 ELSE old_pepper_version END,
+    old_hash = CASE WHEN old_pepper_version = $1 AND old_hash = $2 THEN $4 ELSE old_hash END
+WHERE org_id = $5 AND id = $6
+  AND ((pepper_version = $1 AND hash = $2) OR (old_pepper_version = $1 AND old_hash = $2))
+`
+
+type APIKeyRehashParams struct {
+	PepperVersion int16
+	Hash          []byte
+	NewVersion    int16
+	NewHash       []byte
+	OrgID         uuid.UUID
+	ID            uuid.UUID
+}
+
+// APIKeyRehash stores another hash of the same secret, unless the key has got another
+// secret meanwhile.
+func (q *Queries) APIKeyRehash(ctx context.Context, db DBTX, arg *APIKeyRehashParams) error {
+	_, err := db.Exec(ctx, aPIKeyRehash,
+		arg.PepperVersion,
+		arg.Hash,
+		arg.NewVersion,
+		arg.NewHash,
+		arg.OrgID,
+		arg.ID,
+	)
+	return err
+}
+
 const aPIKeyUpdate = `-- name: APIKeyUpdate :execrows
 UPDATE api_keys
-SET name = $3, state = $4, expires_at = $5, revoked_at = $6, version = $7, updated_at = $8
-WHERE org_id = $1 AND id = $2
+SET name = $1, description = $2, scopes = $3, allowed_ips = $4, metadata = $5,
+    hint = $6, last_four = $7, pepper_version = $8, hash = $9, generation = $10,
+    old_hint = $11, old_last_four = $12, old_pepper_version = $13, old_hash = $14,
+    old_expires_at = $15, old_until_seen = $16,
+    state = $17, expires_at = $18, warn_at = $19, revoked_at = $20, version = $21, updated_at = $22
+WHERE org_id = $23 AND id = $24
 `
 
 type APIKeyUpdateParams struct {
-	OrgID     uuid.UUID
-	ID        uuid.UUID
-	Name      string
-	State     string
-	ExpiresAt *time.Time
-	RevokedAt *time.Time
-	Version   int64
-	UpdatedAt time.Time
+	Name             string
+	Description      string
+	Scopes           []string
+	AllowedIps       []netip.Prefix
+	Metadata         []byte
+	Hint             string
+	LastFour         string
+	PepperVersion    int16
+	Hash             []byte
+	Generation       int32
+	OldHint          *string
+	OldLastFour      *string
+	OldPepperVersion *int16
+	OldHash          []byte
+	OldExpiresAt     *time.Time
+	OldUntilSeen     bool
+	State            string
+	ExpiresAt        *time.Time
+	WarnAt           *time.Time
+	RevokedAt        *time.Time
+	Version          int64
+	UpdatedAt        time.Time
+	OrgID            uuid.UUID
+	ID               uuid.UUID
 }
 
-// APIKeyUpdate stores what can change of a key. Its hash, owner and scopes can not.
+// APIKeyUpdate stores what can change of a key. Its owner can not.
 func (q *Queries) APIKeyUpdate(ctx context.Context, db DBTX, arg *APIKeyUpdateParams) (int64, error) {
 	result, err := db.Exec(ctx, aPIKeyUpdate,
-		arg.OrgID,
-		arg.ID,
 		arg.Name,
+		arg.Description,
+		arg.Scopes,
+		arg.AllowedIps,
+		arg.Metadata,
+		arg.Hint,
+		arg.LastFour,
+		arg.PepperVersion,
+		arg.Hash,
+		arg.Generation,
+		arg.OldHint,
+		arg.OldLastFour,
+		arg.OldPepperVersion,
+		arg.OldHash,
+		arg.OldExpiresAt,
+		arg.OldUntilSeen,
 		arg.State,
 		arg.ExpiresAt,
+		arg.WarnAt,
 		arg.RevokedAt,
 		arg.Version,
 		arg.UpdatedAt,
+		arg.OrgID,
+		arg.ID,
 	)
 	if err != nil {
 		return 0, err
@@ -207,13 +407,100 @@ func (q *Queries) APIKeyUpdate(ctx context.Context, db DBTX, arg *APIKeyUpdatePa
 	return result.RowsAffected(), nil
 }
 
+const aPIKeyUseForget = `-- name: APIKeyUseForget :exec
+DELETE FROM api_key_uses WHERE org_id = $1 AND key_id = $2 AND generation < $3
+`
+
+type APIKeyUseForgetParams struct {
+	OrgID  uuid.UUID
+	KeyID  uuid.UUID
+	Before int32
+}
+
+// APIKeyUseForget removes the rows of the secrets before a generation, or of all.
+func (q *Queries) APIKeyUseForget(ctx context.Context, db DBTX, arg *APIKeyUseForgetParams) error {
+	_, err := db.Exec(ctx, aPIKeyUseForget, arg.OrgID, arg.KeyID, arg.Before)
+	return err
+}
+
+const aPIKeyUseInsert = `-- name: APIKeyUseInsert :exec
+INSERT INTO api_key_uses (org_id, key_id, generation, last_used_at) VALUES ($1, $2, $3, $4)
+`
+
+type APIKeyUseInsertParams struct {
+	OrgID      uuid.UUID
+	KeyID      uuid.UUID
+	Generation int32
+	LastUsedAt *time.Time
+}
+
+// APIKeyUseInsert makes the row in which the uses of a key's new secret are noted.
+func (q *Queries) APIKeyUseInsert(ctx context.Context, db DBTX, arg *APIKeyUseInsertParams) error {
+	_, err := db.Exec(ctx, aPIKeyUseInsert,
+		arg.OrgID,
+		arg.KeyID,
+		arg.Generation,
+		arg.LastUsedAt,
+	)
+	return err
+}
+
+const aPIKeyUseRecord = `-- name: APIKeyUseRecord :exec
+WITH said AS (
+    SELECT unnest($1::uuid[]) AS org_id, unnest($2::uuid[]) AS key_id,
+           unnest($3::integer[]) AS generation, unnest($4::timestamptz[]) AS at
+), seen AS (
+    SELECT said.org_id, said.key_id, said.generation, max(said.at)::timestamptz AS at FROM said
+    GROUP BY said.org_id, said.key_id, said.generation
+), held AS (
+    SELECT u.org_id, u.key_id, u.generation, seen.at
+    FROM api_key_uses u JOIN seen ON u.org_id = seen.org_id AND u.key_id = seen.key_id AND u.generation = seen.generation
+    ORDER BY u.org_id, u.key_id, u.generation
+    FOR NO KEY UPDATE OF u
+)
+UPDATE api_key_uses u
+SET last_used_at = greatest(u.last_used_at, held.at)
+FROM held
+WHERE u.org_id = held.org_id AND u.key_id = held.key_id AND u.generation = held.generation
+`
+
+type APIKeyUseRecordParams struct {
+	OrgIds      []uuid.UUID
+	KeyIds      []uuid.UUID
+	Generations []int32
+	Times       []time.Time
+}
+
+// APIKeyUseRecord notes when secrets were last used, of many organizations in one
+// statement. It locks the rows in the order of their keys, so that two of them wait
+// for each other in a line and never in a circle; it inserts nothing, so that no key's
+// own row is locked; and a time never goes back. Platform scope only.
+func (q *Queries) APIKeyUseRecord(ctx context.Context, db DBTX, arg *APIKeyUseRecordParams) error {
+	_, err := db.Exec(ctx, aPIKeyUseRecord,
+		arg.OrgIds,
+		arg.KeyIds,
+		arg.Generations,
+		arg.Times,
+	)
+	return err
+}
+
 const credentialFind = `-- name: CredentialFind :many
-SELECT k.org_id, k.id, k.user_id, k.scopes, k.pepper_version, k.hash, k.state, k.expires_at,
+SELECT k.org_id, k.id, k.user_id, k.scopes, k.pepper_version, k.hash, k.state, k.expires_at, k.allowed_ips, k.generation,
+       k.is_old, k.old_expires_at, k.old_until_seen, k.is_rotating,
        o.slug AS org_slug, o.state AS org_state,
        u.role AS user_role, u.state AS user_state,
        r.id AS role_id, r.name AS role_name, r.permissions AS role_permissions
 FROM (SELECT unnest($1::smallint[]) AS version, unnest($2::bytea[]) AS hash) AS candidate
-JOIN api_keys k ON k.pepper_version = candidate.version AND k.hash = candidate.hash
+CROSS JOIN LATERAL (
+    SELECT c.org_id, c.id, c.user_id, c.scopes, c.pepper_version, c.hash, c.state, c.expires_at, c.allowed_ips, c.generation,
+           false AS is_old, c.old_expires_at, c.old_until_seen, (c.old_hash IS NOT NULL)::boolean AS is_rotating
+    FROM api_keys c WHERE c.pepper_version = candidate.version AND c.hash = candidate.hash
+    UNION ALL
+    SELECT p.org_id, p.id, p.user_id, p.scopes, p.old_pepper_version, p.old_hash, p.state, p.expires_at, p.allowed_ips, p.generation - 1,
+           true, p.old_expires_at, p.old_until_seen, true
+    FROM api_keys p WHERE p.old_pepper_version = candidate.version AND p.old_hash = candidate.hash
+) AS k
 JOIN organizations o ON o.id = k.org_id
 LEFT JOIN users u ON u.org_id = k.org_id AND u.id = k.user_id
 LEFT JOIN roles r ON r.org_id = u.org_id AND r.id = u.role_id
@@ -233,6 +520,12 @@ type CredentialFindRow struct {
 	Hash            []byte
 	State           string
 	ExpiresAt       *time.Time
+	AllowedIps      []netip.Prefix
+	Generation      int32
+	IsOld           bool
+	OldExpiresAt    *time.Time
+	OldUntilSeen    bool
+	IsRotating      bool
 	OrgSlug         string
 	OrgState        string
 	UserRole        *string
@@ -245,7 +538,8 @@ type CredentialFindRow struct {
 // CredentialFind reads all that authentication needs to know of a presented key, in
 // one round trip. It runs as the authentication role, which may see these columns
 // and no others. The candidates are one hash for each pepper in use; their two
-// arrays are read side by side.
+// arrays are read side by side. A key is found by its secret or by its old one, each
+// by an index.
 func (q *Queries) CredentialFind(ctx context.Context, db DBTX, arg *CredentialFindParams) ([]*CredentialFindRow, error) {
 	rows, err := db.Query(ctx, credentialFind, arg.Versions, arg.Hashes)
 	if err != nil {
@@ -264,6 +558,12 @@ func (q *Queries) CredentialFind(ctx context.Context, db DBTX, arg *CredentialFi
 			&i.Hash,
 			&i.State,
 			&i.ExpiresAt,
+			&i.AllowedIps,
+			&i.Generation,
+			&i.IsOld,
+			&i.OldExpiresAt,
+			&i.OldUntilSeen,
+			&i.IsRotating,
 			&i.OrgSlug,
 			&i.OrgState,
 			&i.UserRole,
@@ -272,6 +572,81 @@ func (q *Queries) CredentialFind(ctx context.Context, db DBTX, arg *CredentialFi
 			&i.RoleName,
 			&i.RolePermissions,
 		); err != nil {
+			return nil, err
+		}
+		items = append(items, &i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const keyCensusDue = `-- name: KeyCensusDue :many
+SELECT org_id, id FROM api_keys
+WHERE warn_at <= $1::timestamptz AND state = 'active'
+ORDER BY warn_at, org_id, id LIMIT $2
+`
+
+type KeyCensusDueParams struct {
+	Now     time.Time
+	MaxRows int32
+}
+
+type KeyCensusDueRow struct {
+	OrgID uuid.UUID
+	ID    uuid.UUID
+}
+
+// KeyCensusDue lists the keys whose expiry is to be warned of, the most urgent first. It
+// runs as the authentication role, which sees no more of them than this.
+func (q *Queries) KeyCensusDue(ctx context.Context, db DBTX, arg *KeyCensusDueParams) ([]*KeyCensusDueRow, error) {
+	rows, err := db.Query(ctx, keyCensusDue, arg.Now, arg.MaxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []*KeyCensusDueRow{}
+	for rows.Next() {
+		var i KeyCensusDueRow
+		if err := rows.Scan(&i.OrgID, &i.ID); err != nil {
+			return nil, err
+		}
+		items = append(items, &i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const keyCensusPeppers = `-- name: KeyCensusPeppers :many
+SELECT s.version, count(*) AS secrets FROM (
+    SELECT c.pepper_version AS version FROM api_keys c WHERE c.state <> 'revoked' AND (c.expires_at IS NULL OR c.expires_at > $1::timestamptz)
+    UNION ALL
+    SELECT p.old_pepper_version AS version FROM api_keys p
+    WHERE p.old_hash IS NOT NULL AND p.state <> 'revoked' AND (p.expires_at IS NULL OR p.expires_at > $1::timestamptz)
+      AND (p.old_expires_at IS NULL OR p.old_expires_at > $1::timestamptz)
+) AS s GROUP BY s.version ORDER BY s.version
+`
+
+type KeyCensusPeppersRow struct {
+	Version int16
+	Secrets int64
+}
+
+// KeyCensusPeppers counts the secrets that could still be used by the version of their
+// pepper. It runs as the authentication role.
+func (q *Queries) KeyCensusPeppers(ctx context.Context, db DBTX, now time.Time) ([]*KeyCensusPeppersRow, error) {
+	rows, err := db.Query(ctx, keyCensusPeppers, now)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []*KeyCensusPeppersRow{}
+	for rows.Next() {
+		var i KeyCensusPeppersRow
+		if err := rows.Scan(&i.Version, &i.Secrets); err != nil {
 			return nil, err
 		}
 		items = append(items, &i)

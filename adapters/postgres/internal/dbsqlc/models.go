@@ -12,21 +12,39 @@ import (
 )
 
 type APIKey struct {
-	OrgID         uuid.UUID
-	ID            uuid.UUID
-	UserID        uuid.NullUUID
-	Name          string
-	Scopes        []string
-	Hint          string
-	LastFour      string
-	PepperVersion int16
-	Hash          []byte
-	State         string
-	ExpiresAt     *time.Time
-	RevokedAt     *time.Time
-	Version       int64
-	CreatedAt     time.Time
-	UpdatedAt     time.Time
+	OrgID            uuid.UUID
+	ID               uuid.UUID
+	UserID           uuid.NullUUID
+	Name             string
+	Scopes           []string
+	Hint             string
+	LastFour         string
+	PepperVersion    int16
+	Hash             []byte
+	State            string
+	ExpiresAt        *time.Time
+	RevokedAt        *time.Time
+	Version          int64
+	CreatedAt        time.Time
+	UpdatedAt        time.Time
+	Description      string
+	AllowedIps       []netip.Prefix
+	Metadata         []byte
+	Generation       int32
+	OldHint          *string
+	OldLastFour      *string
+	OldPepperVersion *int16
+	OldHash          []byte
+	OldExpiresAt     *time.Time
+	OldUntilSeen     bool
+	WarnAt           *time.Time
+}
+
+type APIKeyUse struct {
+	OrgID      uuid.UUID
+	KeyID      uuid.UUID
+	Generation int32
+	LastUsedAt *time.Time
 }
 
 type AuditEvent struct {

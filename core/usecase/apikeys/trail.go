@@ -1,0 +1,98 @@
+package apikeys
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/bulkheadhq/bulkhead/core/apikey"
+	"github.com/bulkheadhq/bulkhead/core/audit"
+)
+
+// fields is what the trail keeps of a key, by field. Of its secrets that is what
+// anybody may see.
+func fields(s apikey.Snapshot) map[string]any {
+	return map[string]any{
+		"name": s.Name, "description": s.Description, "user": s.UserID.String(), "scopes": s.Scopes.Names(),
+		"allowed_ips": s.AllowedIPs.Strings(), "metadata": map[string]string(s.Metadata), "state": s.State.String(),
+		"expires_at": moment(s.ExpiresAt), "secret": s.Hint, "old_secret": s.Old.Hint, "old_secret_until": until(s.Old),
+	}
+}
+
+func moment(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339Nano)
+}
+
+// until says what ends an old secret.
+func until(p apikey.Previous) string {
+	switch at := moment(p.ExpiresAt); {
+	case p.UntilSeen && at != "":
+		return at + " or seen"
+	case p.UntilSeen:
+		return "seen"
+	default:
+		return at
+	}
+}
+
+// differences returns the fields in which two versions of a key differ.
+func differences(before, after apikey.Snapshot) map[string]audit.Change {
+	out := map[string]audit.Change{}
+	old := fields(before)
+	for name, value := range fields(after) {
+		if !same(old[name], value) {
+			out[name] = audit.Change{Before: old[name], After: value}
+		}
+	}
+	return out
+}
+
+func same(a, b any) bool {
+	switch a := a.(type) {
+	case []string:
+		b, ok := b.([]string)
+		return ok && slices.Equal(a, b)
+	case map[string]string:
+		b, ok := b.(map[string]string)
+		return ok && maps.Equal(a, b)
+	default:
+		return a == b
+	}
+}
+
+// empty tells whether a field says nothing.
+func empty(v any) bool {
+	switch v := v.(type) {
+	case []string:
+		return len(v) == 0
+	case map[string]string:
+		return len(v) == 0
+	default:
+		return v == ""
+	}
+}
+
+// creation returns the fields of a new key.
+func creation(k apikey.Key) map[string]audit.Change {
+	out := map[string]audit.Change{}
+	for name, value := range fields(k.Snapshot()) {
+		if !empty(value) {
+			out[name] = audit.Created(value)
+		}
+	}
+	return out
+}
+
+// removal returns the fields that a key had.
+func removal(s apikey.Snapshot) map[string]audit.Change {
+	out := map[string]audit.Change{}
+	for name, value := range fields(s) {
+		if !empty(value) {
+			out[name] = audit.Change{Before: value}
+		}
+	}
+	return out
+}

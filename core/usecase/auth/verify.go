@@ -1,0 +1,70 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"strconv"
+
+	"github.com/bulkheadhq/bulkhead/core/apikey"
+	"github.com/bulkheadhq/bulkhead/core/authz"
+	"github.com/bulkheadhq/bulkhead/core/fault"
+)
+
+// VerifyInput is a key that another service was shown.
+type VerifyInput struct {
+	Key         string
+	Permissions []string   // what it is to be allowed to do; none: nothing in particular
+	IP          netip.Addr // where that service saw it come from; invalid: it does not say
+}
+
+// Verification is what a key is worth. Actor is the zero Actor when the code is
+// apikey.NotFound.
+type Verification struct {
+	Code  apikey.Code
+	Actor authz.Actor
+}
+
+// Verify says what a key is worth that another service was shown. A tenant
+// learns of its own organization's keys alone: another's are not found, as if
+// they were no keys at all. It fails with fault.ErrForbidden and, for a
+// permission that is none, apikey.ErrUnknownScope.
+func (s *Service) Verify(ctx context.Context, by authz.Actor, in VerifyInput) (Verification, error) {
+	if err := by.Require(authz.APIKeysVerify, by.Org()); err != nil {
+		return Verification{}, err
+	}
+	needs, err := parsePermissions(in.Permissions)
+	if err != nil {
+		return Verification{}, err
+	}
+	secret, err := apikey.ParseSecret(in.Key)
+	if err != nil {
+		return Verification{Code: apikey.NotFound}, nil
+	}
+	f, err := s.find(ctx, secret)
+	if err == nil && f.credential.Org != by.Org() && !by.IsPlatform() {
+		err = fault.ErrNotFound
+	}
+	if fault.IsKind(err, fault.NotFound) {
+		return Verification{Code: apikey.NotFound}, nil
+	}
+	if err != nil {
+		return Verification{}, err
+	}
+	actor := f.actor()
+	code := apikey.Judge(f.credential, apikey.Presented{Now: f.at, IP: in.IP, Power: actor.Permissions(), Needs: needs})
+	if code == apikey.Valid {
+		s.notes.use(f, s.peppers)
+	}
+	return Verification{Code: code, Actor: actor}, nil
+}
+
+func parsePermissions(names []string) (authz.Set, error) {
+	set, err := authz.ParseSet(names)
+	if unknown := (*authz.UnknownPermissionError)(nil); errors.As(err, &unknown) {
+		return 0, apikey.ErrUnknownScope.WithFields(fault.Field{
+			Pointer: "/permissions/" + strconv.Itoa(unknown.Index), Rule: "enum", Detail: "must be one of: " + unknown.Known,
+		})
+	}
+	return set, err
+}

@@ -1,0 +1,70 @@
+package usecase_test
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/bulkheadhq/bulkhead/core/apikey"
+	"github.com/bulkheadhq/bulkhead/core/id"
+	"github.com/bulkheadhq/bulkhead/ports"
+)
+
+type keyUses struct {
+	*spy
+	real ports.KeyUses
+}
+
+func (u keyUses) Record(ctx context.Context, uses []apikey.Use) error {
+	return done(u.spy, "Record", func() error { return u.real.Record(ctx, uses) })
+}
+
+func (u keyUses) Rehash(ctx context.Context, o id.Org, k id.APIKey, from, to apikey.Versioned) error {
+	return done(u.spy, "Rehash", func() error { return u.real.Rehash(ctx, o, k, from, to) })
+}
+
+type keyCensus struct {
+	*spy
+	real ports.KeyCensus
+}
+
+func (c keyCensus) Peppers(ctx context.Context, now time.Time) (map[int16]int64, error) {
+	return asked(c.spy, "Peppers", func() (map[int16]int64, error) { return c.real.Peppers(ctx, now) })
+}
+
+func (c keyCensus) DueWarnings(ctx context.Context, now time.Time, limit int) ([]apikey.Ref, error) {
+	return asked(c.spy, "DueWarnings", func() ([]apikey.Ref, error) { return c.real.DueWarnings(ctx, now, limit) })
+}
+
+// meter keeps what was counted.
+type meter struct {
+	mu      sync.Mutex
+	warned  []int
+	secrets map[int16]int64
+	leaks   []string
+	dropped int
+}
+
+func (m *meter) ExpiryWarned(days int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.warned = append(m.warned, days)
+}
+
+func (m *meter) SecretsByPepper(secrets map[int16]int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.secrets = secrets
+}
+
+func (m *meter) LeakReported(source string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.leaks = append(m.leaks, source)
+}
+
+func (m *meter) UsesDropped(n int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.dropped += n
+}
