@@ -50,6 +50,14 @@ test: deps build ## Run every test, with the race detector (TEST_FLAGS=)
 	go test -race -timeout 20m $(TEST_FLAGS) ./...
 	go test -C $(DEV) -timeout 20m $(TEST_FLAGS) ./...
 
+# Without the race detector, which has seen the same code in `make test`: the attacks are many, and each fault is a build.
+.PHONY: test/isolation
+test/isolation: deps build ## Attack every operation as another tenant would, also without row-level security, and find every planted fault
+	go test -count=1 -timeout 10m -run TestPoolFuzz ./adapters/postgres -fuzz-transactions 1000000
+	go test -count=1 -timeout 15m $(TEST_FLAGS) ./test/isolation -v -report $(abspath $(BIN))/isolation.txt >$(BIN)/isolation.log 2>&1 || { cat $(BIN)/isolation.log; exit 1; }
+	@grep -E '^ +(--- |[a-z_]+_test.go:[0-9]+: (found in|[0-9]+ attacks))' $(BIN)/isolation.log
+	@cat $(BIN)/isolation.txt
+
 .PHONY: test/contract
 test/contract: deps build $(API_PROXY)/node_modules/.package-lock.json ## Run test/e2e through Prism, which holds every answer against the document
 	BULKHEAD_TEST_PRISM=$(abspath $(API_PROXY))/node_modules/.bin/prism go test -count=1 -timeout 30m $(TEST_FLAGS) ./test/e2e

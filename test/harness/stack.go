@@ -92,15 +92,22 @@ func Prepare(t testing.TB, d Database) *Stack {
 // address of its own, with more variables.
 func (s *Stack) With(t testing.TB, variables ...string) (url string, api *Daemon) {
 	t.Helper()
-	address := fmt.Sprintf("127.0.0.1:%d", FreePort(t))
-	url = "http://" + address
-	env := append(append([]string{}, s.env...), "BULKHEAD_HTTP_ADDRESS="+address)
-	api = NewDaemon("another server", s.bin, url, append(env, variables...), "server")
+	url, api = s.WithProgram(t, s.bin, variables...)
 	t.Cleanup(func() {
 		api.Stop()
 		s.inspectLog(t, api)
 	})
 	return url, api
+}
+
+// WithProgram is With for another build of the program, whose log may hold
+// anything.
+func (s *Stack) WithProgram(t testing.TB, path string, variables ...string) (url string, api *Daemon) {
+	t.Helper()
+	address := fmt.Sprintf("127.0.0.1:%d", FreePort(t))
+	url = "http://" + address
+	env := append(append([]string{}, s.env...), "BULKHEAD_HTTP_ADDRESS="+address)
+	return url, NewDaemon("another server", path, url, append(env, variables...), "server")
 }
 
 // StartTemporal starts the Temporal server, which takes its keys from the API.

@@ -196,5 +196,9 @@ func forms(s string) []string {
 		_, tail, _ := strings.Cut(id.FromUUID[id.UserKind](u).String(), "_")
 		return []string{u.String(), tail, string(u[:])}
 	}
+	if typedID.MatchString(s) {
+		_, tail, _ := strings.Cut(s, "_")
+		return []string{tail}
+	}
 	return []string{strings.TrimSuffix(s, "+00:00")} // a time, in any notation of its zone
 }

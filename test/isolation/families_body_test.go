@@ -169,6 +169,9 @@ func (g *generator) preconditions() {
 			continue
 		}
 		for operation, tag := range theirs.etags {
+			if tag == "" {
+				continue
+			}
 			if header == "If-None-Match" { // it may be answered, but not with "you have that already"
 				if a := g.try("foreign "+header, g.ours().with(header, tag)); a.refused == "" {
 					a.tells = http.StatusNotModified
@@ -304,11 +307,12 @@ func (g *generator) garbage() {
 	} {
 		a := &attack{family: "garbage", op: g.o, by: &g.by.credential, send: g.request(g.ours())}
 		a.send.body = body
-		if body != "{}" {
+		switch {
+		case body != "{}":
 			a.refused = massAssignment
-		} else if !g.by.can(g.o) {
+		case !g.by.can(g.o):
 			a.refused = permissionDenied
-		} else if g.seed.Fatal {
+		case g.seed.Fatal:
 			continue
 		}
 		g.out = append(g.out, a)

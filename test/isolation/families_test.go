@@ -146,11 +146,11 @@ func (g *generator) try(family string, t target) *attack {
 }
 
 // deny adds an attack that must not succeed, and its twin on what is absent.
-func (g *generator) deny(family, rule string, t, twin target) {
+func (g *generator) deny(family, rule string, t, twin target) *attack {
 	second := g.request(twin)
-	g.out = append(g.out, &attack{
-		family: family, op: g.o, by: &g.by.credential, send: g.request(t), twin: &second, refused: rule,
-	})
+	a := &attack{family: family, op: g.o, by: &g.by.credential, send: g.request(t), twin: &second, refused: rule}
+	g.out = append(g.out, a)
+	return a
 }
 
 // refuse adds an attack that must not succeed and has no twin.
@@ -195,7 +195,7 @@ func (g *generator) foreign() {
 					twin = g.at(nobody, nobody)
 				}
 				t.slug, twin.slug = slug, slug
-				g.deny("foreign organization", foreignSuccess, t, twin)
+				g.deny("foreign organization", foreignSuccess, t, twin).tells = http.StatusForbidden
 			}
 		})
 	}
@@ -205,6 +205,13 @@ func (g *generator) foreign() {
 			t.values[name], twin.values[name] = g.w.b.values(g.o)[name], absent.values(g.o)[name]
 			t.slug, twin.slug = slug, slug
 			g.deny("foreign thing", foreignSuccess, t, twin)
+			// And with everything in the headers that might open it.
+			for header, values := range g.smuggled(g.w.b) {
+				if header != "Authorization" {
+					t, twin = t.with(header, values...), twin.with(header, values...)
+				}
+			}
+			g.deny("foreign thing with headers", foreignSuccess, t, twin)
 		}
 	}
 	if g.o.has("query", "run_id") {
@@ -265,22 +272,25 @@ func (g *generator) spellings() {
 	}
 }
 
+// smuggled are the headers that a careless server might believe.
+func (g *generator) smuggled(p *party) map[string][]string {
+	user := p.values(g.o)["user"]
+	return map[string][]string{
+		"X-Org-Id": {p.ID}, "X-Organization": {p.Slug}, "X-Tenant-Id": {p.UUID}, "X-Scope-OrgID": {p.ID},
+		"X-Forwarded-User": {user}, "X-User-Id": {user}, "X-Role": {"operator"},
+		"X-Forwarded-For": {"127.0.0.1"}, "X-Real-IP": {"127.0.0.1"}, "Forwarded": {"for=127.0.0.1;host=" + p.Slug},
+		"X-Forwarded-Host": {p.Slug}, "X-Forwarded-Prefix": {"/api/v0/organizations/" + p.ID},
+		"X-Original-URL": {"/api/v0/organizations/" + p.ID}, "X-Rewrite-URL": {"/api/v0/organizations/" + p.ID},
+		"X-HTTP-Method-Override": {http.MethodDelete}, "Temporal-Namespace": {p.Namespace}, "X-Namespace": {p.Namespace},
+		"Cookie": {"org=" + p.ID + "; role=operator"}, "Host": {p.Slug + ".example"}, "X-Request-Id": {"smuggled"},
+		"Referer": {"http://" + p.Slug + ".example/"}, "Authorization": {"Bearer " + p.ID}, "X-Api-Key": {p.ID},
+		"Proxy-Authorization": {"Bearer " + p.ID},
+	}
+}
+
 // headers smuggles another organization, or more power, into headers.
 func (g *generator) headers() {
-	smuggled := func(p *party) map[string][]string {
-		return map[string][]string{
-			"X-Org-Id": {p.ID}, "X-Organization": {p.Slug}, "X-Tenant-Id": {p.UUID}, "X-Scope-OrgID": {p.ID},
-			"X-Forwarded-User": {p.values(g.o)["user"]}, "X-User-Id": {p.values(g.o)["user"]}, "X-Role": {"operator"},
-			"X-Forwarded-For": {"127.0.0.1"}, "X-Real-IP": {"127.0.0.1"}, "Forwarded": {"for=127.0.0.1;host=" + p.Slug},
-			"X-Forwarded-Host": {p.Slug}, "X-Forwarded-Prefix": {"/api/v0/organizations/" + p.ID},
-			"X-Original-URL": {"/api/v0/organizations/" + p.ID}, "X-Rewrite-URL": {"/api/v0/organizations/" + p.ID},
-			"X-HTTP-Method-Override": {http.MethodDelete}, "Temporal-Namespace": {p.Namespace}, "X-Namespace": {p.Namespace},
-			"Cookie": {"org=" + p.ID + "; role=operator"}, "Host": {p.Slug + ".example"}, "X-Request-Id": {"smuggled"},
-			"Referer": {"http://" + p.Slug + ".example/"}, "Authorization": {"Bearer " + p.ID}, "X-Api-Key": {p.ID},
-			"Proxy-Authorization": {"Bearer " + p.ID},
-		}
-	}
-	theirs, none := smuggled(g.w.b), smuggled(g.w.absent)
+	theirs, none := g.smuggled(g.w.b), g.smuggled(g.w.absent)
 	for _, name := range slices.Sorted(maps.Keys(theirs)) {
 		if g.o.reads() || g.by.may == authz.Viewer.Permissions() || g.by == g.w.attackers[1] {
 			g.try("header "+name, g.ours().with(name, theirs[name]...))

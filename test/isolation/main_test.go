@@ -1,6 +1,7 @@
 package isolation
 
 import (
+	"flag"
 	"os"
 	"testing"
 
@@ -13,9 +14,9 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// reportPath is where `make test/isolation` wants its line. It is what makes a
-// run the full one.
-var reportPath = os.Getenv("BULKHEAD_ISOLATION_REPORT")
+// report is where `make test/isolation` wants its line. It is what makes a run
+// the full one.
+var report = flag.String("report", "", "send every attack, plant every fault, and write the result to this file")
 
 // full tells whether every attack is sent, and not a sample.
-func full() bool { return reportPath != "" }
+func full() bool { return *report != "" }

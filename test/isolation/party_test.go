@@ -96,7 +96,7 @@ func nobody(p *party) *party {
 		n.cursors[operation] = alike(v)
 	}
 	for operation, v := range p.etags {
-		n.etags[operation] = `"` + alike(strings.Trim(v, `"`)) + `"`
+		n.etags[operation] = alike(v)
 	}
 	return n
 }

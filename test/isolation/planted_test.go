@@ -1,0 +1,160 @@
+package isolation
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/bulkheadhq/bulkhead/test/isolation/faults"
+)
+
+const root = "../.."
+
+// TestFaults needs no stack, so that a fault which does not fit the source any
+// more fails at once.
+func TestFaults(t *testing.T) {
+	t.Parallel()
+	names := map[string]bool{}
+	for _, f := range faults.All {
+		t.Run("Should fit the source: "+f.Name, func(t *testing.T) {
+			if names[f.Name] {
+				t.Error("there are two faults of this name")
+			}
+			names[f.Name] = true
+			if _, err := f.Overlay(root, t.TempDir()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// planted is a program with a fault in it.
+type planted struct {
+	fault faults.Fault
+	path  string
+	err   error
+}
+
+// plant builds the product with each fault, one after another, and sends the
+// programs: the next is built while the one before is attacked.
+func plant(ctx context.Context, dir string, all []faults.Fault) <-chan planted {
+	built := make(chan planted, 2)
+	go func() {
+		defer close(built)
+		for i, f := range all {
+			p := planted{fault: f, path: filepath.Join(dir, "bulkhead-"+strconv.Itoa(i))}
+			p.err = build(ctx, f, p.path)
+			select {
+			case built <- p:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return built
+}
+
+// build builds the product with a fault. The flags are those of make build, so
+// that what is not changed is compiled once.
+func build(ctx context.Context, f faults.Fault, path string) error {
+	dir := path + ".src"
+	if out, err := exec.CommandContext(ctx, "mkdir", "-p", dir).CombinedOutput(); err != nil {
+		return fmt.Errorf("%w: %s", err, out)
+	}
+	overlay, err := f.Overlay(root, dir)
+	if err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-overlay", overlay, "-o", path, "./cmd/bulkhead")
+	cmd.Dir = root
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("build with the fault %q: %w\n%s", f.Name, err, out)
+	}
+	return nil
+}
+
+// find attacks a program with a fault until something is found. The sample comes
+// first, as it takes a second, and all attacks after it.
+func (w *world) find(t *testing.T, p planted) (finding, bool) {
+	t.Helper()
+	if p.err != nil {
+		t.Fatal(p.err)
+	}
+	if p.fault.SQL != "" {
+		w.database.exec(t, p.fault.SQL)
+		defer w.database.exec(t, p.fault.Undo)
+	}
+	theirs := *w
+	theirs.url, theirs.api = w.stack.WithProgram(t, p.path)
+	theirs.api.Start(t)
+	defer theirs.api.Stop()
+	theirs.settle(t)
+	if p.fault.Bypass {
+		theirs.bypass(t, true)
+		defer w.bypass(t, false)
+	}
+	for _, most := range []int{2 * perFamily, 0} {
+		r := &run{w: &theirs, first: true, sampled: most}
+		r.everything(t)
+		if len(r.findings) > 0 {
+			return r.findings[0], true
+		}
+	}
+	return finding{}, false
+}
+
+// bypass takes row-level security off the application's role, or binds it again,
+// for all connections from here on.
+func (w *world) bypass(t testing.TB, on bool) {
+	t.Helper()
+	attribute := "NOBYPASSRLS"
+	if on {
+		attribute = "BYPASSRLS"
+	}
+	w.database.exec(t, "ALTER ROLE bulkhead_app "+attribute)
+	// Plans and connections remember what they were made with.
+	w.database.exec(t, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'bulkhead_app'")
+	w.settle(t)
+}
+
+// settle waits until the API answers from every one of its connections.
+func (w *world) settle(t testing.TB) {
+	t.Helper()
+	deadline := time.Now().Add(time.Minute)
+	q := &request{method: "GET", path: "/api/v0/organizations/" + w.a.ID}
+	for good := 0; good < 4*concurrency; good++ {
+		got, err := w.do(t.Context(), q, &credential{header: bearer(w.a.key)})
+		if err != nil || got.status != 200 {
+			good = 0
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the API does not settle: %v %s", err, got.bytes())
+		}
+	}
+}
+
+// power plants every fault and counts those that are found.
+func (w *world) power(t *testing.T, all []faults.Fault) (found int) {
+	t.Helper()
+	for p := range plant(t.Context(), t.TempDir(), all) {
+		t.Run("Should find: "+p.fault.Name, func(t *testing.T) {
+			started := time.Now()
+			f, ok := w.find(t, p)
+			if !ok {
+				t.Errorf("no attack has found it")
+				return
+			}
+			if f.oracle == serverFault || f.oracle == noAnswer {
+				t.Errorf("the fault breaks the product, and opens nothing: %s", f)
+				return
+			}
+			found++
+			t.Logf("found in %v by %q: %s", time.Since(started).Round(time.Millisecond), f.oracle, f.attack)
+		})
+	}
+	return found
+}
