@@ -50,6 +50,10 @@ func TestMatrix(t *testing.T) {
 		attack(t, most)
 	})
 
+	w.sameness(t)
+
+	t.Run("Should hold at Temporal's own frontend", func(t *testing.T) { cases += w.temporal(t) })
+
 	t.Run("Should have the power to find what is wrong", func(t *testing.T) {
 		found = w.power(t, all)
 	})

@@ -154,11 +154,18 @@ func (r reads) readUser(ctx context.Context, u id.User) (user.User, error) {
 		Edits: []Edit{{File: "core/usecase/assignments/assignments.go", Old: "if by.IsPlatform() {", New: "if by.Kind() != authz.Nobody {"}},
 	},
 	{
-		Name:  "a key that ended is told so",
-		Edits: []Edit{{File: "core/usecase/auth/auth.go", Old: "!c.Usable(s.clock.Now()) {\n\t\treturn authz.Actor{}, fault.ErrUnauthenticated", New: "!c.Usable(s.clock.Now()) {\n\t\treturn authz.Actor{}, fault.ErrUnauthenticated.WithPublic(\"The API key has ended.\")"}},
+		Name: "a key that ended is told so",
+		Edits: []Edit{{File: "core/usecase/auth/auth.go", Old: "return fault.ErrUnauthenticated.Because(", New: `if !c.Org.IsZero() {
+		return fault.ErrUnauthenticated.WithPublic("The API key has ended.")
+	}
+	return fault.ErrUnauthenticated.Because(`}},
 	},
 	{
 		Name:  "a key that ended still works",
-		Edits: []Edit{{File: "core/usecase/auth/auth.go", Old: "|| !c.Usable(s.clock.Now())", New: ""}},
+		Edits: []Edit{{File: "core/usecase/auth/auth.go", Old: "; !c.Usable(now) {", New: "; now.IsZero() {"}},
+	},
+	{
+		Name:  "an entity tag is good for every organization",
+		Edits: []Edit{{File: "adapters/httpapi/etags.go", Old: `mac.Write([]byte(org.String() + "\n" + thing + "\n" + version))`, New: `mac.Write([]byte(version))`}},
 	},
 }
