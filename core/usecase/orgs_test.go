@@ -97,7 +97,7 @@ func TestOrgsCreate(t *testing.T) {
 			"/id":                           {ID: id.SystemOrg, Slug: "acme", Admin: ada},
 			"/metadata":                     {Slug: "acme", Admin: ada, Metadata: org.Metadata{"A": ""}},
 			"/settings/deletion_grace_days": {Slug: "acme", Admin: ada, Settings: org.Settings{DeletionGraceDays: 91}},
-			"/admin/email":                  {Slug: "acme"},
+			"/admin":                        {Slug: "acme"},
 			"/admin/name":                   {Slug: "acme", Admin: orgs.FirstAdmin{Email: "a@x", Name: "\x00"}},
 			"/admins/1/email":               {Slug: "acme", Admins: []orgs.FirstAdmin{ada, {Email: "x"}}},
 			"/admins/0/email":               {Slug: "acme", Admin: ada, Admins: []orgs.FirstAdmin{{Email: "ADA@example.com"}}},

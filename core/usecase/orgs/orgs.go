@@ -155,7 +155,10 @@ func composeAdmins(in CreateInput, now time.Time) ([]user.User, error) {
 		admins = append(admins, u)
 		return nil
 	}
-	if in.Admin != (FirstAdmin{}) || len(in.Admins) == 0 {
+	if in.Admin == (FirstAdmin{}) && len(in.Admins) == 0 {
+		return nil, fault.InvalidField("/admin", "required", "is required unless admins names one")
+	}
+	if in.Admin != (FirstAdmin{}) {
 		if err := add(in.Admin, "/admin"); err != nil {
 			return nil, err
 		}
