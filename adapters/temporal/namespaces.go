@@ -162,8 +162,11 @@ func (n *Namespaces) Probe(ctx context.Context, namespace string) error {
 	return err
 }
 
-// Delete deletes the namespace by its identifier, so that what is deleted is what
-// was looked at. The grace has passed on our side: Temporal is to add none.
+// Delete deletes the namespace by its name, which is never given to another: what
+// is deleted is what was looked at. By its identifier it would not do: Temporal
+// names the work after the name in the request, so that two deletions without one
+// are taken for the same, and one of them never happens. The grace has passed on
+// our side: Temporal is to add none.
 func (n *Namespaces) Delete(ctx context.Context, namespace string, owner id.Org) error {
 	found, err := invoke(ctx, n.conn.cfg.CallTimeout, n.conn.adminService().DescribeNamespace, &workflowservice.DescribeNamespaceRequest{
 		Namespace: namespace,
@@ -179,7 +182,7 @@ func (n *Namespaces) Delete(ctx context.Context, namespace string, owner id.Org)
 		return ports.ErrNamespaceForeign.Because(fmt.Errorf("namespace %s is tagged %q", namespace, info.GetData()[tagOrg]))
 	}
 	_, err = invoke(ctx, n.conn.cfg.CallTimeout, n.conn.operatorService().DeleteNamespace, &operatorservice.DeleteNamespaceRequest{
-		NamespaceId: info.GetId(), NamespaceDeleteDelay: durationpb.New(0),
+		Namespace: namespace, NamespaceDeleteDelay: durationpb.New(0),
 	})
 	if fault.IsKind(err, fault.NotFound) {
 		return nil // somebody was faster

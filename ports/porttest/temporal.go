@@ -305,14 +305,20 @@ func NamespaceDeletion(t *testing.T, s NamespacesSetup) {
 		is.True(errors.Is(s.Namespaces.Gone(t.Context(), neighbour.Owner), ports.ErrNamespaceReclaiming))
 	})
 
-	t.Run("Should let concurrent deletions succeed", func(t *testing.T) {
+	t.Run("Should delete each of several at the same time, and one that several delete", func(t *testing.T) {
 		is := is.New(t)
-		b := blueprint()
-		is.NoErr(s.Namespaces.Ensure(t.Context(), b))
-		for _, err := range together(4, func(int) error {
+		doomed := []ports.Blueprint{blueprint(), blueprint(), blueprint()}
+		for _, b := range doomed {
+			is.NoErr(s.Namespaces.Ensure(t.Context(), b))
+		}
+		for _, err := range together(3*len(doomed), func(i int) error {
+			b := doomed[i%len(doomed)]
 			return untilAvailable(t, func() error { return s.Namespaces.Delete(t.Context(), b.Namespace, b.Owner) })
 		}) {
 			is.NoErr(err)
+		}
+		for _, b := range doomed {
+			is.NoErr(untilWithin(t, reclaimLimit, func() error { return s.Namespaces.Gone(t.Context(), b.Owner) }))
 		}
 	})
 

@@ -33,7 +33,7 @@ var stages = []string{
 // The product runs as it is; nothing in it knows of being tested.
 const gates = `
 CREATE TABLE test_gates (stage text PRIMARY KEY, lock bigint NOT NULL);
-GRANT SELECT ON test_gates TO bulkhead_app;
+GRANT SELECT ON test_gates TO bulkhead_app, bulkhead_owner;
 
 CREATE FUNCTION test_gate() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
@@ -49,14 +49,14 @@ BEGIN
 		stage := CASE WHEN TG_OP = 'INSERT' THEN 'create' ELSE 'activate' END;
 		own := written->>'slug';
 	ELSE
-		SELECT slug INTO own FROM organizations WHERE id = (written->>'org_id')::uuid;
+		SELECT slug INTO own FROM public.organizations WHERE id = (written->>'org_id')::uuid;
 		stage := CASE
 			WHEN TG_TABLE_NAME = 'operations' THEN replace(written->>'step', '_', '-')
 			WHEN TG_OP = 'DELETE' THEN 'acknowledge'
 			ELSE 'claim' END;
 	END IF;
 	IF stage = own THEN
-		SELECT lock INTO wait FROM test_gates g WHERE g.stage = own;
+		SELECT lock INTO wait FROM public.test_gates g WHERE g.stage = own;
 		IF wait IS NOT NULL THEN
 			PERFORM pg_advisory_xact_lock_shared(wait);
 		END IF;
@@ -107,7 +107,7 @@ func (g *gatekeeper) awaitArrival(t *testing.T, stages ...string) {
 	for _, stage := range stages {
 		locks = append(locks, g.locks[stage])
 	}
-	harness.Eventually(t, fmt.Sprintf("provisioning reaches the stages %v", stages), func() bool {
+	harness.Eventually(t, fmt.Sprintf("the stages %v are reached", stages), func() bool {
 		var waiting int
 		err := g.conn.QueryRow(t.Context(), `SELECT count(DISTINCT objid) FROM pg_locks
 			WHERE locktype = 'advisory' AND NOT granted AND objid::bigint = ANY ($1)

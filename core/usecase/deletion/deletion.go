@@ -88,9 +88,14 @@ func (s *Service) DeleteNamespace(ctx context.Context, p outbox.DeletionPayload,
 	})
 }
 
-// AwaitReclaim waits until Temporal has removed all that was in the namespace.
+// AwaitReclaim waits until Temporal has removed all that was in the namespace. It
+// asks for the deletion again each time: one that Temporal lost would be waited
+// for in vain.
 func (s *Service) AwaitReclaim(ctx context.Context, p outbox.DeletionPayload, attempt int) error {
 	return s.step(ctx, p, attempt, operation.NamespaceReclaimed, func(o org.Snapshot) error {
+		if err := s.namespaces.Delete(ctx, o.Namespace, o.ID); err != nil {
+			return err
+		}
 		return s.namespaces.Gone(ctx, o.ID)
 	})
 }
