@@ -11,6 +11,7 @@ import (
 
 	"github.com/bulkheadhq/bulkhead/core/apikey"
 	"github.com/bulkheadhq/bulkhead/core/audit"
+	"github.com/bulkheadhq/bulkhead/core/authz"
 	"github.com/bulkheadhq/bulkhead/core/id"
 	"github.com/bulkheadhq/bulkhead/core/idempotency"
 	"github.com/bulkheadhq/bulkhead/core/operation"
@@ -51,8 +52,8 @@ type Reads interface {
 	OrgCounts(ctx context.Context) (org.Counts, error)
 	// User fails with fault.ErrNotFound. Removed users are found.
 	User(ctx context.Context, u id.User) (user.User, error)
-	// Users lists the users that were not removed, oldest first.
-	Users(ctx context.Context, r page.Request) (page.Page[user.User], error)
+	// Users lists the users that the filter chooses, oldest first.
+	Users(ctx context.Context, f user.Filter, r page.Request) (page.Page[user.User], error)
 	// Role returns a custom role. It fails with fault.ErrNotFound.
 	Role(ctx context.Context, r id.Role) (role.Role, error)
 	// RoleByName returns a custom role. It fails with fault.ErrNotFound.
@@ -106,6 +107,20 @@ type UserWriter interface {
 	// Lock returns the user and locks their row against changes until the
 	// transaction ends. It fails with fault.ErrNotFound.
 	Lock(ctx context.Context, u id.User) (user.User, error)
+	// LockAll takes the organization's turn, as OrgWriter.Update does: until the
+	// transaction ends no other one that asks for it goes on, so that what is
+	// counted stays true. It then returns those of the users that there are, in
+	// the order of their ids, their rows locked.
+	LockAll(ctx context.Context, ids []id.User) ([]user.User, error)
+	// CountActive counts the active users who have a built-in role.
+	CountActive(ctx context.Context, r authz.Role) (int, error)
+	// InsertAll stores new users, but those whose e-mail address is taken: it
+	// returns them. It fails with role.ErrUnknown like Insert.
+	InsertAll(ctx context.Context, us []user.User) (taken []id.User, err error)
+	// UpdateAll stores what has changed of users, whom LockAll has returned. It
+	// fails with fault.ErrNotFound, having changed nothing that stays, when one
+	// of them is not there.
+	UpdateAll(ctx context.Context, us []user.User) error
 }
 
 // RoleWriter writes custom roles.

@@ -223,33 +223,6 @@ func (e OrganizationState) Valid() bool {
 	}
 }
 
-// Defines values for Role.
-const (
-	RoleAdmin    Role = "admin"
-	RoleManager  Role = "manager"
-	RoleMember   Role = "member"
-	RoleOperator Role = "operator"
-	RoleViewer   Role = "viewer"
-)
-
-// Valid indicates whether the value is a known member of the Role enum.
-func (e Role) Valid() bool {
-	switch e {
-	case RoleAdmin:
-		return true
-	case RoleManager:
-		return true
-	case RoleMember:
-		return true
-	case RoleOperator:
-		return true
-	case RoleViewer:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for TokenAccess.
 const (
 	TokenAccessRead  TokenAccess = "read"
@@ -295,6 +268,72 @@ func (e TokenRequestAccess) Valid() bool {
 	case TokenRequestAccessRead:
 		return true
 	case TokenRequestAccessWrite:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for UserBulkItemStatus.
+const (
+	UserBulkItemStatusDone       UserBulkItemStatus = "done"
+	UserBulkItemStatusFailed     UserBulkItemStatus = "failed"
+	UserBulkItemStatusNotApplied UserBulkItemStatus = "not_applied"
+)
+
+// Valid indicates whether the value is a known member of the UserBulkItemStatus enum.
+func (e UserBulkItemStatus) Valid() bool {
+	switch e {
+	case UserBulkItemStatusDone:
+		return true
+	case UserBulkItemStatusFailed:
+		return true
+	case UserBulkItemStatusNotApplied:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for UserBulkOperationOp.
+const (
+	UserBulkOperationOpAdd     UserBulkOperationOp = "add"
+	UserBulkOperationOpRemove  UserBulkOperationOp = "remove"
+	UserBulkOperationOpResume  UserBulkOperationOp = "resume"
+	UserBulkOperationOpSetRole UserBulkOperationOp = "set_role"
+	UserBulkOperationOpSuspend UserBulkOperationOp = "suspend"
+)
+
+// Valid indicates whether the value is a known member of the UserBulkOperationOp enum.
+func (e UserBulkOperationOp) Valid() bool {
+	switch e {
+	case UserBulkOperationOpAdd:
+		return true
+	case UserBulkOperationOpRemove:
+		return true
+	case UserBulkOperationOpResume:
+		return true
+	case UserBulkOperationOpSetRole:
+		return true
+	case UserBulkOperationOpSuspend:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for UserKind.
+const (
+	UserKindPerson         UserKind = "person"
+	UserKindServiceAccount UserKind = "service_account"
+)
+
+// Valid indicates whether the value is a known member of the UserKind enum.
+func (e UserKind) Valid() bool {
+	switch e {
+	case UserKindPerson:
+		return true
+	case UserKindServiceAccount:
 		return true
 	default:
 		return false
@@ -700,6 +739,18 @@ type HealthChecks string
 // HealthStatus defines model for Health.Status.
 type HealthStatus string
 
+// ItemProblem Why one item of many failed.
+type ItemProblem struct {
+	// Code The stable dotted code of the problem.
+	Code string `json:"code"`
+
+	// Detail The problem in words.
+	Detail string `json:"detail"`
+
+	// Fields The rules that the item breaks.
+	Fields []ProblemField `json:"fields,omitempty,omitzero"`
+}
+
 // KeySet defines model for KeySet.
 type KeySet struct {
 	Keys []map[string]interface{} `json:"keys"`
@@ -955,9 +1006,6 @@ type ProblemField struct {
 	Rule string `json:"rule"`
 }
 
-// Role operator exists in the system organization only.
-type Role string
-
 // Suspension defines model for Suspension.
 type Suspension struct {
 	// Reason Why, for people.
@@ -998,32 +1046,102 @@ type TokenRequestAccess string
 
 // User defines model for User.
 type User struct {
-	CreatedAt      time.Time `json:"created_at"`
-	Email          string    `json:"email"`
-	ID             string    `json:"id"`
-	Name           string    `json:"name"`
-	OrganizationID string    `json:"organization_id"`
+	CreatedAt time.Time `json:"created_at"`
 
-	// Role operator exists in the system organization only.
-	Role      Role      `json:"role"`
+	// Email Absent for a service account.
+	Email          string   `json:"email,omitempty,omitzero"`
+	ID             string   `json:"id"`
+	Kind           UserKind `json:"kind"`
+	Name           string   `json:"name"`
+	OrganizationID string   `json:"organization_id"`
+
+	// Reason Why the user is suspended.
+	Reason string `json:"reason,omitempty,omitzero"`
+
+	// Role operator (in the system organization only), admin, manager, member, viewer, or a custom role: its name or, where a role is given, its id.
+	//
+	// Example: member
+	Role Role `json:"role"`
+
+	// RoleID Of a custom role.
+	RoleID    string    `json:"role_id,omitempty,omitzero"`
 	State     UserState `json:"state"`
 	UpdatedAt time.Time `json:"updated_at"`
 }
 
-// UserState defines model for User.State.
-type UserState string
+// UserBulk defines model for UserBulk.
+type UserBulk struct {
+	// Atomic All or nothing: one that fails takes back all others.
+	Atomic     bool                `json:"atomic,omitempty,omitzero"`
+	Operations []UserBulkOperation `json:"operations"`
+}
+
+// UserBulkItem defines model for UserBulkItem.
+type UserBulkItem struct {
+	// Problem Why one item of many failed.
+	Problem ItemProblem        `json:"problem,omitempty,omitzero"`
+	Status  UserBulkItemStatus `json:"status"`
+	User    User               `json:"user,omitempty,omitzero"`
+}
+
+// UserBulkItemStatus defines model for UserBulkItem.Status.
+type UserBulkItemStatus string
+
+// UserBulkOperation defines model for UserBulkOperation.
+type UserBulkOperation struct {
+	// Email Of add.
+	Email string   `json:"email,omitempty,omitzero"`
+	Kind  UserKind `json:"kind,omitempty,omitzero"`
+
+	// Name Of add.
+	Name string              `json:"name,omitempty,omitzero"`
+	Op   UserBulkOperationOp `json:"op"`
+
+	// Reason Of suspend.
+	Reason string `json:"reason,omitempty,omitzero"`
+
+	// Role operator (in the system organization only), admin, manager, member, viewer, or a custom role: its name or, where a role is given, its id.
+	//
+	// Example: member
+	Role Role `json:"role,omitempty,omitzero"`
+
+	// UserID Of all but add.
+	UserID string `json:"user_id,omitempty,omitzero"`
+}
+
+// UserBulkOperationOp defines model for UserBulkOperation.Op.
+type UserBulkOperationOp string
+
+// UserBulkResult defines model for UserBulkResult.
+type UserBulkResult struct {
+	// Applied false: the request was atomic, an operation failed, and nothing has happened.
+	Applied bool  `json:"applied"`
+	Failed  int32 `json:"failed"`
+
+	// Items In the order of the operations.
+	Items     []UserBulkItem `json:"items"`
+	Succeeded int32          `json:"succeeded"`
+}
 
 // UserCreate defines model for UserCreate.
 type UserCreate struct {
-	// Email Example: grace@acme.example
-	Email string `json:"email"`
+	// Email Needed for a person; a service account has none.
+	//
+	// Example: grace@acme.example
+	Email string   `json:"email,omitempty,omitzero"`
+	Kind  UserKind `json:"kind,omitempty,omitzero"`
 
-	// Name The address when absent.
+	// Name The address when absent; needed for a service account.
 	Name string `json:"name,omitempty,omitzero"`
 
-	// Role operator exists in the system organization only.
+	// Role operator (in the system organization only), admin, manager, member, viewer, or a custom role: its name or, where a role is given, its id.
+	//
+	// Example: member
 	Role Role `json:"role"`
 }
+
+// UserKind defines model for UserKind.
+type UserKind string
 
 // UserList defines model for UserList.
 type UserList struct {
@@ -1031,6 +1149,25 @@ type UserList struct {
 
 	// NextCursor Absent at the end.
 	NextCursor string `json:"next_cursor,omitempty,omitzero"`
+}
+
+// UserState defines model for UserState.
+type UserState string
+
+// UserSuspend defines model for UserSuspend.
+type UserSuspend struct {
+	// Reason Why, for people.
+	Reason string `json:"reason,omitempty,omitzero"`
+}
+
+// UserUpdate defines model for UserUpdate.
+type UserUpdate struct {
+	Name string `json:"name,omitempty,omitzero"`
+
+	// Role operator (in the system organization only), admin, manager, member, viewer, or a custom role: its name or, where a role is given, its id.
+	//
+	// Example: member
+	Role Role `json:"role,omitempty,omitzero"`
 }
 
 // Verification defines model for Verification.

@@ -73,7 +73,7 @@ func ExampleClient_AllUsers() {
 	if err != nil {
 		panic(err)
 	}
-	for user, err := range client.AllUsers(context.Background(), "acme") {
+	for user, err := range client.AllUsers(context.Background(), "acme", sdk.UserFilter{}) {
 		if err != nil {
 			panic(err)
 		}

@@ -71,7 +71,7 @@ var operations = map[string]func(context.Context, *Client) error{
 		return err
 	},
 	"GET /api/v0/organizations/{org}/users": func(ctx context.Context, c *Client) error {
-		_, err := c.ListUsers(ctx, "{org}", ListOptions{})
+		_, err := c.ListUsers(ctx, "{org}", UserFilter{}, ListOptions{})
 		return err
 	},
 	"GET /api/v0/organizations/{org}/users/{user}": func(ctx context.Context, c *Client) error {
@@ -372,7 +372,7 @@ func TestPages(t *testing.T) {
 		c, _ := newTestClient(t, pages)
 		var ids []string
 		var last error
-		for u, err := range c.AllUsers(t.Context(), "acme") {
+		for u, err := range c.AllUsers(t.Context(), "acme", UserFilter{}) {
 			if last = err; err == nil {
 				ids = append(ids, u.ID)
 			}
@@ -403,7 +403,7 @@ func TestPages(t *testing.T) {
 			is.Equal(r.URL.RawQuery, "cursor=b&limit=3")
 			pages(w, r)
 		})
-		_, err := c.ListUsers(t.Context(), "acme", ListOptions{Limit: 3, Cursor: "b"})
+		_, err := c.ListUsers(t.Context(), "acme", UserFilter{}, ListOptions{Limit: 3, Cursor: "b"})
 		is.NoErr(err)
 	})
 }

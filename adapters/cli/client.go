@@ -114,7 +114,7 @@ func findUser(ctx context.Context, api *sdk.Client, org, named string) (string, 
 	if !strings.Contains(named, "@") {
 		return named, nil
 	}
-	for u, err := range api.AllUsers(ctx, org) {
+	for u, err := range api.AllUsers(ctx, org, sdk.UserFilter{EmailPrefix: named}) {
 		if err != nil {
 			return "", err
 		}

@@ -78,7 +78,7 @@ func (s *shell) userList(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	all, err := collect(api.AllUsers(c.Context, org))
+	all, err := collect(api.AllUsers(c.Context, org, sdk.UserFilter{}))
 	if err != nil {
 		return err
 	}

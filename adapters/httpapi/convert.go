@@ -46,8 +46,8 @@ func each[From, To any](in []From, convert func(From) To) []To {
 func toUser(u user.User) gen.User {
 	s := u.Snapshot()
 	return gen.User{
-		ID: s.ID.String(), OrganizationID: s.OrgID.String(), Email: s.Email, Name: s.Name,
-		Role: gen.Role(s.Role.String()), State: gen.UserState(s.State.String()),
+		ID: s.ID.String(), OrganizationID: s.OrgID.String(), Kind: gen.UserKind(s.Kind.String()), Email: optional(s.Email), Name: s.Name,
+		Role: s.Role.String(), RoleID: optional(s.Role.ID().String()), State: gen.UserState(s.State.String()), Reason: optional(s.Reason),
 		CreatedAt: s.CreatedAt, UpdatedAt: s.UpdatedAt,
 	}
 }

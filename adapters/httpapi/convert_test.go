@@ -32,8 +32,8 @@ var (
 		Version: 7, CreatedAt: now, UpdatedAt: now.Add(time.Second),
 	}
 	wholeUser = user.Snapshot{
-		ID: id.New[id.UserKind](), OrgID: id.New[id.OrgKind](), Email: "ada@acme.example", Name: "Ada", Role: authz.Manager,
-		State: user.Suspended, Version: 7, CreatedAt: now, UpdatedAt: now.Add(time.Second),
+		ID: id.New[id.UserKind](), OrgID: id.New[id.OrgKind](), Kind: user.Person, Email: "ada@acme.example", Name: "Ada",
+		Role: authz.NewCustomRole(id.New[id.RoleKind](), "deployer", authz.SetOf(authz.WorkflowsRead)), State: user.Suspended, Reason: "away", Version: 7, CreatedAt: now, UpdatedAt: now.Add(time.Second),
 	}
 	wholeKey = apikey.Snapshot{
 		ID: id.New[id.APIKeyKind](), OrgID: id.New[id.OrgKind](), UserID: id.New[id.UserKind](), Name: "ci",
@@ -150,8 +150,10 @@ func TestConvert(t *testing.T) {
 			[]string{wholeOperation.ID.String(), wholeOperation.OrgID.String(), "organization.provision", "failed", "namespace_usable", "no luck"})
 		is.Equal([]time.Time{o.CreatedAt, o.UpdatedAt, *o.FinishedAt}, []time.Time{now, now.Add(time.Second), now.Add(time.Minute)})
 		u := toUser(user.Restore(wholeUser))
-		is.Equal([]string{u.ID, u.OrganizationID, u.Email, u.Name, string(u.Role), string(u.State)},
-			[]string{wholeUser.ID.String(), wholeUser.OrgID.String(), "ada@acme.example", "Ada", "manager", "suspended"})
+		is.Equal([]string{u.ID, u.OrganizationID, string(u.Kind), *u.Email, u.Name, u.Role, *u.RoleID, string(u.State), *u.Reason},
+			[]string{
+				wholeUser.ID.String(), wholeUser.OrgID.String(), "person", "ada@acme.example", "Ada", "deployer", wholeUser.Role.ID().String(), "suspended", "away",
+			})
 		s := toStart(wholeStart)
 		is.Equal([]string{s.ID, s.Type, s.TaskQueue, string(s.Input[0])}, []string{"order/1", "Order", "orders", `{"n":1}`})
 		is.Equal([]time.Duration{s.ExecutionTimeout, s.RunTimeout}, []time.Duration{3 * time.Second, 2 * time.Second})

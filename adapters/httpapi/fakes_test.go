@@ -181,7 +181,7 @@ func (r reads) User(_ context.Context, u id.User) (user.User, error) {
 	return first(r.memory, &r.users, func(v user.User) bool { return v.ID() == u && v.Snapshot().OrgID == r.org })
 }
 
-func (r reads) Users(_ context.Context, p page.Request) (page.Page[user.User], error) {
+func (r reads) Users(_ context.Context, _ user.Filter, p page.Request) (page.Page[user.User], error) {
 	return pageOf(r.memory, &r.users, p, func(v user.User) bool { return v.Snapshot().OrgID == r.org },
 		func(v user.User) uuid.UUID { return v.ID().UUID() }), nil
 }
@@ -277,6 +277,15 @@ func (w userWrites) Insert(_ context.Context, u user.User) error { return add(w.
 func (w userWrites) Lock(ctx context.Context, u id.User) (user.User, error) {
 	return w.Reads(w.org).User(ctx, u)
 }
+
+// The tests of this package change no users; those of core/usecase do.
+func (userWrites) LockAll(context.Context, []id.User) ([]user.User, error) { return nil, errors.ErrUnsupported }
+
+func (userWrites) CountActive(context.Context, authz.Role) (int, error) { return 0, errors.ErrUnsupported }
+
+func (userWrites) InsertAll(context.Context, []user.User) ([]id.User, error) { return nil, errors.ErrUnsupported }
+
+func (userWrites) UpdateAll(context.Context, []user.User) error { return errors.ErrUnsupported }
 
 func (w keyWrites) Insert(_ context.Context, k apikey.Key) error { return add(w.memory, &w.keys, k) }
 

@@ -2,13 +2,32 @@ package httpapi
 
 import (
 	"context"
+	"strings"
 
 	"github.com/bulkheadhq/bulkhead/adapters/httpapi/internal/gen"
 	"github.com/bulkheadhq/bulkhead/core/authz"
-	"github.com/bulkheadhq/bulkhead/core/fault"
 	"github.com/bulkheadhq/bulkhead/core/id"
 	"github.com/bulkheadhq/bulkhead/core/usecase/users"
+	"github.com/bulkheadhq/bulkhead/core/user"
 )
+
+// user returns who is asking, and the user that a path names for them.
+func (h *handlers) user(ctx context.Context, org, ref string) (authz.Actor, id.Org, id.User, error) {
+	by, o, err := h.organization(ctx, org)
+	if err != nil {
+		return by, o, id.User{}, err
+	}
+	u, err := parseID[id.UserKind]("user", ref)
+	return by, o, u, err
+}
+
+// versioned returns the answer that shows a user.
+func (h *handlers) versioned(u user.User) gen.UserJSONResponse {
+	s := u.Snapshot()
+	return gen.UserJSONResponse{
+		Body: toUser(u), Headers: gen.UserResponseHeaders{ETag: h.etag(s.OrgID, s.ID.String(), s.Version)},
+	}
+}
 
 // CreateUser adds a user.
 func (h *handlers) CreateUser(ctx context.Context, req gen.CreateUserRequestObject) (gen.CreateUserResponseObject, error) {
@@ -16,17 +35,18 @@ func (h *handlers) CreateUser(ctx context.Context, req gen.CreateUserRequestObje
 	if err != nil {
 		return nil, err
 	}
-	role, err := authz.ParseRole(string(req.Body.Role))
-	if err != nil { // a role of the contract that the core does not know
-		return nil, fault.InvalidField("/role", "enum", "is not a role")
-	}
-	u, err := h.Users.Add(ctx, by, org, users.AddInput{Email: req.Body.Email, Name: orZero(req.Body.Name), Role: role})
+	kind, _ := user.ParseKind(string(orZero(req.Body.Kind)))
+	u, err := h.Users.Add(ctx, by, org, users.AddInput{
+		Kind: kind, Email: orZero(req.Body.Email), Name: orZero(req.Body.Name), Role: req.Body.Role,
+	})
 	if err != nil {
 		return nil, err
 	}
-	location := organizationsPath + org.String() + usersPath + u.ID().String()
+	s := u.Snapshot()
 	return gen.CreateUser201JSONResponse{
-		Body: toUser(u), Headers: gen.CreateUser201ResponseHeaders{Location: location},
+		Body: toUser(u), Headers: gen.CreateUser201ResponseHeaders{
+			Location: organizationsPath + org.String() + usersPath + s.ID.String(), ETag: h.etag(org, s.ID.String(), s.Version),
+		},
 	}, nil
 }
 
@@ -36,12 +56,15 @@ func (h *handlers) ListUsers(ctx context.Context, req gen.ListUsersRequestObject
 	if err != nil {
 		return nil, err
 	}
-	l := h.listOf("listUsers", org)
+	f := user.Filter{Role: orZero(req.Params.Role), EmailPrefix: strings.ToLower(orZero(req.Params.EmailPrefix))}
+	f.State, _ = user.ParseState(string(orZero(req.Params.State)))
+	f.Kind, _ = user.ParseKind(string(orZero(req.Params.Kind)))
+	l := h.listOf("listUsers "+f.Canonical(), org)
 	asked, err := l.request(req.Params.Limit, req.Params.Cursor)
 	if err != nil {
 		return nil, err
 	}
-	p, err := h.Users.List(ctx, by, org, asked)
+	p, err := h.Users.List(ctx, by, org, f, asked)
 	if err != nil {
 		return nil, err
 	}
@@ -50,11 +73,7 @@ func (h *handlers) ListUsers(ctx context.Context, req gen.ListUsersRequestObject
 
 // GetUser shows a user.
 func (h *handlers) GetUser(ctx context.Context, req gen.GetUserRequestObject) (gen.GetUserResponseObject, error) {
-	by, org, err := h.organization(ctx, req.Org)
-	if err != nil {
-		return nil, err
-	}
-	i, err := parseID[id.UserKind]("user", req.User)
+	by, org, i, err := h.user(ctx, req.Org, req.User)
 	if err != nil {
 		return nil, err
 	}
@@ -62,5 +81,65 @@ func (h *handlers) GetUser(ctx context.Context, req gen.GetUserRequestObject) (g
 	if err != nil {
 		return nil, err
 	}
-	return gen.GetUser200JSONResponse(toUser(u)), nil
+	return gen.GetUser200JSONResponse{UserJSONResponse: h.versioned(u)}, nil
+}
+
+// UpdateUser changes a user.
+func (h *handlers) UpdateUser(ctx context.Context, req gen.UpdateUserRequestObject) (gen.UpdateUserResponseObject, error) {
+	by, org, i, err := h.user(ctx, req.Org, req.User)
+	if err != nil {
+		return nil, err
+	}
+	version, err := h.ifMatch(req.Params.IfMatch, org, i.String())
+	if err != nil {
+		return nil, err
+	}
+	u, err := h.Users.Update(ctx, by, org, i, version, users.UpdateInput{Name: orZero(req.Body.Name), Role: orZero(req.Body.Role)})
+	if err != nil {
+		return nil, err
+	}
+	return gen.UpdateUser200JSONResponse{UserJSONResponse: h.versioned(u)}, nil
+}
+
+// SuspendUser suspends a user.
+func (h *handlers) SuspendUser(ctx context.Context, req gen.SuspendUserRequestObject) (gen.SuspendUserResponseObject, error) {
+	by, org, i, err := h.user(ctx, req.Org, req.User)
+	if err != nil {
+		return nil, err
+	}
+	u, err := h.Users.Suspend(ctx, by, org, i, orZero(req.Body.Reason))
+	if err != nil {
+		return nil, err
+	}
+	return gen.SuspendUser200JSONResponse{UserJSONResponse: h.versioned(u)}, nil
+}
+
+// ResumeUser ends a user's suspension.
+func (h *handlers) ResumeUser(ctx context.Context, req gen.ResumeUserRequestObject) (gen.ResumeUserResponseObject, error) {
+	by, org, i, err := h.user(ctx, req.Org, req.User)
+	if err != nil {
+		return nil, err
+	}
+	u, err := h.Users.Resume(ctx, by, org, i)
+	if err != nil {
+		return nil, err
+	}
+	return gen.ResumeUser200JSONResponse{UserJSONResponse: h.versioned(u)}, nil
+}
+
+// RemoveUser removes a user.
+func (h *handlers) RemoveUser(ctx context.Context, req gen.RemoveUserRequestObject) (gen.RemoveUserResponseObject, error) {
+	by, org, i, err := h.user(ctx, req.Org, req.User)
+	if err != nil {
+		return nil, err
+	}
+	version, err := h.ifMatch(req.Params.IfMatch, org, i.String())
+	if err != nil {
+		return nil, err
+	}
+	u, err := h.Users.Remove(ctx, by, org, i, version)
+	if err != nil {
+		return nil, err
+	}
+	return gen.RemoveUser200JSONResponse{UserJSONResponse: h.versioned(u)}, nil
 }

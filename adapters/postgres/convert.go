@@ -47,6 +47,21 @@ func readOrZero(t *time.Time) time.Time {
 	return read(*t)
 }
 
+// textOrNull is NULL for the empty text.
+func textOrNull(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+func textOrEmpty(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
+
 // nullable is NULL for the zero identifier.
 func nullable[K id.Kind](i id.ID[K]) uuid.NullUUID {
 	return uuid.NullUUID{UUID: i.UUID(), Valid: !i.IsZero()}
@@ -163,17 +178,21 @@ func toUser(r *dbsqlc.User, roleName *string, permissions []string) (user.User, 
 	if !ok {
 		return user.User{}, unknown("user state", r.State)
 	}
+	kind, ok := user.ParseKind(r.Kind)
+	if !ok {
+		return user.User{}, unknown("user kind", r.Kind)
+	}
 	return user.Restore(user.Snapshot{
-		ID: id.FromUUID[id.UserKind](r.ID), OrgID: id.FromUUID[id.OrgKind](r.OrgID), Email: r.Email, Name: r.Name,
-		Role: role, State: state, Version: r.Version, CreatedAt: read(r.CreatedAt), UpdatedAt: read(r.UpdatedAt),
+		ID: id.FromUUID[id.UserKind](r.ID), OrgID: id.FromUUID[id.OrgKind](r.OrgID), Kind: kind, Email: textOrEmpty(r.Email), Name: r.Name,
+		Role: role, State: state, Reason: r.StateReason, Version: r.Version, CreatedAt: read(r.CreatedAt), UpdatedAt: read(r.UpdatedAt),
 	}), nil
 }
 
 func fromUser(s user.Snapshot) *dbsqlc.UserInsertParams {
 	role, roleID := fromRoleOf(s.Role)
 	return &dbsqlc.UserInsertParams{
-		OrgID: s.OrgID.UUID(), ID: s.ID.UUID(), Email: s.Email, Name: s.Name, Role: role, RoleID: roleID,
-		State: s.State.String(), Version: s.Version, CreatedAt: stored(s.CreatedAt), UpdatedAt: stored(s.UpdatedAt),
+		OrgID: s.OrgID.UUID(), ID: s.ID.UUID(), Kind: s.Kind.String(), Email: textOrNull(s.Email), Name: s.Name, Role: role, RoleID: roleID,
+		State: s.State.String(), StateReason: s.Reason, Version: s.Version, CreatedAt: stored(s.CreatedAt), UpdatedAt: stored(s.UpdatedAt),
 	}
 }
 

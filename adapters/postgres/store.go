@@ -70,8 +70,10 @@ func (r reads) User(ctx context.Context, u id.User) (user.User, error) {
 	return one(row, err, func(r *dbsqlc.UserGetRow) (user.User, error) { return toUser(&r.User, r.RoleName, r.RolePermissions) })
 }
 
-func (r reads) Users(ctx context.Context, q page.Request) (page.Page[user.User], error) {
-	rows, err := queries.UserList(ctx, r.db, &dbsqlc.UserListParams{OrgID: r.org, After: q.After, MaxRows: maxRows(q)})
+func (r reads) Users(ctx context.Context, f user.Filter, q page.Request) (page.Page[user.User], error) {
+	rows, err := queries.UserList(ctx, r.db, &dbsqlc.UserListParams{
+		OrgID: r.org, State: f.State.String(), Kind: f.Kind.String(), Role: f.Role, EmailPrefix: f.EmailPrefix, After: q.After, MaxRows: maxRows(q),
+	})
 	convert := func(r *dbsqlc.UserListRow) (user.User, error) { return toUser(&r.User, r.RoleName, r.RolePermissions) }
 	return cut(rows, err, convert, q, func(u user.User) uuid.UUID { return u.ID().UUID() })
 }

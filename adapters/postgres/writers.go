@@ -4,8 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+
+	"github.com/google/uuid"
 
 	"github.com/bulkheadhq/bulkhead/adapters/postgres/internal/dbsqlc"
+	"github.com/bulkheadhq/bulkhead/core/authz"
 	"github.com/bulkheadhq/bulkhead/core/fault"
 	"github.com/bulkheadhq/bulkhead/core/id"
 	"github.com/bulkheadhq/bulkhead/core/operation"
@@ -91,14 +95,94 @@ func (w userWriter) Lock(ctx context.Context, u id.User) (user.User, error) {
 	if err != nil {
 		return user.User{}, err
 	}
+	return w.withRole(ctx, row, map[uuid.UUID]*dbsqlc.Role{})
+}
+
+// withRole adds the role to a user whose row is locked. It reads each role once.
+func (w userWriter) withRole(ctx context.Context, row *dbsqlc.User, known map[uuid.UUID]*dbsqlc.Role) (user.User, error) {
 	if !row.RoleID.Valid {
 		return toUser(row, nil, nil)
 	}
-	custom, err := queries.RoleGet(ctx, w.tx, &dbsqlc.RoleGetParams{OrgID: w.org.UUID(), ID: row.RoleID.UUID})
-	if err != nil {
-		return user.User{}, err
+	custom := known[row.RoleID.UUID]
+	if custom == nil {
+		var err error
+		if custom, err = queries.RoleGet(ctx, w.tx, &dbsqlc.RoleGetParams{OrgID: w.org.UUID(), ID: row.RoleID.UUID}); err != nil {
+			return user.User{}, err
+		}
+		known[row.RoleID.UUID] = custom
 	}
 	return toUser(row, &custom.Name, custom.Permissions)
+}
+
+func (w userWriter) LockAll(ctx context.Context, ids []id.User) ([]user.User, error) {
+	if _, err := queries.OrgLock(ctx, w.tx, w.org.UUID()); err != nil {
+		return nil, err
+	}
+	wanted := make([]uuid.UUID, len(ids))
+	for i := range ids {
+		wanted[i] = ids[i].UUID()
+	}
+	rows, err := queries.UserLockAll(ctx, w.tx, &dbsqlc.UserLockAllParams{OrgID: w.org.UUID(), Ids: wanted})
+	if err != nil {
+		return nil, err
+	}
+	custom := map[uuid.UUID]*dbsqlc.Role{}
+	return each(rows, func(row *dbsqlc.User) (user.User, error) { return w.withRole(ctx, row, custom) })
+}
+
+func (w userWriter) CountActive(ctx context.Context, r authz.Role) (int, error) {
+	n, err := queries.UserCountActive(ctx, w.tx, &dbsqlc.UserCountActiveParams{OrgID: w.org.UUID(), Role: r.String()})
+	return int(n), err
+}
+
+func (w userWriter) InsertAll(ctx context.Context, us []user.User) ([]id.User, error) {
+	if len(us) == 0 {
+		return nil, nil
+	}
+	p := dbsqlc.UserInsertAllParams{OrgID: w.org.UUID()}
+	for i := range us {
+		s := us[i].Snapshot()
+		if err := w.own(s.OrgID); err != nil {
+			return nil, err
+		}
+		role, roleID := fromRoleOf(s.Role)
+		p.CreatedAt = stored(s.CreatedAt)
+		p.Ids, p.Kinds, p.Emails = append(p.Ids, s.ID.UUID()), append(p.Kinds, s.Kind.String()), append(p.Emails, s.Email)
+		p.Names, p.Roles, p.RoleIds = append(p.Names, s.Name), append(p.Roles, role), append(p.RoleIds, roleID.UUID)
+	}
+	inserted, err := queries.UserInsertAll(ctx, w.tx, &p)
+	if err != nil {
+		return nil, err
+	}
+	var taken []id.User
+	for i := range us {
+		if !slices.Contains(inserted, us[i].ID().UUID()) {
+			taken = append(taken, us[i].ID())
+		}
+	}
+	return taken, nil
+}
+
+func (w userWriter) UpdateAll(ctx context.Context, us []user.User) error {
+	if len(us) == 0 {
+		return nil
+	}
+	p := dbsqlc.UserUpdateAllParams{OrgID: w.org.UUID()}
+	for i := range us {
+		s := us[i].Snapshot()
+		if err := w.own(s.OrgID); err != nil {
+			return err
+		}
+		role, roleID := fromRoleOf(s.Role)
+		p.Ids, p.Names, p.Roles, p.RoleIds = append(p.Ids, s.ID.UUID()), append(p.Names, s.Name), append(p.Roles, role), append(p.RoleIds, roleID.UUID)
+		p.States, p.StateReasons = append(p.States, s.State.String()), append(p.StateReasons, s.Reason)
+		p.Versions, p.UpdatedAts = append(p.Versions, s.Version), append(p.UpdatedAts, stored(s.UpdatedAt))
+	}
+	rows, err := queries.UserUpdateAll(ctx, w.tx, &p)
+	if err == nil && int(rows) != len(us) {
+		return fault.ErrNotFound
+	}
+	return err
 }
 
 type roleWriter struct{ writer }

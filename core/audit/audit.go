@@ -30,6 +30,10 @@ var (
 	OrganizationDeleted            = Action{"organization.deleted"}
 	OperationRetried               = Action{"operation.retried"}
 	UserCreated                    = Action{"user.created"}
+	UserUpdated                    = Action{"user.updated"}
+	UserSuspended                  = Action{"user.suspended"}
+	UserResumed                    = Action{"user.resumed"}
+	UserRemoved                    = Action{"user.removed"}
 	APIKeyCreated                  = Action{"apikey.created"}
 	APIKeyRevoked                  = Action{"apikey.revoked"}
 	APIKeyUpdated                  = Action{"apikey.updated"}

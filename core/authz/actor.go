@@ -199,3 +199,14 @@ func (a Actor) RequirePower(r Role, scopes Set) error {
 	}
 	return nil
 }
+
+// RequireRank fails with ErrPowerExceeded unless the actor's role holds all that
+// the given one does: nobody changes, suspends or removes somebody who may do more
+// than they. Unlike RequirePower it asks for the role and not for the scopes of a
+// key, as nothing is given away.
+func (a Actor) RequireRank(r Role) error {
+	if !r.Permissions().Within(a.role.Permissions()) || (r == Operator && !a.IsPlatform()) {
+		return ErrPowerExceeded
+	}
+	return nil
+}

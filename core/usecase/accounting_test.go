@@ -24,6 +24,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/usecase/auth"
 	"github.com/bulkheadhq/bulkhead/core/usecase/orgs"
 	"github.com/bulkheadhq/bulkhead/core/usecase/users"
+	"github.com/bulkheadhq/bulkhead/core/user"
 	"github.com/bulkheadhq/bulkhead/core/workflow"
 )
 
@@ -164,7 +165,27 @@ var account = map[string]struct {
 		return s.trail.Export(ctx, by, o, time.Time{}, time.Time{}, &exported{})
 	}},
 	"users.Add": {oneOrganization, authz.UsersCreate, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
-		_, err := s.users.Add(ctx, by, o, users.AddInput{Email: "a@example.com", Role: authz.Viewer})
+		_, err := s.users.Add(ctx, by, o, users.AddInput{Email: "a@example.com", Role: authz.Viewer.String()})
+		return err
+	}},
+	"users.Update": {oneOrganization, authz.UsersUpdate, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
+		_, err := s.users.Update(ctx, by, o, id.New[id.UserKind](), 0, users.UpdateInput{Name: "n"})
+		return err
+	}},
+	"users.Suspend": {oneOrganization, authz.UsersSuspend, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
+		_, err := s.users.Suspend(ctx, by, o, id.New[id.UserKind](), "")
+		return err
+	}},
+	"users.Resume": {oneOrganization, authz.UsersSuspend, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
+		_, err := s.users.Resume(ctx, by, o, id.New[id.UserKind]())
+		return err
+	}},
+	"users.Remove": {oneOrganization, authz.UsersRemove, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
+		_, err := s.users.Remove(ctx, by, o, id.New[id.UserKind](), 0)
+		return err
+	}},
+	"users.Bulk": {oneOrganization, authz.UsersCreate, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
+		_, _, err := s.users.Bulk(ctx, by, o, []users.BulkItem{{Op: users.BulkAdd, Add: users.AddInput{Email: "a@example.com", Role: "viewer"}}}, false)
 		return err
 	}},
 	"users.Get": {oneOrganization, authz.UsersRead, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
@@ -172,7 +193,7 @@ var account = map[string]struct {
 		return err
 	}},
 	"users.List": {oneOrganization, authz.UsersRead, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
-		_, err := s.users.List(ctx, by, o, page.Request{Limit: 1})
+		_, err := s.users.List(ctx, by, o, user.Filter{}, page.Request{Limit: 1})
 		return err
 	}},
 	"workflows.Start": {oneOrganization, authz.WorkflowsStart, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {

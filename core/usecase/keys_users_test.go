@@ -18,6 +18,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/fault"
 	"github.com/bulkheadhq/bulkhead/core/id"
 	"github.com/bulkheadhq/bulkhead/core/org"
+	"github.com/bulkheadhq/bulkhead/core/role"
 	"github.com/bulkheadhq/bulkhead/core/usecase/apikeys"
 	"github.com/bulkheadhq/bulkhead/core/usecase/users"
 	"github.com/bulkheadhq/bulkhead/core/user"
@@ -310,7 +311,7 @@ func TestUsersAdd(t *testing.T) {
 		w := newWorld(t)
 		o := w.addOrg("own", org.Active)
 		by := holder(o, authz.Manager)
-		u, err := newServices(w).users.Add(t.Context(), by, o, users.AddInput{Email: "Ada@Example.com", Role: authz.Member})
+		u, err := newServices(w).users.Add(t.Context(), by, o, users.AddInput{Email: "Ada@Example.com", Role: authz.Member.String()})
 		is.NoErr(err)
 		is.Equal(u.Snapshot().Email, "ada@example.com")
 		is.Equal(u.Snapshot().OrgID, o)
@@ -337,7 +338,7 @@ func TestUsersAdd(t *testing.T) {
 		"an admin, an admin":                       {authz.Admin, nil, authz.Admin, false, nil},
 		"an admin, an operator":                    {authz.Admin, nil, authz.Operator, false, user.ErrOperatorOutside},
 		"a narrow key, a viewer":                   {authz.Admin, []authz.Permission{authz.UsersCreate}, authz.Viewer, false, authz.ErrPowerExceeded},
-		"nobody in particular, no role":            {authz.Admin, nil, authz.Role{}, false, fault.ErrInvalid},
+		"nobody in particular, no role":            {authz.Admin, nil, authz.Role{}, false, role.ErrUnknown},
 		"the system's admin, an operator":          {authz.Admin, nil, authz.Operator, true, authz.ErrPowerExceeded},
 		"an operator, an operator":                 {authz.Operator, nil, authz.Operator, true, nil},
 		"an operator with a narrow key, the same":  {authz.Operator, []authz.Permission{authz.UsersCreate}, authz.Operator, true, authz.ErrPowerExceeded},
@@ -354,7 +355,7 @@ func TestUsersAdd(t *testing.T) {
 				o = w.addOrg("own", org.Active)
 			}
 			before := w.contents()
-			_, err := newServices(w).users.Add(t.Context(), holder(o, c.by, c.narrow...), o, users.AddInput{Email: "a@example.com", Role: c.role})
+			_, err := newServices(w).users.Add(t.Context(), holder(o, c.by, c.narrow...), o, users.AddInput{Email: "a@example.com", Role: c.role.String()})
 			is.True(errors.Is(err, c.want))
 			is.Equal(err == nil, c.want == nil)
 			if err != nil {
@@ -369,7 +370,7 @@ func TestUsersAdd(t *testing.T) {
 		is := is.New(t)
 		w := newWorld(t)
 		o := w.addOrg("own", org.Active)
-		_, err := newServices(w).users.Add(t.Context(), holder(o, authz.Admin), o, users.AddInput{Email: "x", Role: authz.Viewer})
+		_, err := newServices(w).users.Add(t.Context(), holder(o, authz.Admin), o, users.AddInput{Email: "x", Role: authz.Viewer.String()})
 		is.Equal(fault.From(err).Fields[0].Pointer, "/email")
 		is.Equal(len(w.called()), 0)
 	})
@@ -382,7 +383,7 @@ func TestUsersAdd(t *testing.T) {
 			o := w.addOrg("own", org.Active)
 			w.breaks(port, want)
 			before := w.contents()
-			_, err := newServices(w).users.Add(t.Context(), holder(o, authz.Admin), o, users.AddInput{Email: "a@example.com", Role: authz.Viewer})
+			_, err := newServices(w).users.Add(t.Context(), holder(o, authz.Admin), o, users.AddInput{Email: "a@example.com", Role: authz.Viewer.String()})
 			is.True(errors.Is(err, want))
 			is.Equal(w.contents(), before)
 		}
@@ -395,11 +396,11 @@ func TestUsersAdd(t *testing.T) {
 		s := newServices(w)
 		o, other := w.addOrg("own", org.Active), w.addOrg("other", org.Active)
 		for _, free := range []id.Org{o, other} { // in each organization
-			_, err := s.users.Add(t.Context(), operator(), free, users.AddInput{Email: "a@example.com", Role: authz.Viewer})
+			_, err := s.users.Add(t.Context(), operator(), free, users.AddInput{Email: "a@example.com", Role: authz.Viewer.String()})
 			is.NoErr(err)
 		}
 		before := w.contents()
-		_, err := s.users.Add(t.Context(), operator(), o, users.AddInput{Email: "A@example.com", Role: authz.Admin})
+		_, err := s.users.Add(t.Context(), operator(), o, users.AddInput{Email: "A@example.com", Role: authz.Admin.String()})
 		is.True(errors.Is(err, user.ErrEmailTaken))
 		is.Equal(w.contents(), before)
 	})

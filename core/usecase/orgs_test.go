@@ -280,7 +280,7 @@ type found struct {
 func (w *world) system() found {
 	w.t.Helper()
 	reads, all := w.unseen.store.Reads(id.SystemOrg), page.Request{Limit: page.MaxLimit}
-	users, err := reads.Users(w.t.Context(), all)
+	users, err := reads.Users(w.t.Context(), user.Filter{}, all)
 	must(w.t, err)
 	keys, err := reads.APIKeys(w.t.Context(), apikey.Filter{}, all)
 	must(w.t, err)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/bulkheadhq/bulkhead/core/apikey"
 	"github.com/bulkheadhq/bulkhead/core/audit"
+	"github.com/bulkheadhq/bulkhead/core/authz"
 	"github.com/bulkheadhq/bulkhead/core/id"
 	"github.com/bulkheadhq/bulkhead/core/operation"
 	"github.com/bulkheadhq/bulkhead/core/org"
@@ -190,9 +191,9 @@ func (r reads) User(ctx context.Context, u id.User) (user.User, error) {
 }
 
 // Users gives one to a page, so that whoever forgets the next page is found out.
-func (r reads) Users(ctx context.Context, p page.Request) (page.Page[user.User], error) {
+func (r reads) Users(ctx context.Context, f user.Filter, p page.Request) (page.Page[user.User], error) {
 	p.Limit = 1
-	return asked(r.spy, "Reads.Users", func() (page.Page[user.User], error) { return r.real.Users(ctx, p) })
+	return asked(r.spy, "Reads.Users", func() (page.Page[user.User], error) { return r.real.Users(ctx, f, p) })
 }
 
 func (r reads) APIKey(ctx context.Context, k id.APIKey) (apikey.Key, error) {
@@ -274,6 +275,22 @@ func (w userWriter) Insert(ctx context.Context, u user.User) error {
 
 func (w userWriter) Lock(ctx context.Context, u id.User) (user.User, error) {
 	return asked(w.spy, "Users.Lock", func() (user.User, error) { return w.real.Lock(ctx, u) })
+}
+
+func (w userWriter) LockAll(ctx context.Context, ids []id.User) ([]user.User, error) {
+	return asked(w.spy, "Users.LockAll", func() ([]user.User, error) { return w.real.LockAll(ctx, ids) })
+}
+
+func (w userWriter) CountActive(ctx context.Context, r authz.Role) (int, error) {
+	return asked(w.spy, "Users.CountActive", func() (int, error) { return w.real.CountActive(ctx, r) })
+}
+
+func (w userWriter) InsertAll(ctx context.Context, us []user.User) ([]id.User, error) {
+	return asked(w.spy, "Users.InsertAll", func() ([]id.User, error) { return w.real.InsertAll(ctx, us) })
+}
+
+func (w userWriter) UpdateAll(ctx context.Context, us []user.User) error {
+	return done(w.spy, "Users.UpdateAll", func() error { return w.real.UpdateAll(ctx, us) })
 }
 
 func (w roleWriter) Insert(ctx context.Context, r role.Role) error {

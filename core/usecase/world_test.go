@@ -199,7 +199,7 @@ func (w *world) addUser(o id.Org, r authz.Role, s user.State) id.User {
 	w.t.Helper()
 	i := id.New[id.UserKind]()
 	u := user.Restore(user.Snapshot{
-		ID: i, OrgID: o, Role: r, State: s, Version: 1, Email: i.String() + "@example.com", Name: "Ada",
+		ID: i, OrgID: o, Kind: user.Person, Role: r, State: s, Version: 1, Email: i.String() + "@example.com", Name: "Ada",
 		CreatedAt: w.clock.Now(), UpdatedAt: w.clock.Now(),
 	})
 	w.write(o, func(ctx context.Context, tx ports.Tx) error { return tx.Users.Insert(ctx, u) })

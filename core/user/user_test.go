@@ -112,7 +112,7 @@ func TestNew(t *testing.T) {
 		u, err := user.New(i, o, email(t, "Ada@example.com"), "Ada", authz.Member, t0)
 		is.NoErr(err)
 		is.Equal(u.Snapshot(), user.Snapshot{
-			ID: i, OrgID: o, Email: "ada@example.com", Name: "Ada", Role: authz.Member, State: user.Active,
+			ID: i, OrgID: o, Kind: user.Person, Email: "ada@example.com", Name: "Ada", Role: authz.Member, State: user.Active,
 			Version: 1, CreatedAt: t0, UpdatedAt: t0,
 		})
 		is.Equal(u.ID(), i)
@@ -167,7 +167,7 @@ func TestStateMachine(t *testing.T) {
 		call func(*user.User) error
 		to   map[user.State]user.State
 	}{
-		"Suspend": {func(u *user.User) error { return u.Suspend(t1) }, map[user.State]user.State{user.Active: user.Suspended}},
+		"Suspend": {func(u *user.User) error { return u.Suspend("", t1) }, map[user.State]user.State{user.Active: user.Suspended}},
 		"Resume":  {func(u *user.User) error { return u.Resume(t1) }, map[user.State]user.State{user.Suspended: user.Active}},
 		"Remove": {func(u *user.User) error { return u.Remove(t1) }, map[user.State]user.State{
 			user.Active: user.Removed, user.Suspended: user.Removed, {}: user.Removed, // of an unknown state, only the way out

@@ -13,6 +13,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/id"
 	"github.com/bulkheadhq/bulkhead/core/operation"
 	"github.com/bulkheadhq/bulkhead/core/page"
+	"github.com/bulkheadhq/bulkhead/core/user"
 	"github.com/bulkheadhq/bulkhead/ports"
 )
 
@@ -105,8 +106,8 @@ func newScene(t *testing.T, b Backend) scene {
 	custom := aRole(o)
 	seed(t, b, victim, u, custom, k, op, open)
 	s.things = []any{
-		u.ID(), custom.Snapshot().ID, custom.Snapshot().Name, keyID(k), op.Snapshot().ID, op.Snapshot().Kind,
-		anOrg(), aUser(o), aRole(o), aKey(o, u.ID()), anOperation(o), aMessage(t, o, moment),
+		u.ID(), []id.User{u.ID()}, u.Role(), custom.Snapshot().ID, custom.Snapshot().Name, keyID(k), op.Snapshot().ID, op.Snapshot().Kind,
+		anOrg(), aUser(o), []user.User{u}, aRole(o), aKey(o, u.ID()), anOperation(o), aMessage(t, o, moment),
 		audit.Succeeds(o, moment, authz.Bootstrap, audit.UserCreated, "user", "x", nil),
 		page.Request{Limit: 10},
 	}

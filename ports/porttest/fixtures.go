@@ -60,8 +60,8 @@ func orgIn(state org.State) org.Org {
 // aUser is an active user with every field set.
 func aUser(o id.Org) user.User {
 	return user.Restore(user.Snapshot{
-		ID: id.New[id.UserKind](), OrgID: o, Email: unique("ada") + "@example.com", Name: "Ada", Role: authz.Manager,
-		State: user.Active, Version: 7, CreatedAt: moment, UpdatedAt: moment.Add(time.Hour),
+		ID: id.New[id.UserKind](), OrgID: o, Kind: user.Person, Email: unique("ada") + "@example.com", Name: "Ada", Role: authz.Manager,
+		State: user.Active, Reason: "back again", Version: 7, CreatedAt: moment, UpdatedAt: moment.Add(time.Hour),
 	})
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/operation"
 	"github.com/bulkheadhq/bulkhead/core/org"
 	"github.com/bulkheadhq/bulkhead/core/page"
+	"github.com/bulkheadhq/bulkhead/core/user"
 	"github.com/bulkheadhq/bulkhead/ports"
 )
 
@@ -45,7 +46,7 @@ func storeIsolation(t *testing.T, b Backend) {
 	should(t, "list nothing foreign, wherever the page begins", func(t *testing.T, is *is.I) {
 		r := b.Store.Reads(intruder.ID())
 		for _, after := range []page.Request{{Limit: 10}, {Limit: 10, After: intruder.ID().UUID()}} {
-			users, err := r.Users(t.Context(), after)
+			users, err := r.Users(t.Context(), user.Filter{}, after)
 			is.NoErr(err)
 			is.Equal(len(users.Items), 0)
 			keys, err := r.APIKeys(t.Context(), apikey.Filter{}, after)

@@ -110,7 +110,7 @@ func storeReads(t *testing.T, b Backend) {
 			isNotFound(t, err)
 			_, err = r.Operation(t.Context(), id.New[id.OperationKind]())
 			isNotFound(t, err)
-			users, err := r.Users(t.Context(), page.Request{Limit: 10})
+			users, err := r.Users(t.Context(), user.Filter{}, page.Request{Limit: 10})
 			is.NoErr(err)
 			is.Equal(len(users.Items), 0)
 			operations, err := r.Operations(t.Context(), page.Request{Limit: 10})
@@ -132,7 +132,7 @@ func storeReads(t *testing.T, b Backend) {
 		got, err := r.User(t.Context(), removed.ID())
 		is.NoErr(err)
 		is.Equal(got.Snapshot().State, user.Removed)
-		list, err := r.Users(t.Context(), page.Request{Limit: 10})
+		list, err := r.Users(t.Context(), user.Filter{}, page.Request{Limit: 10})
 		is.NoErr(err)
 		is.Equal(flat([][]user.User{list.Items}, userID), []id.User{present.ID(), suspended.ID()})
 	})
@@ -178,7 +178,7 @@ func storeReads(t *testing.T, b Backend) {
 		}
 		r := b.Store.Reads(o.ID())
 		for _, limit := range []int{1, 3, 6, 7, 8} {
-			userPages := walk(t, limit, func(q page.Request) (page.Page[user.User], error) { return r.Users(t.Context(), q) })
+			userPages := walk(t, limit, func(q page.Request) (page.Page[user.User], error) { return r.Users(t.Context(), user.Filter{}, q) })
 			is.Equal(flat(userPages, userID), users)
 			is.Equal(len(userPages), (7+limit-1)/limit) // no empty page at the end
 			keyPages := walk(t, limit, func(q page.Request) (page.Page[apikey.Key], error) { return r.APIKeys(t.Context(), apikey.Filter{}, q) })

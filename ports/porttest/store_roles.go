@@ -70,7 +70,7 @@ func storeRoles(t *testing.T, b Backend) {
 			got, err := b.Store.Reads(o).User(t.Context(), u.ID())
 			is.NoErr(err)
 			is.Equal(got.Role(), want)
-			list, err := b.Store.Reads(o).Users(t.Context(), page.Request{Limit: 10})
+			list, err := b.Store.Reads(o).Users(t.Context(), user.Filter{}, page.Request{Limit: 10})
 			is.NoErr(err)
 			is.Equal(list.Items[0].Role(), want)
 			is.NoErr(b.Store.WriteTx(t.Context(), o, func(ctx context.Context, tx ports.Tx) error {

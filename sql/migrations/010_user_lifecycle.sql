@@ -1,7 +1,35 @@
--- Users: service accounts and their lives.
+-- Users: service accounts, who have no address, and the reasons of what was done
+-- to users.
+--
+-- An address is stored in lower case, which the uniqueness of addresses relies on:
+-- the check says so where no release of ours can forget it.
 
-SELECT 1;
+ALTER TABLE users NO FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE users
+    ADD COLUMN kind text NOT NULL DEFAULT 'person' CONSTRAINT users_kind_check CHECK (kind IN ('person', 'service_account')),
+    ADD COLUMN state_reason text NOT NULL DEFAULT '',
+    ALTER COLUMN email DROP NOT NULL,
+    ADD CONSTRAINT users_email_check CHECK ((email IS NULL) = (kind = 'service_account') AND email = lower(email COLLATE "C"));
+
+ALTER TABLE users FORCE ROW LEVEL SECURITY;
+
+-- How many active admins there are is counted before one of them goes.
+CREATE INDEX users_active_role_idx ON users (org_id, role) WHERE state = 'active';
 
 ---- create above / drop below ----
 
-SELECT 1;
+-- The release before knows users with addresses only. A service account gets one
+-- that can not exist (RFC 2606), and works on.
+ALTER TABLE users NO FORCE ROW LEVEL SECURITY;
+
+UPDATE users SET email = id || '@service-account.invalid' WHERE email IS NULL;
+
+DROP INDEX users_active_role_idx;
+ALTER TABLE users
+    DROP CONSTRAINT users_email_check,
+    ALTER COLUMN email SET NOT NULL,
+    DROP COLUMN state_reason,
+    DROP COLUMN kind;
+
+ALTER TABLE users FORCE ROW LEVEL SECURITY;

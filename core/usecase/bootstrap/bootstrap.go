@@ -125,7 +125,7 @@ func (s *Service) NewOperatorKey(ctx context.Context) (Result, error) {
 func (s *Service) operator(ctx context.Context) (id.User, error) {
 	after := uuid.Nil
 	for {
-		p, err := s.store.Reads(id.SystemOrg).Users(ctx, page.Request{Limit: page.MaxLimit, After: after})
+		p, err := s.store.Reads(id.SystemOrg).Users(ctx, user.Filter{}, page.Request{Limit: page.MaxLimit, After: after})
 		if err != nil {
 			return id.User{}, err
 		}

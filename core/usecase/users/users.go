@@ -1,18 +1,21 @@
-// Package users adds and shows the users of an organization.
+// Package users adds, shows and changes the users of an organization.
 package users
 
 import (
 	"context"
+	"time"
 
 	"github.com/bulkheadhq/bulkhead/core/audit"
 	"github.com/bulkheadhq/bulkhead/core/authz"
+	"github.com/bulkheadhq/bulkhead/core/fault"
 	"github.com/bulkheadhq/bulkhead/core/id"
 	"github.com/bulkheadhq/bulkhead/core/page"
+	"github.com/bulkheadhq/bulkhead/core/role"
 	"github.com/bulkheadhq/bulkhead/core/user"
 	"github.com/bulkheadhq/bulkhead/ports"
 )
 
-// Service adds and shows users.
+// Service adds, shows and changes users.
 type Service struct {
 	store ports.Store
 	clock ports.Clock
@@ -23,43 +26,100 @@ func New(store ports.Store, clock ports.Clock) *Service {
 	return &Service{store: store, clock: clock}
 }
 
+// resource is what the trail calls a user.
+const resource = "user"
+
 // AddInput is a new user.
 type AddInput struct {
-	Email string
-	Name  string // "": the address
-	Role  authz.Role
+	Kind  user.Kind // the zero kind is a person
+	Email string    // of a person
+	Name  string    // "": the address
+	Role  string    // a built-in role's name, or a custom role's id or name
 }
 
 // Add adds a user. Nobody can give a role with more power than their own. It
-// fails with user.ErrEmailTaken, authz.ErrPowerExceeded, user.ErrOperatorOutside
-// and, for a broken rule, fault.ErrInvalid.
+// fails with user.ErrEmailTaken, authz.ErrPowerExceeded, user.ErrOperatorOutside,
+// role.ErrUnknown and, for a broken rule, fault.ErrInvalid.
 func (s *Service) Add(ctx context.Context, by authz.Actor, org id.Org, in AddInput) (user.User, error) {
 	if err := by.Require(authz.UsersCreate, org); err != nil {
 		return user.User{}, err
 	}
+	r, err := s.role(ctx, org, in.Role)
+	if err != nil {
+		return user.User{}, err
+	}
 	now := s.clock.Now()
-	email, err := user.ParseEmail("/email", in.Email)
+	u, err := compose(by, org, in, r, now)
 	if err != nil {
-		return user.User{}, err
-	}
-	u, err := user.New(id.New[id.UserKind](), org, email, in.Name, in.Role, now)
-	if err != nil {
-		return user.User{}, err
-	}
-	if err := by.RequirePower(in.Role, 0); err != nil {
 		return user.User{}, err
 	}
 	err = s.store.WriteTx(ctx, org, func(ctx context.Context, tx ports.Tx) error {
 		if err := tx.Users.Insert(ctx, u); err != nil {
 			return err
 		}
-		return tx.Audit.Append(ctx, audit.Succeeds(org, now, by, audit.UserCreated, "user", u.ID().String(),
-			map[string]audit.Change{"email": audit.Created(email.String()), "role": audit.Created(in.Role.String())}))
+		return tx.Audit.Append(ctx, created(u, by, now))
 	})
 	if err != nil {
 		return user.User{}, err
 	}
 	return u, nil
+}
+
+// compose checks the input and makes the user of it.
+func compose(by authz.Actor, org id.Org, in AddInput, r authz.Role, now time.Time) (user.User, error) {
+	u, err := build(org, in, r, now)
+	if err != nil {
+		return user.User{}, err
+	}
+	return u, by.RequirePower(r, 0)
+}
+
+func build(org id.Org, in AddInput, r authz.Role, now time.Time) (user.User, error) {
+	i := id.New[id.UserKind]()
+	if in.Kind != user.ServiceAccount {
+		email, err := user.ParseEmail("/email", in.Email)
+		if err != nil {
+			return user.User{}, err
+		}
+		return user.New(i, org, email, in.Name, r, now)
+	}
+	if in.Email != "" {
+		return user.User{}, fault.InvalidField("/email", "unexpected", "must be absent, as a service account has no address")
+	}
+	return user.NewServiceAccount(i, org, in.Name, r, now)
+}
+
+func created(u user.User, by authz.Actor, now time.Time) audit.Entry {
+	s := u.Snapshot()
+	changes := map[string]audit.Change{
+		"kind": audit.Created(s.Kind.String()), "name": audit.Created(s.Name), "role": audit.Created(s.Role.String()),
+	}
+	if s.Email != "" {
+		changes["email"] = audit.Created(s.Email)
+	}
+	return audit.Succeeds(s.OrgID, now, by, audit.UserCreated, resource, s.ID.String(), changes)
+}
+
+// role returns the role that a text names in the organization. It fails with
+// role.ErrUnknown.
+func (s *Service) role(ctx context.Context, org id.Org, ref string) (authz.Role, error) {
+	if r, err := authz.ParseRole(ref); err == nil {
+		return r, nil
+	}
+	find := func() (role.Role, error) { return s.store.Reads(org).RoleByName(ctx, ref) }
+	if i, err := id.Parse[id.RoleKind](ref); err == nil {
+		find = func() (role.Role, error) { return s.store.Reads(org).Role(ctx, i) }
+	}
+	custom, err := find()
+	if fault.IsKind(err, fault.NotFound) {
+		return authz.Role{}, role.ErrUnknown.WithFields(fault.Field{
+			Pointer: "/role", Rule: "exists", Detail: "must be a built-in role, or the id or name of a custom role",
+		})
+	}
+	if err != nil {
+		return authz.Role{}, err
+	}
+	return custom.Authz(), nil
 }
 
 // Get shows a user.
@@ -70,10 +130,10 @@ func (s *Service) Get(ctx context.Context, by authz.Actor, org id.Org, u id.User
 	return s.store.Reads(org).User(ctx, u)
 }
 
-// List lists the users that were not removed.
-func (s *Service) List(ctx context.Context, by authz.Actor, org id.Org, r page.Request) (page.Page[user.User], error) {
+// List lists the users that the filter chooses.
+func (s *Service) List(ctx context.Context, by authz.Actor, org id.Org, f user.Filter, r page.Request) (page.Page[user.User], error) {
 	if err := by.Require(authz.UsersRead, org); err != nil {
 		return page.Page[user.User]{}, err
 	}
-	return s.store.Reads(org).Users(ctx, r)
+	return s.store.Reads(org).Users(ctx, f, r)
 }

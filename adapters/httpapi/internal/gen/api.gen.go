@@ -233,33 +233,6 @@ func (e OrganizationState) Valid() bool {
 	}
 }
 
-// Defines values for Role.
-const (
-	Admin    Role = "admin"
-	Manager  Role = "manager"
-	Member   Role = "member"
-	Operator Role = "operator"
-	Viewer   Role = "viewer"
-)
-
-// Valid indicates whether the value is a known member of the Role enum.
-func (e Role) Valid() bool {
-	switch e {
-	case Admin:
-		return true
-	case Manager:
-		return true
-	case Member:
-		return true
-	case Operator:
-		return true
-	case Viewer:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for TokenAccess.
 const (
 	TokenAccessRead  TokenAccess = "read"
@@ -305,6 +278,72 @@ func (e TokenRequestAccess) Valid() bool {
 	case TokenRequestAccessRead:
 		return true
 	case TokenRequestAccessWrite:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for UserBulkItemStatus.
+const (
+	UserBulkItemStatusDone       UserBulkItemStatus = "done"
+	UserBulkItemStatusFailed     UserBulkItemStatus = "failed"
+	UserBulkItemStatusNotApplied UserBulkItemStatus = "not_applied"
+)
+
+// Valid indicates whether the value is a known member of the UserBulkItemStatus enum.
+func (e UserBulkItemStatus) Valid() bool {
+	switch e {
+	case UserBulkItemStatusDone:
+		return true
+	case UserBulkItemStatusFailed:
+		return true
+	case UserBulkItemStatusNotApplied:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for UserBulkOperationOp.
+const (
+	Add     UserBulkOperationOp = "add"
+	Remove  UserBulkOperationOp = "remove"
+	Resume  UserBulkOperationOp = "resume"
+	SetRole UserBulkOperationOp = "set_role"
+	Suspend UserBulkOperationOp = "suspend"
+)
+
+// Valid indicates whether the value is a known member of the UserBulkOperationOp enum.
+func (e UserBulkOperationOp) Valid() bool {
+	switch e {
+	case Add:
+		return true
+	case Remove:
+		return true
+	case Resume:
+		return true
+	case SetRole:
+		return true
+	case Suspend:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for UserKind.
+const (
+	Person         UserKind = "person"
+	ServiceAccount UserKind = "service_account"
+)
+
+// Valid indicates whether the value is a known member of the UserKind enum.
+func (e UserKind) Valid() bool {
+	switch e {
+	case Person:
+		return true
+	case ServiceAccount:
 		return true
 	default:
 		return false
@@ -727,6 +766,18 @@ type HealthChecks string
 // HealthStatus defines model for Health.Status.
 type HealthStatus string
 
+// ItemProblem Why one item of many failed.
+type ItemProblem struct {
+	// Code The stable dotted code of the problem.
+	Code string `json:"code"`
+
+	// Detail The problem in words.
+	Detail string `json:"detail"`
+
+	// Fields The rules that the item breaks.
+	Fields *[]ProblemField `json:"fields,omitempty"`
+}
+
 // KeySet defines model for KeySet.
 type KeySet struct {
 	Keys []map[string]interface{} `json:"keys"`
@@ -982,8 +1033,10 @@ type ProblemField struct {
 	Rule string `json:"rule"`
 }
 
-// Role operator exists in the system organization only.
-type Role string
+// Role operator (in the system organization only), admin, manager, member, viewer, or a custom role: its name or, where a role is given, its id.
+//
+// Example: member
+type Role = string
 
 // Suspension defines model for Suspension.
 type Suspension struct {
@@ -1025,32 +1078,102 @@ type TokenRequestAccess string
 
 // User defines model for User.
 type User struct {
-	CreatedAt      time.Time `json:"created_at"`
-	Email          string    `json:"email"`
-	ID             string    `json:"id"`
-	Name           string    `json:"name"`
-	OrganizationID string    `json:"organization_id"`
+	CreatedAt time.Time `json:"created_at"`
 
-	// Role operator exists in the system organization only.
-	Role      Role      `json:"role"`
+	// Email Absent for a service account.
+	Email          *string  `json:"email,omitempty"`
+	ID             string   `json:"id"`
+	Kind           UserKind `json:"kind"`
+	Name           string   `json:"name"`
+	OrganizationID string   `json:"organization_id"`
+
+	// Reason Why the user is suspended.
+	Reason *string `json:"reason,omitempty"`
+
+	// Role operator (in the system organization only), admin, manager, member, viewer, or a custom role: its name or, where a role is given, its id.
+	//
+	// Example: member
+	Role Role `json:"role"`
+
+	// RoleID Of a custom role.
+	RoleID    *string   `json:"role_id,omitempty"`
 	State     UserState `json:"state"`
 	UpdatedAt time.Time `json:"updated_at"`
 }
 
-// UserState defines model for User.State.
-type UserState string
+// UserBulk defines model for UserBulk.
+type UserBulk struct {
+	// Atomic All or nothing: one that fails takes back all others.
+	Atomic     *bool               `json:"atomic,omitempty"`
+	Operations []UserBulkOperation `json:"operations"`
+}
+
+// UserBulkItem defines model for UserBulkItem.
+type UserBulkItem struct {
+	// Problem Why one item of many failed.
+	Problem *ItemProblem       `json:"problem,omitempty"`
+	Status  UserBulkItemStatus `json:"status"`
+	User    *User              `json:"user,omitempty"`
+}
+
+// UserBulkItemStatus defines model for UserBulkItem.Status.
+type UserBulkItemStatus string
+
+// UserBulkOperation defines model for UserBulkOperation.
+type UserBulkOperation struct {
+	// Email Of add.
+	Email *string   `json:"email,omitempty"`
+	Kind  *UserKind `json:"kind,omitempty"`
+
+	// Name Of add.
+	Name *string             `json:"name,omitempty"`
+	Op   UserBulkOperationOp `json:"op"`
+
+	// Reason Of suspend.
+	Reason *string `json:"reason,omitempty"`
+
+	// Role operator (in the system organization only), admin, manager, member, viewer, or a custom role: its name or, where a role is given, its id.
+	//
+	// Example: member
+	Role *Role `json:"role,omitempty"`
+
+	// UserID Of all but add.
+	UserID *string `json:"user_id,omitempty"`
+}
+
+// UserBulkOperationOp defines model for UserBulkOperation.Op.
+type UserBulkOperationOp string
+
+// UserBulkResult defines model for UserBulkResult.
+type UserBulkResult struct {
+	// Applied false: the request was atomic, an operation failed, and nothing has happened.
+	Applied bool  `json:"applied"`
+	Failed  int32 `json:"failed"`
+
+	// Items In the order of the operations.
+	Items     []UserBulkItem `json:"items"`
+	Succeeded int32          `json:"succeeded"`
+}
 
 // UserCreate defines model for UserCreate.
 type UserCreate struct {
-	// Email Example: grace@acme.example
-	Email string `json:"email"`
+	// Email Needed for a person; a service account has none.
+	//
+	// Example: grace@acme.example
+	Email *string   `json:"email,omitempty"`
+	Kind  *UserKind `json:"kind,omitempty"`
 
-	// Name The address when absent.
+	// Name The address when absent; needed for a service account.
 	Name *string `json:"name,omitempty"`
 
-	// Role operator exists in the system organization only.
+	// Role operator (in the system organization only), admin, manager, member, viewer, or a custom role: its name or, where a role is given, its id.
+	//
+	// Example: member
 	Role Role `json:"role"`
 }
+
+// UserKind defines model for UserKind.
+type UserKind string
 
 // UserList defines model for UserList.
 type UserList struct {
@@ -1058,6 +1181,25 @@ type UserList struct {
 
 	// NextCursor Absent at the end.
 	NextCursor *string `json:"next_cursor,omitempty"`
+}
+
+// UserState defines model for UserState.
+type UserState string
+
+// UserSuspend defines model for UserSuspend.
+type UserSuspend struct {
+	// Reason Why, for people.
+	Reason *string `json:"reason,omitempty"`
+}
+
+// UserUpdate defines model for UserUpdate.
+type UserUpdate struct {
+	Name *string `json:"name,omitempty"`
+
+	// Role operator (in the system organization only), admin, manager, member, viewer, or a custom role: its name or, where a role is given, its id.
+	//
+	// Example: member
+	Role *Role `json:"role,omitempty"`
 }
 
 // Verification defines model for Verification.
@@ -1478,6 +1620,18 @@ type SuspendOrganizationParams struct {
 
 // ListUsersParams defines parameters for ListUsers.
 type ListUsersParams struct {
+	// State Users in this state.
+	State *UserState `form:"state,omitempty" json:"state,omitempty"`
+
+	// Kind Users of this kind.
+	Kind *UserKind `form:"kind,omitempty" json:"kind,omitempty"`
+
+	// Role Users who have the role of this name.
+	Role *string `form:"role,omitempty" json:"role,omitempty"`
+
+	// EmailPrefix Users whose address begins with this.
+	EmailPrefix *string `form:"email_prefix,omitempty" json:"email_prefix,omitempty"`
+
 	// Limit The most items to return.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
@@ -1487,6 +1641,36 @@ type ListUsersParams struct {
 
 // CreateUserParams defines parameters for CreateUser.
 type CreateUserParams struct {
+	// IdempotencyKey A word of the client's own for this request. The same request with the same word within 24 hours is answered with the first one's answer and does nothing again; another request with it is refused with 422.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// BulkUsersParams defines parameters for BulkUsers.
+type BulkUsersParams struct {
+	// IdempotencyKey A word of the client's own for this request. The same request with the same word within 24 hours is answered with the first one's answer and does nothing again; another request with it is refused with 422.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// RemoveUserParams defines parameters for RemoveUser.
+type RemoveUserParams struct {
+	// IfMatch The ETag of the version that the change is meant for, or `*` for any. Without it the answer is 428, and 412 when the resource has changed since.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// UpdateUserParams defines parameters for UpdateUser.
+type UpdateUserParams struct {
+	// IfMatch The ETag of the version that the change is meant for, or `*` for any. Without it the answer is 428, and 412 when the resource has changed since.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// ResumeUserParams defines parameters for ResumeUser.
+type ResumeUserParams struct {
+	// IdempotencyKey A word of the client's own for this request. The same request with the same word within 24 hours is answered with the first one's answer and does nothing again; another request with it is refused with 422.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// SuspendUserParams defines parameters for SuspendUser.
+type SuspendUserParams struct {
 	// IdempotencyKey A word of the client's own for this request. The same request with the same word within 24 hours is answered with the first one's answer and does nothing again; another request with it is refused with 422.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
@@ -1550,6 +1734,15 @@ type SuspendOrganizationJSONRequestBody = Suspension
 
 // CreateUserJSONRequestBody defines body for CreateUser for application/json ContentType.
 type CreateUserJSONRequestBody = UserCreate
+
+// BulkUsersJSONRequestBody defines body for BulkUsers for application/json ContentType.
+type BulkUsersJSONRequestBody = UserBulk
+
+// UpdateUserJSONRequestBody defines body for UpdateUser for application/json ContentType.
+type UpdateUserJSONRequestBody = UserUpdate
+
+// SuspendUserJSONRequestBody defines body for SuspendUser for application/json ContentType.
+type SuspendUserJSONRequestBody = UserSuspend
 
 // StartWorkflowJSONRequestBody defines body for StartWorkflow for application/json ContentType.
 type StartWorkflowJSONRequestBody = WorkflowStart
@@ -1655,9 +1848,24 @@ type ServerInterface interface {
 	// CreateUser Add a user
 	// (POST /api/v0/organizations/{org}/users)
 	CreateUser(w http.ResponseWriter, r *http.Request, org OrgPath, params CreateUserParams)
+	// BulkUsers Add and change many users
+	// (POST /api/v0/organizations/{org}/users/bulk)
+	BulkUsers(w http.ResponseWriter, r *http.Request, org OrgPath, params BulkUsersParams)
+	// RemoveUser Remove a user
+	// (DELETE /api/v0/organizations/{org}/users/{user})
+	RemoveUser(w http.ResponseWriter, r *http.Request, org OrgPath, user UserPath, params RemoveUserParams)
 	// GetUser Show a user
 	// (GET /api/v0/organizations/{org}/users/{user})
 	GetUser(w http.ResponseWriter, r *http.Request, org OrgPath, user UserPath)
+	// UpdateUser Change a user's name or role
+	// (PATCH /api/v0/organizations/{org}/users/{user})
+	UpdateUser(w http.ResponseWriter, r *http.Request, org OrgPath, user UserPath, params UpdateUserParams)
+	// ResumeUser Resume a suspended user
+	// (POST /api/v0/organizations/{org}/users/{user}/resume)
+	ResumeUser(w http.ResponseWriter, r *http.Request, org OrgPath, user UserPath, params ResumeUserParams)
+	// SuspendUser Suspend a user
+	// (POST /api/v0/organizations/{org}/users/{user}/suspend)
+	SuspendUser(w http.ResponseWriter, r *http.Request, org OrgPath, user UserPath, params SuspendUserParams)
 	// StartWorkflow Start a workflow
 	// (POST /api/v0/organizations/{org}/workflows)
 	StartWorkflow(w http.ResponseWriter, r *http.Request, org OrgPath, params StartWorkflowParams)
@@ -1880,9 +2088,39 @@ func (_ Unimplemented) CreateUser(w http.ResponseWriter, r *http.Request, org Or
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
+// BulkUsers Add and change many users
+// (POST /api/v0/organizations/{org}/users/bulk)
+func (_ Unimplemented) BulkUsers(w http.ResponseWriter, r *http.Request, org OrgPath, params BulkUsersParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// RemoveUser Remove a user
+// (DELETE /api/v0/organizations/{org}/users/{user})
+func (_ Unimplemented) RemoveUser(w http.ResponseWriter, r *http.Request, org OrgPath, user UserPath, params RemoveUserParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
 // GetUser Show a user
 // (GET /api/v0/organizations/{org}/users/{user})
 func (_ Unimplemented) GetUser(w http.ResponseWriter, r *http.Request, org OrgPath, user UserPath) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// UpdateUser Change a user's name or role
+// (PATCH /api/v0/organizations/{org}/users/{user})
+func (_ Unimplemented) UpdateUser(w http.ResponseWriter, r *http.Request, org OrgPath, user UserPath, params UpdateUserParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// ResumeUser Resume a suspended user
+// (POST /api/v0/organizations/{org}/users/{user}/resume)
+func (_ Unimplemented) ResumeUser(w http.ResponseWriter, r *http.Request, org OrgPath, user UserPath, params ResumeUserParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// SuspendUser Suspend a user
+// (POST /api/v0/organizations/{org}/users/{user}/suspend)
+func (_ Unimplemented) SuspendUser(w http.ResponseWriter, r *http.Request, org OrgPath, user UserPath, params SuspendUserParams) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -3621,6 +3859,58 @@ func (siw *ServerInterfaceWrapper) ListUsers(w http.ResponseWriter, r *http.Requ
 	// Parameter object where we will unmarshal all parameters from the context
 	var params ListUsersParams
 
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", r.URL.Query(), &params.State, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "state"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "state", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "kind" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "kind", r.URL.Query(), &params.Kind, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "kind"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "kind", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "role" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "role", r.URL.Query(), &params.Role, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "role"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "role", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "email_prefix" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "email_prefix", r.URL.Query(), &params.EmailPrefix, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "email_prefix"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "email_prefix", Err: err})
+		}
+		return
+	}
+
 	// ------------- Optional query parameter "limit" -------------
 
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
@@ -3708,6 +3998,115 @@ func (siw *ServerInterfaceWrapper) CreateUser(w http.ResponseWriter, r *http.Req
 	handler.ServeHTTP(w, r)
 }
 
+// BulkUsers operation middleware
+func (siw *ServerInterfaceWrapper) BulkUsers(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "org" -------------
+	var org OrgPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "org", chi.URLParam(r, "org"), &org, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "org", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params BulkUsersParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.BulkUsers(w, r, org, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// RemoveUser operation middleware
+func (siw *ServerInterfaceWrapper) RemoveUser(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "org" -------------
+	var org OrgPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "org", chi.URLParam(r, "org"), &org, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "org", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "user" -------------
+	var user UserPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "user", chi.URLParam(r, "user"), &user, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "user", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RemoveUserParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-Match", Err: err})
+			return
+		}
+
+		params.IfMatch = &IfMatch
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.RemoveUser(w, r, org, user, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // GetUser operation middleware
 func (siw *ServerInterfaceWrapper) GetUser(w http.ResponseWriter, r *http.Request) {
 
@@ -3734,6 +4133,183 @@ func (siw *ServerInterfaceWrapper) GetUser(w http.ResponseWriter, r *http.Reques
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.GetUser(w, r, org, user)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// UpdateUser operation middleware
+func (siw *ServerInterfaceWrapper) UpdateUser(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "org" -------------
+	var org OrgPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "org", chi.URLParam(r, "org"), &org, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "org", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "user" -------------
+	var user UserPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "user", chi.URLParam(r, "user"), &user, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "user", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateUserParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-Match", Err: err})
+			return
+		}
+
+		params.IfMatch = &IfMatch
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.UpdateUser(w, r, org, user, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ResumeUser operation middleware
+func (siw *ServerInterfaceWrapper) ResumeUser(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "org" -------------
+	var org OrgPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "org", chi.URLParam(r, "org"), &org, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "org", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "user" -------------
+	var user UserPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "user", chi.URLParam(r, "user"), &user, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "user", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ResumeUserParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ResumeUser(w, r, org, user, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// SuspendUser operation middleware
+func (siw *ServerInterfaceWrapper) SuspendUser(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "org" -------------
+	var org OrgPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "org", chi.URLParam(r, "org"), &org, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "org", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "user" -------------
+	var user UserPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "user", chi.URLParam(r, "user"), &user, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "user", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params SuspendUserParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.SuspendUser(w, r, org, user, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -4186,7 +4762,22 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 		r.Post(options.BaseURL+"/api/v0/organizations/{org}/users", wrapper.CreateUser)
 	})
 	r.Group(func(r chi.Router) {
+		r.Delete(options.BaseURL+"/api/v0/organizations/{org}/users/{user}", wrapper.RemoveUser)
+	})
+	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/api/v0/organizations/{org}/users/{user}", wrapper.GetUser)
+	})
+	r.Group(func(r chi.Router) {
+		r.Patch(options.BaseURL+"/api/v0/organizations/{org}/users/{user}", wrapper.UpdateUser)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/api/v0/organizations/{org}/users/{user}/suspend", wrapper.SuspendUser)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/api/v0/organizations/{org}/users/{user}/resume", wrapper.ResumeUser)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/api/v0/organizations/{org}/users/bulk", wrapper.BulkUsers)
 	})
 	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/api/v0/organizations/{org}/api-keys", wrapper.ListAPIKeys)
@@ -4269,6 +4860,15 @@ type ProblemApplicationProblemPlusJSONResponse struct {
 	Body Problem
 
 	Headers ProblemResponseHeaders
+}
+
+type UserResponseHeaders struct {
+	ETag string
+}
+type UserJSONResponse struct {
+	Body User
+
+	Headers UserResponseHeaders
 }
 
 type GetKeySetRequestObject struct {
@@ -6011,6 +6611,7 @@ type CreateUserResponseObject interface {
 }
 
 type CreateUser201ResponseHeaders struct {
+	ETag     string
 	Location string
 }
 
@@ -6026,6 +6627,7 @@ func (response CreateUser201JSONResponse) VisitCreateUserResponse(w http.Respons
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
 	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
 	w.WriteHeader(201)
 	_, err := buf.WriteTo(w)
@@ -6059,6 +6661,109 @@ func (response CreateUserdefaultApplicationProblemPlusJSONResponse) VisitCreateU
 	return err
 }
 
+type BulkUsersRequestObject struct {
+	Org    OrgPath `json:"org"`
+	Params BulkUsersParams
+	Body   *BulkUsersJSONRequestBody
+}
+
+type BulkUsersResponseObject interface {
+	VisitBulkUsersResponse(w http.ResponseWriter) error
+}
+
+type BulkUsers200JSONResponse UserBulkResult
+
+func (response BulkUsers200JSONResponse) VisitBulkUsersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type BulkUsersdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemResponseHeaders
+	StatusCode int
+}
+
+func (response BulkUsersdefaultApplicationProblemPlusJSONResponse) VisitBulkUsersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.Allow != nil {
+		w.Header().Set("Allow", fmt.Sprint(*response.Headers.Allow))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RemoveUserRequestObject struct {
+	Org    OrgPath  `json:"org"`
+	User   UserPath `json:"user"`
+	Params RemoveUserParams
+}
+
+type RemoveUserResponseObject interface {
+	VisitRemoveUserResponse(w http.ResponseWriter) error
+}
+
+type RemoveUser200JSONResponse struct{ UserJSONResponse }
+
+func (response RemoveUser200JSONResponse) VisitRemoveUserResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RemoveUserdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemResponseHeaders
+	StatusCode int
+}
+
+func (response RemoveUserdefaultApplicationProblemPlusJSONResponse) VisitRemoveUserResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.Allow != nil {
+		w.Header().Set("Allow", fmt.Sprint(*response.Headers.Allow))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetUserRequestObject struct {
 	Org  OrgPath  `json:"org"`
 	User UserPath `json:"user"`
@@ -6068,15 +6773,16 @@ type GetUserResponseObject interface {
 	VisitGetUserResponse(w http.ResponseWriter) error
 }
 
-type GetUser200JSONResponse User
+type GetUser200JSONResponse struct{ UserJSONResponse }
 
 func (response GetUser200JSONResponse) VisitGetUserResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
 	return err
@@ -6089,6 +6795,164 @@ type GetUserdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetUserdefaultApplicationProblemPlusJSONResponse) VisitGetUserResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.Allow != nil {
+		w.Header().Set("Allow", fmt.Sprint(*response.Headers.Allow))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateUserRequestObject struct {
+	Org    OrgPath  `json:"org"`
+	User   UserPath `json:"user"`
+	Params UpdateUserParams
+	Body   *UpdateUserJSONRequestBody
+}
+
+type UpdateUserResponseObject interface {
+	VisitUpdateUserResponse(w http.ResponseWriter) error
+}
+
+type UpdateUser200JSONResponse struct{ UserJSONResponse }
+
+func (response UpdateUser200JSONResponse) VisitUpdateUserResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateUserdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemResponseHeaders
+	StatusCode int
+}
+
+func (response UpdateUserdefaultApplicationProblemPlusJSONResponse) VisitUpdateUserResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.Allow != nil {
+		w.Header().Set("Allow", fmt.Sprint(*response.Headers.Allow))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeUserRequestObject struct {
+	Org    OrgPath  `json:"org"`
+	User   UserPath `json:"user"`
+	Params ResumeUserParams
+}
+
+type ResumeUserResponseObject interface {
+	VisitResumeUserResponse(w http.ResponseWriter) error
+}
+
+type ResumeUser200JSONResponse struct{ UserJSONResponse }
+
+func (response ResumeUser200JSONResponse) VisitResumeUserResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeUserdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemResponseHeaders
+	StatusCode int
+}
+
+func (response ResumeUserdefaultApplicationProblemPlusJSONResponse) VisitResumeUserResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.Allow != nil {
+		w.Header().Set("Allow", fmt.Sprint(*response.Headers.Allow))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SuspendUserRequestObject struct {
+	Org    OrgPath  `json:"org"`
+	User   UserPath `json:"user"`
+	Params SuspendUserParams
+	Body   *SuspendUserJSONRequestBody
+}
+
+type SuspendUserResponseObject interface {
+	VisitSuspendUserResponse(w http.ResponseWriter) error
+}
+
+type SuspendUser200JSONResponse struct{ UserJSONResponse }
+
+func (response SuspendUser200JSONResponse) VisitSuspendUserResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SuspendUserdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemResponseHeaders
+	StatusCode int
+}
+
+func (response SuspendUserdefaultApplicationProblemPlusJSONResponse) VisitSuspendUserResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -6646,9 +7510,24 @@ type StrictServerInterface interface {
 	// CreateUser Add a user
 	// (POST /api/v0/organizations/{org}/users)
 	CreateUser(ctx context.Context, request CreateUserRequestObject) (CreateUserResponseObject, error)
+	// BulkUsers Add and change many users
+	// (POST /api/v0/organizations/{org}/users/bulk)
+	BulkUsers(ctx context.Context, request BulkUsersRequestObject) (BulkUsersResponseObject, error)
+	// RemoveUser Remove a user
+	// (DELETE /api/v0/organizations/{org}/users/{user})
+	RemoveUser(ctx context.Context, request RemoveUserRequestObject) (RemoveUserResponseObject, error)
 	// GetUser Show a user
 	// (GET /api/v0/organizations/{org}/users/{user})
 	GetUser(ctx context.Context, request GetUserRequestObject) (GetUserResponseObject, error)
+	// UpdateUser Change a user's name or role
+	// (PATCH /api/v0/organizations/{org}/users/{user})
+	UpdateUser(ctx context.Context, request UpdateUserRequestObject) (UpdateUserResponseObject, error)
+	// ResumeUser Resume a suspended user
+	// (POST /api/v0/organizations/{org}/users/{user}/resume)
+	ResumeUser(ctx context.Context, request ResumeUserRequestObject) (ResumeUserResponseObject, error)
+	// SuspendUser Suspend a user
+	// (POST /api/v0/organizations/{org}/users/{user}/suspend)
+	SuspendUser(ctx context.Context, request SuspendUserRequestObject) (SuspendUserResponseObject, error)
 	// StartWorkflow Start a workflow
 	// (POST /api/v0/organizations/{org}/workflows)
 	StartWorkflow(ctx context.Context, request StartWorkflowRequestObject) (StartWorkflowResponseObject, error)
@@ -7637,6 +8516,68 @@ func (sh *strictHandler) CreateUser(w http.ResponseWriter, r *http.Request, org 
 	}
 }
 
+// BulkUsers operation middleware
+func (sh *strictHandler) BulkUsers(w http.ResponseWriter, r *http.Request, org OrgPath, params BulkUsersParams) {
+	var request BulkUsersRequestObject
+
+	request.Org = org
+	request.Params = params
+
+	var body BulkUsersJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.BulkUsers(ctx, request.(BulkUsersRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "BulkUsers")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(BulkUsersResponseObject); ok {
+		if err := validResponse.VisitBulkUsersResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RemoveUser operation middleware
+func (sh *strictHandler) RemoveUser(w http.ResponseWriter, r *http.Request, org OrgPath, user UserPath, params RemoveUserParams) {
+	var request RemoveUserRequestObject
+
+	request.Org = org
+	request.User = user
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.RemoveUser(ctx, request.(RemoveUserRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RemoveUser")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(RemoveUserResponseObject); ok {
+		if err := validResponse.VisitRemoveUserResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // GetUser operation middleware
 func (sh *strictHandler) GetUser(w http.ResponseWriter, r *http.Request, org OrgPath, user UserPath) {
 	var request GetUserRequestObject
@@ -7657,6 +8598,104 @@ func (sh *strictHandler) GetUser(w http.ResponseWriter, r *http.Request, org Org
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(GetUserResponseObject); ok {
 		if err := validResponse.VisitGetUserResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// UpdateUser operation middleware
+func (sh *strictHandler) UpdateUser(w http.ResponseWriter, r *http.Request, org OrgPath, user UserPath, params UpdateUserParams) {
+	var request UpdateUserRequestObject
+
+	request.Org = org
+	request.User = user
+	request.Params = params
+
+	var body UpdateUserJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateUser(ctx, request.(UpdateUserRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateUser")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(UpdateUserResponseObject); ok {
+		if err := validResponse.VisitUpdateUserResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ResumeUser operation middleware
+func (sh *strictHandler) ResumeUser(w http.ResponseWriter, r *http.Request, org OrgPath, user UserPath, params ResumeUserParams) {
+	var request ResumeUserRequestObject
+
+	request.Org = org
+	request.User = user
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ResumeUser(ctx, request.(ResumeUserRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ResumeUser")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ResumeUserResponseObject); ok {
+		if err := validResponse.VisitResumeUserResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// SuspendUser operation middleware
+func (sh *strictHandler) SuspendUser(w http.ResponseWriter, r *http.Request, org OrgPath, user UserPath, params SuspendUserParams) {
+	var request SuspendUserRequestObject
+
+	request.Org = org
+	request.User = user
+	request.Params = params
+
+	var body SuspendUserJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.SuspendUser(ctx, request.(SuspendUserRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SuspendUser")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(SuspendUserResponseObject); ok {
+		if err := validResponse.VisitSuspendUserResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

@@ -156,14 +156,16 @@ type SigningKey struct {
 }
 
 type User struct {
-	OrgID     uuid.UUID
-	ID        uuid.UUID
-	Email     string
-	Name      string
-	Role      string
-	State     string
-	Version   int64
-	CreatedAt time.Time
-	UpdatedAt time.Time
-	RoleID    uuid.NullUUID
+	OrgID       uuid.UUID
+	ID          uuid.UUID
+	Email       *string
+	Name        string
+	Role        string
+	State       string
+	Version     int64
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+	Kind        string
+	StateReason string
+	RoleID      uuid.NullUUID
 }

@@ -12,8 +12,25 @@ import (
 	"github.com/google/uuid"
 )
 
+const userCountActive = `-- name: UserCountActive :one
+SELECT count(*) FROM users WHERE org_id = $1 AND role = $2 AND state = 'active'
+`
+
+type UserCountActiveParams struct {
+	OrgID uuid.UUID
+	Role  string
+}
+
+// UserCountActive counts the active users who have a built-in role.
+func (q *Queries) UserCountActive(ctx context.Context, db DBTX, arg *UserCountActiveParams) (int64, error) {
+	row := db.QueryRow(ctx, userCountActive, arg.OrgID, arg.Role)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const userGet = `-- name: UserGet :one
-SELECT u.org_id, u.id, u.email, u.name, u.role, u.state, u.version, u.created_at, u.updated_at, u.role_id, r.name AS role_name, r.permissions AS role_permissions
+SELECT u.org_id, u.id, u.email, u.name, u.role, u.state, u.version, u.created_at, u.updated_at, u.kind, u.state_reason, u.role_id, r.name AS role_name, r.permissions AS role_permissions
 FROM users u LEFT JOIN roles r ON r.org_id = u.org_id AND r.id = u.role_id
 WHERE u.org_id = $1 AND u.id = $2
 `
@@ -45,6 +62,8 @@ func (q *Queries) UserGet(ctx context.Context, db DBTX, arg *UserGetParams) (*Us
 		&i.User.Version,
 		&i.User.CreatedAt,
 		&i.User.UpdatedAt,
+		&i.User.Kind,
+		&i.User.StateReason,
 		&i.User.RoleID,
 		&i.RoleName,
 		&i.RolePermissions,
@@ -53,21 +72,23 @@ func (q *Queries) UserGet(ctx context.Context, db DBTX, arg *UserGetParams) (*Us
 }
 
 const userInsert = `-- name: UserInsert :exec
-INSERT INTO users (org_id, id, email, name, role, role_id, state, version, created_at, updated_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+INSERT INTO users (org_id, id, kind, email, name, role, role_id, state, state_reason, version, created_at, updated_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 `
 
 type UserInsertParams struct {
-	OrgID     uuid.UUID
-	ID        uuid.UUID
-	Email     string
-	Name      string
-	Role      string
-	RoleID    uuid.NullUUID
-	State     string
-	Version   int64
-	CreatedAt time.Time
-	UpdatedAt time.Time
+	OrgID       uuid.UUID
+	ID          uuid.UUID
+	Kind        string
+	Email       *string
+	Name        string
+	Role        string
+	RoleID      uuid.NullUUID
+	State       string
+	StateReason string
+	Version     int64
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
 }
 
 // UserInsert stores a new user.
@@ -75,11 +96,13 @@ func (q *Queries) UserInsert(ctx context.Context, db DBTX, arg *UserInsertParams
 	_, err := db.Exec(ctx, userInsert,
 		arg.OrgID,
 		arg.ID,
+		arg.Kind,
 		arg.Email,
 		arg.Name,
 		arg.Role,
 		arg.RoleID,
 		arg.State,
+		arg.StateReason,
 		arg.Version,
 		arg.CreatedAt,
 		arg.UpdatedAt,
@@ -87,17 +110,77 @@ func (q *Queries) UserInsert(ctx context.Context, db DBTX, arg *UserInsertParams
 	return err
 }
 
+const userInsertAll = `-- name: UserInsertAll :many
+INSERT INTO users (org_id, id, kind, email, name, role, role_id, state, version, created_at, updated_at)
+SELECT $1, n.id, n.kind, nullif(n.email, ''), n.name, n.role, nullif(n.role_id, '00000000-0000-0000-0000-000000000000'::uuid),
+       'active', 1, $2, $2
+FROM (SELECT unnest($3::uuid[]) AS id, unnest($4::text[]) AS kind, unnest($5::text[]) AS email, unnest($6::text[]) AS name,
+             unnest($7::text[]) AS role, unnest($8::uuid[]) AS role_id) AS n
+ON CONFLICT (org_id, email) WHERE state <> 'removed' DO NOTHING
+RETURNING id
+`
+
+type UserInsertAllParams struct {
+	OrgID     uuid.UUID
+	CreatedAt time.Time
+	Ids       []uuid.UUID
+	Kinds     []string
+	Emails    []string
+	Names     []string
+	Roles     []string
+	RoleIds   []uuid.UUID
+}
+
+// UserInsertAll stores users in one statement, but those whose address is taken, and
+// returns whom it stored. An empty address is none.
+func (q *Queries) UserInsertAll(ctx context.Context, db DBTX, arg *UserInsertAllParams) ([]uuid.UUID, error) {
+	rows, err := db.Query(ctx, userInsertAll,
+		arg.OrgID,
+		arg.CreatedAt,
+		arg.Ids,
+		arg.Kinds,
+		arg.Emails,
+		arg.Names,
+		arg.Roles,
+		arg.RoleIds,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []uuid.UUID{}
+	for rows.Next() {
+		var id uuid.UUID
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const userList = `-- name: UserList :many
-SELECT u.org_id, u.id, u.email, u.name, u.role, u.state, u.version, u.created_at, u.updated_at, u.role_id, r.name AS role_name, r.permissions AS role_permissions
+SELECT u.org_id, u.id, u.email, u.name, u.role, u.state, u.version, u.created_at, u.updated_at, u.kind, u.state_reason, u.role_id, r.name AS role_name, r.permissions AS role_permissions
 FROM users u LEFT JOIN roles r ON r.org_id = u.org_id AND r.id = u.role_id
-WHERE u.org_id = $1 AND u.id > $2 AND u.state <> 'removed'
-ORDER BY u.id LIMIT $3
+WHERE u.org_id = $1 AND u.id > $2
+  AND (CASE $3::text WHEN '' THEN u.state <> 'removed' ELSE u.state = $3::text END)
+  AND ($4::text = '' OR u.kind = $4::text)
+  AND ($5::text = '' OR u.role = $5::text OR r.name = $5::text)
+  AND ($6::text = '' OR starts_with(u.email, $6::text))
+ORDER BY u.id LIMIT $7
 `
 
 type UserListParams struct {
-	OrgID   uuid.UUID
-	After   uuid.UUID
-	MaxRows int32
+	OrgID       uuid.UUID
+	After       uuid.UUID
+	State       string
+	Kind        string
+	Role        string
+	EmailPrefix string
+	MaxRows     int32
 }
 
 type UserListRow struct {
@@ -106,9 +189,19 @@ type UserListRow struct {
 	RolePermissions []string
 }
 
-// UserList lists the present users by their ids, which grow with time.
+// UserList lists users by their ids, which grow with time. An empty filter is none,
+// except that removed users have to be asked for. What an address begins with is
+// compared as text, since a pattern would need its wildcards escaped.
 func (q *Queries) UserList(ctx context.Context, db DBTX, arg *UserListParams) ([]*UserListRow, error) {
-	rows, err := db.Query(ctx, userList, arg.OrgID, arg.After, arg.MaxRows)
+	rows, err := db.Query(ctx, userList,
+		arg.OrgID,
+		arg.After,
+		arg.State,
+		arg.Kind,
+		arg.Role,
+		arg.EmailPrefix,
+		arg.MaxRows,
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -126,6 +219,8 @@ func (q *Queries) UserList(ctx context.Context, db DBTX, arg *UserListParams) ([
 			&i.User.Version,
 			&i.User.CreatedAt,
 			&i.User.UpdatedAt,
+			&i.User.Kind,
+			&i.User.StateReason,
 			&i.User.RoleID,
 			&i.RoleName,
 			&i.RolePermissions,
@@ -141,7 +236,7 @@ func (q *Queries) UserList(ctx context.Context, db DBTX, arg *UserListParams) ([
 }
 
 const userLock = `-- name: UserLock :one
-SELECT org_id, id, email, name, role, state, version, created_at, updated_at, role_id FROM users WHERE org_id = $1 AND id = $2 FOR UPDATE
+SELECT org_id, id, email, name, role, state, version, created_at, updated_at, kind, state_reason, role_id FROM users WHERE org_id = $1 AND id = $2 FOR UPDATE
 `
 
 type UserLockParams struct {
@@ -165,7 +260,94 @@ func (q *Queries) UserLock(ctx context.Context, db DBTX, arg *UserLockParams) (*
 		&i.Version,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.Kind,
+		&i.StateReason,
 		&i.RoleID,
 	)
 	return &i, err
+}
+
+const userLockAll = `-- name: UserLockAll :many
+SELECT org_id, id, email, name, role, state, version, created_at, updated_at, kind, state_reason, role_id FROM users WHERE org_id = $1 AND id = ANY ($2::uuid[]) ORDER BY id FOR UPDATE
+`
+
+type UserLockAllParams struct {
+	OrgID uuid.UUID
+	Ids   []uuid.UUID
+}
+
+// UserLockAll reads users and holds their rows, in the order of their ids, so that
+// two transactions meet at the first one they share.
+func (q *Queries) UserLockAll(ctx context.Context, db DBTX, arg *UserLockAllParams) ([]*User, error) {
+	rows, err := db.Query(ctx, userLockAll, arg.OrgID, arg.Ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []*User{}
+	for rows.Next() {
+		var i User
+		if err := rows.Scan(
+			&i.OrgID,
+			&i.ID,
+			&i.Email,
+			&i.Name,
+			&i.Role,
+			&i.State,
+			&i.Version,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+			&i.Kind,
+			&i.StateReason,
+			&i.RoleID,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, &i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const userUpdateAll = `-- name: UserUpdateAll :execrows
+UPDATE users u
+SET name = n.name, role = n.role, role_id = nullif(n.role_id, '00000000-0000-0000-0000-000000000000'::uuid), state = n.state,
+    state_reason = n.state_reason, version = n.version, updated_at = n.updated_at
+FROM (SELECT unnest($2::uuid[]) AS id, unnest($3::text[]) AS name, unnest($4::text[]) AS role, unnest($5::uuid[]) AS role_id,
+             unnest($6::text[]) AS state, unnest($7::text[]) AS state_reason, unnest($8::bigint[]) AS version,
+             unnest($9::timestamptz[]) AS updated_at) AS n
+WHERE u.org_id = $1 AND u.id = n.id
+`
+
+type UserUpdateAllParams struct {
+	OrgID        uuid.UUID
+	Ids          []uuid.UUID
+	Names        []string
+	Roles        []string
+	RoleIds      []uuid.UUID
+	States       []string
+	StateReasons []string
+	Versions     []int64
+	UpdatedAts   []time.Time
+}
+
+// UserUpdateAll stores what can change of users, in one statement.
+func (q *Queries) UserUpdateAll(ctx context.Context, db DBTX, arg *UserUpdateAllParams) (int64, error) {
+	result, err := db.Exec(ctx, userUpdateAll,
+		arg.OrgID,
+		arg.Ids,
+		arg.Names,
+		arg.Roles,
+		arg.RoleIds,
+		arg.States,
+		arg.StateReasons,
+		arg.Versions,
+		arg.UpdatedAts,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
