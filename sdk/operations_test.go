@@ -70,6 +70,26 @@ var operations = map[string]func(context.Context, *Client) error{
 		_, err := c.CreateUser(ctx, "{org}", UserCreate{})
 		return err
 	},
+	"PATCH /api/v0/organizations/{org}/users/{user}": func(ctx context.Context, c *Client) error {
+		_, err := c.UpdateUser(ctx, "{org}", "{user}", AnyVersion, UserUpdate{Name: "Grace"})
+		return err
+	},
+	"DELETE /api/v0/organizations/{org}/users/{user}": func(ctx context.Context, c *Client) error {
+		_, err := c.RemoveUser(ctx, "{org}", "{user}", AnyVersion)
+		return err
+	},
+	"POST /api/v0/organizations/{org}/users/{user}/suspend": func(ctx context.Context, c *Client) error {
+		_, err := c.SuspendUser(ctx, "{org}", "{user}", "away")
+		return err
+	},
+	"POST /api/v0/organizations/{org}/users/{user}/resume": func(ctx context.Context, c *Client) error {
+		_, err := c.ResumeUser(ctx, "{org}", "{user}")
+		return err
+	},
+	"POST /api/v0/organizations/{org}/users/bulk": func(ctx context.Context, c *Client) error {
+		_, err := c.BulkUsers(ctx, "{org}", UserBulk{Operations: []UserBulkOperation{{Op: UserBulkOperationOpAdd}}})
+		return err
+	},
 	"GET /api/v0/organizations/{org}/users": func(ctx context.Context, c *Client) error {
 		_, err := c.ListUsers(ctx, "{org}", UserFilter{}, ListOptions{})
 		return err

@@ -53,10 +53,6 @@ func (c *Client) AllOrganizations(ctx context.Context, f OrganizationFilter) ite
 	})
 }
 
-// AnyVersion stands for whatever version a thing has, in the place of its ETag. A
-// change that is meant for any version may undo another's.
-const AnyVersion = "*"
-
 // UpdateOrganization changes what the input names. The ETag is that of the
 // organization on which the change was decided; it fails, see IsStale, when the
 // organization has changed since.
@@ -117,12 +113,4 @@ func (c *Client) AllOperations(ctx context.Context, org string) iter.Seq2[Operat
 // answer is the operation of that attempt.
 func (c *Client) RetryOperation(ctx context.Context, id string) (*Operation, error) {
 	return call[Operation](ctx, c, post(path("api/v0/operations", id, "retry"), nil))
-}
-
-// ifMatch is the header that says which version a change is meant for.
-func ifMatch(etag string) http.Header {
-	if etag == "" {
-		return nil
-	}
-	return http.Header{"If-Match": {etag}}
 }

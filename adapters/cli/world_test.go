@@ -188,7 +188,7 @@ func ended() sdk.Operation {
 
 func user(email string, role sdk.Role) sdk.User {
 	return sdk.User{
-		ID: adaID, OrganizationID: orgID, Email: email, Name: "Ada", Role: role, State: sdk.UserStateActive,
+		ID: adaID, OrganizationID: orgID, Kind: sdk.UserKindPerson, Email: email, Name: "Ada", Role: role, State: sdk.UserStateActive, Etag: `"1.x"`,
 		CreatedAt: now.Add(-longAgo), UpdatedAt: now.Add(-longAgo),
 	}
 }

@@ -27,7 +27,7 @@ func (h *handlers) BulkUsers(ctx context.Context, req gen.BulkUsersRequestObject
 	if err != nil {
 		return nil, err
 	}
-	out := gen.BulkUsers200JSONResponse{Applied: done, Items: each(results, toBulkResult)}
+	out := gen.BulkUsers200JSONResponse{Applied: done, Items: each(results, h.toBulkResult)}
 	for _, item := range out.Items {
 		switch item.Status {
 		case gen.UserBulkItemStatusDone:
@@ -89,7 +89,7 @@ func checkGiven(pointer string, given bool, of []users.BulkOp, needed bool, op u
 	return nil
 }
 
-func toBulkResult(r users.BulkResult) gen.UserBulkItem {
+func (h *handlers) toBulkResult(r users.BulkResult) gen.UserBulkItem {
 	if r.Err != nil {
 		f := fault.From(r.Err)
 		p := problemOf(f, statusOf(f), "")
@@ -100,6 +100,6 @@ func toBulkResult(r users.BulkResult) gen.UserBulkItem {
 	if r.User.ID().IsZero() {
 		return gen.UserBulkItem{Status: gen.UserBulkItemStatusNotApplied}
 	}
-	u := toUser(r.User)
+	u := h.toUser(r.User)
 	return gen.UserBulkItem{Status: gen.UserBulkItemStatusDone, User: &u}
 }

@@ -3,12 +3,37 @@ package httpapi
 import (
 	"net/http"
 	"net/http/httptest"
+
+	"github.com/bulkheadhq/bulkhead/core/authz"
+	"github.com/bulkheadhq/bulkhead/core/id"
+	"github.com/bulkheadhq/bulkhead/core/user"
 )
+
+// addPeople adds a user who can be changed, and one who is suspended.
+func (b *bundle) addPeople() (bob, away string) {
+	if b.bob.ID().IsZero() {
+		make := func(name string) user.User {
+			return must(user.New(id.New[id.UserKind](), b.acme.ID(), must(user.ParseEmail("", name+"@acme.example")), name, authz.Member, now))
+		}
+		b.bob, b.away = make("bob"), make("away")
+		if err := b.away.Suspend("on leave", now); err != nil {
+			b.t.Fatal(err)
+		}
+		b.memory.users = append(b.memory.users, b.bob, b.away)
+	}
+	return usersURL + "/" + b.bob.ID().String(), usersURL + "/" + b.away.ID().String()
+}
 
 // calls returns a good request for each operation of the contract.
 func (b *bundle) calls() map[string]*http.Request {
-	user, key, op := b.ada.ID().String(), b.key.Snapshot().ID.String(), b.operation.Snapshot().ID.String()
+	ada, key, op := b.ada.ID().String(), b.key.Snapshot().ID.String(), b.operation.Snapshot().ID.String()
+	bob, away := b.addPeople()
 	return map[string]*http.Request{
+		"updateUser":          matching(request("PATCH", bob, b.admin, `{"name":"Bob","role":"manager"}`)),
+		"suspendUser":         request("POST", bob+"/suspend", b.admin, `{"reason":"on leave"}`),
+		"resumeUser":          request("POST", away+"/resume", b.admin, ""),
+		"removeUser":          matching(request("DELETE", bob, b.admin, "")),
+		"bulkUsers":           request("POST", usersURL+"/bulk", b.admin, `{"operations":[{"op":"add","email":"eve@acme.example","role":"viewer"},{"op":"remove","user_id":"`+ada+`"}]}`),
 		"getLiveness":         request("GET", "/livez", "", ""),
 		"getReadiness":        request("GET", "/readyz", "", ""),
 		"getVersion":          request("GET", "/version", "", ""),
@@ -27,8 +52,8 @@ func (b *bundle) calls() map[string]*http.Request {
 		"retryOperation":      request("POST", "/api/v0/operations/"+b.failed.Snapshot().ID.String()+"/retry", b.operator, ""),
 		"createUser":          request("POST", usersURL, b.admin, `{"email":"grace@acme.example","role":"member"}`),
 		"listUsers":           request("GET", usersURL, b.admin, ""),
-		"getUser":             request("GET", usersURL+"/"+user, b.admin, ""),
-		"createAPIKey":        request("POST", keysURL, b.admin, `{"name":"ci","user_id":"`+user+`"}`),
+		"getUser":             request("GET", usersURL+"/"+ada, b.admin, ""),
+		"createAPIKey":        request("POST", keysURL, b.admin, `{"name":"ci","user_id":"`+ada+`"}`),
 		"listAPIKeys":         request("GET", keysURL, b.admin, ""),
 		"getAPIKey":           request("GET", keysURL+"/"+key, b.admin, ""),
 		"revokeAPIKey":        request("POST", keysURL+"/"+key+"/revoke", b.admin, ""),

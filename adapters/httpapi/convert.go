@@ -43,12 +43,13 @@ func each[From, To any](in []From, convert func(From) To) []To {
 	return out
 }
 
-func toUser(u user.User) gen.User {
+// toUser shows a user with the tag of their version.
+func (h *handlers) toUser(u user.User) gen.User {
 	s := u.Snapshot()
 	return gen.User{
 		ID: s.ID.String(), OrganizationID: s.OrgID.String(), Kind: gen.UserKind(s.Kind.String()), Email: optional(s.Email), Name: s.Name,
 		Role: s.Role.String(), RoleID: optional(s.Role.ID().String()), State: gen.UserState(s.State.String()), Reason: optional(s.Reason),
-		CreatedAt: s.CreatedAt, UpdatedAt: s.UpdatedAt,
+		Etag: h.etag(s.OrgID, s.ID.String(), s.Version), CreatedAt: s.CreatedAt, UpdatedAt: s.UpdatedAt,
 	}
 }
 

@@ -115,7 +115,7 @@ func TestConvert(t *testing.T) {
 		from, to any
 	}{
 		{"an organization", wholeOrg, counted((&handlers{}).toOrganization(org.Restore(wholeOrg)))},
-		{"a user", wholeUser, toUser(user.Restore(wholeUser))},
+		{"a user", wholeUser, (&handlers{}).toUser(user.Restore(wholeUser))},
 		{"an API key", wholeKey, toAPIKey(now)(apikey.Restore(wholeKey))},
 		{"an operation", wholeOperation, toOperation(operation.Restore(wholeOperation))},
 		{"an execution", wholeExecution, toWorkflow(wholeExecution)},
@@ -149,7 +149,7 @@ func TestConvert(t *testing.T) {
 		is.Equal([]string{o.ID, o.OrganizationID, o.Kind, string(o.State), *o.Step, *o.Failure},
 			[]string{wholeOperation.ID.String(), wholeOperation.OrgID.String(), "organization.provision", "failed", "namespace_usable", "no luck"})
 		is.Equal([]time.Time{o.CreatedAt, o.UpdatedAt, *o.FinishedAt}, []time.Time{now, now.Add(time.Second), now.Add(time.Minute)})
-		u := toUser(user.Restore(wholeUser))
+		u := (&handlers{}).toUser(user.Restore(wholeUser))
 		is.Equal([]string{u.ID, u.OrganizationID, string(u.Kind), *u.Email, u.Name, u.Role, *u.RoleID, string(u.State), *u.Reason},
 			[]string{
 				wholeUser.ID.String(), wholeUser.OrgID.String(), "person", "ada@acme.example", "Ada", "deployer", wholeUser.Role.ID().String(), "suspended", "away",
@@ -164,9 +164,9 @@ func TestConvert(t *testing.T) {
 		is := is.New(t)
 
 		for _, v := range []any{
-			(&handlers{}).toOrganization(org.Restore(org.Snapshot{})), toUser(user.Restore(user.Snapshot{})), toAPIKey(now)(apikey.Restore(apikey.Snapshot{})),
+			(&handlers{}).toOrganization(org.Restore(org.Snapshot{})), (&handlers{}).toUser(user.Restore(user.Snapshot{})), toAPIKey(now)(apikey.Restore(apikey.Snapshot{})),
 			toOperation(operation.Restore(operation.Snapshot{})), toWorkflow(workflow.Execution{}), toWorkflowResult(workflow.Result{}),
-			toAssignment(assignments.Assignment{}), toActor(authz.Actor{}), each(nil, toUser),
+			toAssignment(assignments.Assignment{}), toActor(authz.Actor{}), each(nil, (&handlers{}).toUser),
 		} {
 			text, err := json.Marshal(v)
 			is.NoErr(err)

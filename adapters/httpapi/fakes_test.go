@@ -278,14 +278,49 @@ func (w userWrites) Lock(ctx context.Context, u id.User) (user.User, error) {
 	return w.Reads(w.org).User(ctx, u)
 }
 
-// The tests of this package change no users; those of core/usecase do.
-func (userWrites) LockAll(context.Context, []id.User) ([]user.User, error) { return nil, errors.ErrUnsupported }
+func (w userWrites) LockAll(ctx context.Context, ids []id.User) ([]user.User, error) {
+	var found []user.User
+	for _, i := range ids {
+		if u, err := w.Lock(ctx, i); err == nil {
+			found = append(found, u)
+		}
+	}
+	return found, nil
+}
 
-func (userWrites) CountActive(context.Context, authz.Role) (int, error) { return 0, errors.ErrUnsupported }
+func (w userWrites) CountActive(_ context.Context, r authz.Role) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := 0
+	for _, u := range w.users {
+		if s := u.Snapshot(); s.OrgID == w.org && s.Role == r && s.State == user.Active {
+			n++
+		}
+	}
+	return n, nil
+}
 
-func (userWrites) InsertAll(context.Context, []user.User) ([]id.User, error) { return nil, errors.ErrUnsupported }
+func (w userWrites) InsertAll(ctx context.Context, us []user.User) ([]id.User, error) {
+	for _, u := range us {
+		if err := w.Insert(ctx, u); err != nil {
+			return nil, err
+		}
+	}
+	return nil, nil
+}
 
-func (userWrites) UpdateAll(context.Context, []user.User) error { return errors.ErrUnsupported }
+func (w userWrites) UpdateAll(_ context.Context, us []user.User) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, u := range us {
+		for i := range w.users {
+			if w.users[i].ID() == u.ID() {
+				w.users[i] = u
+			}
+		}
+	}
+	return nil
+}
 
 func (w keyWrites) Insert(_ context.Context, k apikey.Key) error { return add(w.memory, &w.keys, k) }
 

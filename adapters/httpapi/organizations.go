@@ -35,7 +35,7 @@ func (h *handlers) CreateOrganization(ctx context.Context, req gen.CreateOrganiz
 	}
 	answer.Headers.Location = organizationsPath + made.Org.ID().String()
 	answer.Body = gen.OrganizationCreated{
-		Organization: h.toOrganization(made.Org), Admin: toUser(made.Admins[0]), Admins: each(made.Admins, toUser),
+		Organization: h.toOrganization(made.Org), Admin: h.toUser(made.Admins[0]), Admins: each(made.Admins, h.toUser),
 		Operation: toOperation(made.Operation),
 	}
 	return answer, nil

@@ -34,7 +34,7 @@ func TestOrganizationLife(t *testing.T) {
 		is := is.New(t)
 		b := setup(t)
 
-		o := decode[gen.Organization](t, b.call("getOrganization"))
+		o := decode[gen.Organization](t, b.do(request("GET", acmeURL, b.admin, "")))
 		is.Equal(*o.MemberCount, int32(1))
 		is.Equal(*o.APIKeyCount, int32(3))
 		is.Equal(o.NamespaceState, gen.OrganizationNamespaceStateReady)

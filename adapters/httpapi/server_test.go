@@ -57,6 +57,7 @@ type bundle struct {
 
 	acme      org.Org
 	ada       user.User // acme's admin
+	bob, away user.User // see addPeople
 	key       apikey.Key
 	operation operation.Operation // acme's, running
 	failed    operation.Operation // another organization's

@@ -23,10 +23,8 @@ func (h *handlers) user(ctx context.Context, org, ref string) (authz.Actor, id.O
 
 // versioned returns the answer that shows a user.
 func (h *handlers) versioned(u user.User) gen.UserJSONResponse {
-	s := u.Snapshot()
-	return gen.UserJSONResponse{
-		Body: toUser(u), Headers: gen.UserResponseHeaders{ETag: h.etag(s.OrgID, s.ID.String(), s.Version)},
-	}
+	body := h.toUser(u)
+	return gen.UserJSONResponse{Body: body, Headers: gen.UserResponseHeaders{ETag: body.Etag}}
 }
 
 // CreateUser adds a user.
@@ -42,10 +40,10 @@ func (h *handlers) CreateUser(ctx context.Context, req gen.CreateUserRequestObje
 	if err != nil {
 		return nil, err
 	}
-	s := u.Snapshot()
+	body := h.toUser(u)
 	return gen.CreateUser201JSONResponse{
-		Body: toUser(u), Headers: gen.CreateUser201ResponseHeaders{
-			Location: organizationsPath + org.String() + usersPath + s.ID.String(), ETag: h.etag(org, s.ID.String(), s.Version),
+		Body: body, Headers: gen.CreateUser201ResponseHeaders{
+			Location: organizationsPath + org.String() + usersPath + body.ID, ETag: body.Etag,
 		},
 	}, nil
 }
@@ -68,7 +66,7 @@ func (h *handlers) ListUsers(ctx context.Context, req gen.ListUsersRequestObject
 	if err != nil {
 		return nil, err
 	}
-	return gen.ListUsers200JSONResponse{Items: each(p.Items, toUser), NextCursor: l.next(p.Next)}, nil
+	return gen.ListUsers200JSONResponse{Items: each(p.Items, h.toUser), NextCursor: l.next(p.Next)}, nil
 }
 
 // GetUser shows a user.

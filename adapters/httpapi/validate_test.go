@@ -81,7 +81,7 @@ func TestValidate(t *testing.T) {
 		{"too many items", "POST", flowsURL, `{"type":"T","task_queue":"q","input":[` + strings.TrimSuffix(strings.Repeat("1,", 33), ",") + `]}`, "/input max_items"},
 		{"an item twice", "POST", keysURL, `{"name":"ci","scopes":["users:read","users:read"]}`, "/scopes unique"},
 		{"an item of the wrong type", "POST", keysURL, `{"name":"ci","scopes":["users:read",1]}`, "/scopes/1 type"},
-		{"a role that is none", "POST", usersURL, `{"email":"a@b.c","role":"root"}`, "/role enum"},
+		{"a role that can be none", "POST", usersURL, `{"email":"a@b.c","role":"No Role"}`, "/role format"},
 		{"a date that is none", "POST", keysURL, `{"name":"ci","expires_at":"2027-02-30T00:00:00Z"}`, "/expires_at format"},
 		{"a date without a time", "POST", keysURL, `{"name":"ci","expires_at":"2027-02-03"}`, "/expires_at format"},
 		{"a leap second, which Go can not hold", "POST", keysURL, `{"name":"ci","expires_at":"2026-12-31T23:59:60Z"}`, "/expires_at format"},

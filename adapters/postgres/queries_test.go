@@ -44,7 +44,7 @@ var (
 	// or as the first value it stores.
 	orgCondition = regexp.MustCompile(`WHERE (\w+\.)?org_id = (@org_id|\$1)\b`)
 	ownCondition = regexp.MustCompile(`WHERE id = (@org_id|\$1)\b`)
-	orgValue     = regexp.MustCompile(`^\s*(WITH \w+ AS \(\s+)?INSERT INTO \w+( AS \w+)? \((org_)?id,[^)]*\)\s+VALUES \(@org_id,`)
+	orgValue     = regexp.MustCompile(`^\s*(WITH \w+ AS \(\s+)?INSERT INTO \w+( AS \w+)? \((org_)?id,[^)]*\)\s+(?:VALUES \(|SELECT )@org_id,`)
 )
 
 // TestQueries reads the source of the queries, so that one which is added can

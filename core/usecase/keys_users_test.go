@@ -18,7 +18,6 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/fault"
 	"github.com/bulkheadhq/bulkhead/core/id"
 	"github.com/bulkheadhq/bulkhead/core/org"
-	"github.com/bulkheadhq/bulkhead/core/role"
 	"github.com/bulkheadhq/bulkhead/core/usecase/apikeys"
 	"github.com/bulkheadhq/bulkhead/core/usecase/users"
 	"github.com/bulkheadhq/bulkhead/core/user"
@@ -338,7 +337,7 @@ func TestUsersAdd(t *testing.T) {
 		"an admin, an admin":                       {authz.Admin, nil, authz.Admin, false, nil},
 		"an admin, an operator":                    {authz.Admin, nil, authz.Operator, false, user.ErrOperatorOutside},
 		"a narrow key, a viewer":                   {authz.Admin, []authz.Permission{authz.UsersCreate}, authz.Viewer, false, authz.ErrPowerExceeded},
-		"nobody in particular, no role":            {authz.Admin, nil, authz.Role{}, false, role.ErrUnknown},
+		"nobody in particular, no role":            {authz.Admin, nil, authz.Role{}, false, fault.ErrInvalid},
 		"the system's admin, an operator":          {authz.Admin, nil, authz.Operator, true, authz.ErrPowerExceeded},
 		"an operator, an operator":                 {authz.Operator, nil, authz.Operator, true, nil},
 		"an operator with a narrow key, the same":  {authz.Operator, []authz.Permission{authz.UsersCreate}, authz.Operator, true, authz.ErrPowerExceeded},

@@ -1,8 +1,9 @@
 -- Users: service accounts, who have no address, and the reasons of what was done
 -- to users.
 --
--- An address is stored in lower case, which the uniqueness of addresses relies on:
--- the check says so where no release of ours can forget it.
+-- An address is stored in lower case, which the uniqueness of addresses relies on.
+-- The lower case is core/user's, of all alphabets; the check holds it against the
+-- one of ASCII, which is the same on every server whatever its locale.
 
 ALTER TABLE users NO FORCE ROW LEVEL SECURITY;
 
@@ -19,11 +20,11 @@ CREATE INDEX users_active_role_idx ON users (org_id, role) WHERE state = 'active
 
 ---- create above / drop below ----
 
--- The release before knows users with addresses only. A service account gets one
--- that can not exist (RFC 2606), and works on.
+-- The release before knows users with addresses only. A service account becomes a
+-- person with an address that can not exist (RFC 2606), and works on.
 ALTER TABLE users NO FORCE ROW LEVEL SECURITY;
 
-UPDATE users SET email = id || '@service-account.invalid' WHERE email IS NULL;
+UPDATE users SET kind = 'person', email = id || '@service-account.invalid', version = version + 1 WHERE email IS NULL;
 
 DROP INDEX users_active_role_idx;
 ALTER TABLE users

@@ -52,7 +52,7 @@ func TestBadInput(t *testing.T) {
 		{"a taken slug", "POST", orgs, `{"slug":"acme","admin":{"email":"a@b.example"}}`, nil, 409, "", "org.slug_taken"},
 		{"no e-mail address", "POST", orgs, `{"slug":"fresh","admin":{"email":"nobody"}}`, nil, 400, "/admin/email", "format"},
 		{"a taken e-mail address", "POST", users, user("ADMIN@acme.example"), nil, 409, "", "user.email_taken"},
-		{"a role that does not exist", "POST", users, `{"email":"a@b.example","role":"root"}`, nil, 400, "/role", "enum"},
+		{"a role that does not exist", "POST", users, `{"email":"a@b.example","role":"root"}`, nil, 400, "/role", "exists"},
 		{"an operator in a tenant", "POST", users, `{"email":"a@b.example","role":"operator"}`, nil, 400, "", "user.operator_outside"},
 		{"a NUL", "POST", users, user("a\\u0000@b.example"), nil, 400, "/email", "characters"},
 		{"a raw NUL", "POST", users, user("a\x00@b.example"), nil, 400, "/email", "characters"},

@@ -103,6 +103,9 @@ func created(u user.User, by authz.Actor, now time.Time) audit.Entry {
 // role returns the role that a text names in the organization. It fails with
 // role.ErrUnknown.
 func (s *Service) role(ctx context.Context, org id.Org, ref string) (authz.Role, error) {
+	if ref == "" {
+		return authz.Role{}, fault.InvalidField("/role", "required", "must be a role")
+	}
 	if r, err := authz.ParseRole(ref); err == nil {
 		return r, nil
 	}

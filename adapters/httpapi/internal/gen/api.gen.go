@@ -1081,7 +1081,10 @@ type User struct {
 	CreatedAt time.Time `json:"created_at"`
 
 	// Email Absent for a service account.
-	Email          *string  `json:"email,omitempty"`
+	Email *string `json:"email,omitempty"`
+
+	// Etag The entity tag of this version. Send it as If-Match.
+	Etag           string   `json:"etag"`
 	ID             string   `json:"id"`
 	Kind           UserKind `json:"kind"`
 	Name           string   `json:"name"`
