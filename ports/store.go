@@ -170,6 +170,12 @@ type AuditWriter interface {
 	// commits last, and whoever holds the end waits for no other lock. What the
 	// database has against an entry is therefore an error of WriteTx.
 	Append(ctx context.Context, e audit.Entry) error
+	// Purge removes up to many of the oldest entries, as far as they are older than
+	// the organization's setting has them kept, and returns how many; 0 when there
+	// are none, when the organization has no such setting, and while another purge
+	// of it runs. The chain begins after them then. What is younger than 30 days
+	// stays, whatever the setting.
+	Purge(ctx context.Context, many int) (removed int64, err error)
 }
 
 // OutboxWriter leaves messages for the relay. They become visible, and the relay

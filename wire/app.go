@@ -16,6 +16,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/usecase/keywatch"
 	"github.com/bulkheadhq/bulkhead/core/usecase/refusals"
 	"github.com/bulkheadhq/bulkhead/core/usecase/relay"
+	"github.com/bulkheadhq/bulkhead/core/usecase/retention"
 	"github.com/bulkheadhq/bulkhead/core/usecase/tokens"
 	"github.com/bulkheadhq/bulkhead/ports"
 )
@@ -43,6 +44,7 @@ type Worker struct {
 	Temporal *temporal.Connection
 	Tokens   *tokens.Service
 	Relay    *relay.Service
+	Archive  *retention.Service
 	Requests ports.Idempotency
 	System   *worker.Worker
 	Probe    *httpapi.Probe

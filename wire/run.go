@@ -40,7 +40,7 @@ func (a *API) Run(ctx context.Context) error {
 	return ended(a.Log, "API", err)
 }
 
-// flushLimit bounds what the uses of keys may take of the process's end.
+// flushLimit bounds what the uses of keys, and refusals, may take of the process's end.
 const flushLimit = 5 * time.Second
 
 func (a *API) flush(ctx context.Context) {
@@ -49,6 +49,7 @@ func (a *API) flush(ctx context.Context) {
 	if err := a.Auth.Flush(ctx); err != nil {
 		a.Log.WarnContext(ctx, "uses of API keys not noted", "error", err)
 	}
+	a.Refusals.Flush(ctx) // those of the requests that ended last
 }
 
 // measure serves the metrics, if they have an address. One that nobody chose may
@@ -84,6 +85,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	g.Go(func() error { w.Relay.Run(ctx); return nil })
 	g.Go(func() error { w.Keys.Run(ctx); return nil })
 	measure(ctx, g, w.Metrics, w.Config.Metrics.Worker(), w.Config.Metrics.Unset, w.Log)
+	g.Go(func() error { w.Archive.Run(ctx); return nil })
 	g.Go(func() error {
 		w.System.Start(ctx)
 		<-ctx.Done()

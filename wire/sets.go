@@ -25,6 +25,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/usecase/provisioning"
 	"github.com/bulkheadhq/bulkhead/core/usecase/refusals"
 	"github.com/bulkheadhq/bulkhead/core/usecase/relay"
+	"github.com/bulkheadhq/bulkhead/core/usecase/retention"
 	"github.com/bulkheadhq/bulkhead/core/usecase/tokens"
 	"github.com/bulkheadhq/bulkhead/core/usecase/trail"
 	"github.com/bulkheadhq/bulkhead/core/usecase/users"
@@ -72,7 +73,7 @@ var apiSet = gw.NewSet(
 var workerSet = gw.NewSet(
 	newOutbox, gw.Bind(new(ports.Outbox), new(*postgres.Outbox)),
 	newSettings, provisioning.New, gw.Bind(new(worker.Provisioning), new(*provisioning.Service)),
-	deletion.New, gw.Bind(new(worker.Deletion), new(*deletion.Service)),
+	retention.New, deletion.New, gw.Bind(new(worker.Deletion), new(*deletion.Service)),
 	relay.New, worker.NewActivities, worker.New, newProbe,
 	keySet,
 )

@@ -28,6 +28,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/usecase/provisioning"
 	"github.com/bulkheadhq/bulkhead/core/usecase/refusals"
 	"github.com/bulkheadhq/bulkhead/core/usecase/relay"
+	"github.com/bulkheadhq/bulkhead/core/usecase/retention"
 	"github.com/bulkheadhq/bulkhead/core/usecase/tokens"
 	"github.com/bulkheadhq/bulkhead/core/usecase/trail"
 	"github.com/bulkheadhq/bulkhead/core/usecase/users"
@@ -183,6 +184,8 @@ func NewWorker(ctx context.Context, cfg config.Config, out Output, b Build) (*Wo
 	outbox, cleanup3 := newOutbox(ctx, db)
 	orchestrator := temporal.NewOrchestrator(connection)
 	relayService := relay.New(outbox, orchestrator, clock, logger)
+	platform := postgres.NewPlatform(db)
+	retentionService := retention.New(store, platform, clock, logger)
 	idempotency := postgres.NewIdempotency(db)
 	namespaces := temporal.NewNamespaces(connection)
 	settings := newSettings(cfg)
@@ -203,6 +206,7 @@ func NewWorker(ctx context.Context, cfg config.Config, out Output, b Build) (*Wo
 		Temporal: connection,
 		Tokens:   service,
 		Relay:    relayService,
+		Archive:  retentionService,
 		Requests: idempotency,
 		System:   workerWorker,
 		Probe:    probe,

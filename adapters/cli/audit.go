@@ -211,9 +211,20 @@ func (s *shell) auditGet(c *cli.Context) error {
 		return s.printJSON(e)
 	}
 	pairs := []pair{
-		{"entry", e.ID}, {"seq", fmt.Sprint(e.Seq)}, {"time", s.moment(e.At)}, {"actor", e.Actor.Kind}, {"user", e.Actor.UserID},
-		{"key", e.Actor.APIKeyID}, {"part", e.Actor.Name}, {"action", e.Action}, {"resource", resourceOf(*e)}, {"outcome", string(e.Outcome)},
-		{"count", fmt.Sprint(e.Count)}, {"request", e.RequestID}, {"address", e.SourceIP}, {"hash", e.Hash},
+		{"entry", e.ID},
+		{"seq", fmt.Sprint(e.Seq)},
+		{"time", s.moment(e.At)},
+		{"actor", e.Actor.Kind},
+		{"user", e.Actor.UserID},
+		{"key", e.Actor.APIKeyID},
+		{"part", e.Actor.Name},
+		{"action", e.Action},
+		{"resource", resourceOf(*e)},
+		{"outcome", string(e.Outcome)},
+		{"count", fmt.Sprint(e.Count)},
+		{"request", e.RequestID},
+		{"address", e.SourceIP},
+		{"hash", e.Hash},
 	}
 	var changes map[string]sdk.AuditChange
 	if err := json.Unmarshal(e.Changes, &changes); err != nil {
@@ -422,7 +433,7 @@ func (s *shell) auditTail(c *cli.Context) error {
 		}
 		begun = true
 		select {
-		case <-c.Context.Done():
+		case <-c.Done():
 			return &failure{code: exitInterrupted, message: "interrupted"}
 		case <-tick.C:
 		}

@@ -366,6 +366,8 @@ func (w auditWrites) Append(_ context.Context, e audit.Entry) error {
 	return add(w.memory, &w.written, e)
 }
 
+func (auditWrites) Purge(context.Context, int) (int64, error) { return 0, errors.ErrUnsupported }
+
 func (outboxWrites) Append(context.Context, outbox.Message) error { return nil }
 
 func (m *memory) Start(_ context.Context, _ string, _ authz.Actor, s workflow.Start) (workflow.Execution, error) {

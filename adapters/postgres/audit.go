@@ -38,6 +38,11 @@ func (w *auditWriter) Append(_ context.Context, e audit.Entry) error {
 	return nil
 }
 
+// Purge implements ports.AuditWriter.
+func (w *auditWriter) Purge(ctx context.Context, many int) (int64, error) {
+	return queries.AuditPurge(ctx, w.tx, &dbsqlc.AuditPurgeParams{OrgID: w.org.UUID(), MaxRows: count(many)})
+}
+
 // flush appends the entries to the chain. It is the last thing that a transaction
 // does: from now on it holds the organization's head.
 func (w *auditWriter) flush(ctx context.Context) error {
@@ -101,13 +106,25 @@ func (t *Trail) Chain(ctx context.Context, o id.Org) (audit.Chain, error) {
 	}
 	head, err := queries.AuditHead(ctx, db, o.UUID())
 	if fault.IsKind(err, fault.NotFound) {
-		return audit.Chain{Last: max(last, 0)}, nil
+		return audit.Chain{}, nil // there is no such organization
 	}
 	if err != nil {
 		return audit.Chain{}, err
 	}
 	c := audit.Chain{Head: audit.Anchor{Seq: head.Seq}, Last: max(last, 0)}
-	c.Head.Hash, err = toChainHash(head.Hash)
+	if c.Head.Hash, err = toChainHash(head.Hash); err != nil {
+		return audit.Chain{}, err
+	}
+	start, err := queries.AuditStart(ctx, db, o.UUID())
+	if fault.IsKind(err, fault.NotFound) || (err == nil && start.Seq <= 0) {
+		return c, nil // nothing of the chain was purged
+	}
+	if err != nil {
+		return audit.Chain{}, err
+	}
+	c.Start.Seq = start.Seq
+	c.Last = max(c.Last, start.Seq) // all may have been purged
+	c.Start.Hash, err = toChainHash(start.Hash)
 	return c, err
 }
 

@@ -26,8 +26,9 @@ var circumstances = map[string]string{
 	"RoleRelease":      "UPDATE users SET role = 'custom', role_id = id, state = 'removed'",
 	"IdempotencyErase": "UPDATE idempotency_keys SET expires_at = now() - interval '1 day'",
 	// The victim's entry, which was stored last, is further on.
-	"AuditLast": "UPDATE audit_events SET seq = 7 WHERE ctid = (SELECT max(ctid) FROM audit_events)",
-	"AuditSpan": "UPDATE audit_events SET seq = 7 WHERE ctid = (SELECT max(ctid) FROM audit_events)",
+	"AuditLast":  "UPDATE audit_events SET seq = 7 WHERE ctid = (SELECT max(ctid) FROM audit_events)",
+	"AuditStart": "UPDATE audit_checkpoints SET seq = 7 WHERE ctid = (SELECT max(ctid) FROM audit_checkpoints)",
+	"AuditSpan":  "UPDATE audit_events SET seq = 7 WHERE ctid = (SELECT max(ctid) FROM audit_events)",
 }
 
 // TestEachQueryByPolicyAlone takes the predicates that bind a query to an

@@ -32,6 +32,7 @@ var withoutOrg = map[string]string{
 	"SigningKeyList":        "of the platform",
 	"SigningKeyLock":        "reads no table",
 	"SigningKeyUpsert":      "of the platform",
+	"AuditPurge":            "the function is given it, and refuses any but the scope's",
 	"OrgPurge":              "the function is given it, and refuses any but the scope's",
 
 	"PlatformOrgListBySlugBackwards": "platform",

@@ -93,7 +93,7 @@ func TestRowLevelSecurityAlone(t *testing.T) {
 		is.Equal(seen, map[string]int{
 			"organizations": 2, "operations": 2, "outbox": 2, "api_key_uses": 2,
 			"audit_events": 2,
-			"users":        0, "roles": 0, "api_keys": 0, "audit_heads": 0, "idempotency_keys": 0,
+			"users":        0, "roles": 0, "api_keys": 0, "audit_heads": 0, "audit_checkpoints": 0, "idempotency_keys": 0,
 		})
 	})
 
@@ -142,6 +142,10 @@ func TestGrants(t *testing.T) {
 		refused(t, d.AppURL, "TRUNCATE audit_events")
 		refused(t, d.AppURL, "SELECT FROM audit_events FOR UPDATE")
 		refused(t, d.AppURL, "DELETE FROM audit_heads")
+		refused(t, d.AppURL, "INSERT INTO audit_checkpoints SELECT * FROM audit_checkpoints")
+		refused(t, d.AppURL, "UPDATE audit_checkpoints SET seq = 7")
+		refused(t, d.AppURL, "DELETE FROM audit_checkpoints")
+		refused(t, d.AppURL, "SELECT purge_audit(gen_random_uuid(), 10)")
 		refused(t, d.AppURL, "UPDATE audit_heads SET org_id = gen_random_uuid()")
 	})
 
@@ -233,7 +237,7 @@ func updatable(table string) string {
 		return "last_used_at"
 	case "audit_events":
 		return "action"
-	case "audit_heads":
+	case "audit_heads", "audit_checkpoints":
 		return "seq"
 	case "roles":
 		return "name"

@@ -29,7 +29,8 @@ var rows = map[string]string{
 			ON CONFLICT (org_id) DO UPDATE SET seq = h.seq + 1 RETURNING h.seq, h.hash)
 		INSERT INTO audit_events (org_id, id, at, actor_kind, action, resource_type, resource_id, outcome, seq, hash)
 		SELECT $1, gen_random_uuid(), now(), 'system', 'a', 'r', 'i', 'succeeded', head.seq, head.hash FROM head`,
-	"audit_heads": `INSERT INTO audit_heads (org_id, seq, hash) VALUES ($1, 1, sha256('')) ON CONFLICT (org_id) DO NOTHING`,
+	"audit_checkpoints": `INSERT INTO audit_checkpoints (org_id, seq, hash, purged, purged_at) VALUES ($1, 0, sha256(''), 1, now())`,
+	"audit_heads":       `INSERT INTO audit_heads (org_id, seq, hash) VALUES ($1, 1, sha256('')) ON CONFLICT (org_id) DO NOTHING`,
 	"operations": `INSERT INTO operations (org_id, id, kind, state, created_at, updated_at)
 		VALUES ($1, gen_random_uuid(), 'organization.provision', 'pending', now(), now())`,
 	"outbox": `INSERT INTO outbox (org_id, id, kind, payload, created_at, available_at)

@@ -95,6 +95,7 @@ var (
 	Remover     = newSystemActor("remover", 0)     // it signs what it did, and asks for nothing
 	KeyKeeper   = newSystemActor("keykeeper", 0)   // ends rotated secrets and warns of expiry
 	LeakScanner = newSystemActor("leakscanner", 0) // revokes keys that were found in public
+	Archivist   = newSystemActor("archivist", 0)   // purges trails
 )
 
 // From returns the actor with the origin of its request.

@@ -246,6 +246,8 @@ var withoutActor = map[string]string{
 	"refusals.Unauthenticated":            "counts what nobody was refused",
 	"refusals.Run":                        "a part of the API process",
 	"refusals.Flush":                      "a part of the API process",
+	"retention.Run":                       "a part of the worker process",
+	"retention.Sweep":                     "a part of the worker process",
 	"relay.Run":                           "a part of the worker process",
 	"relay.Deliver":                       "a part of the worker process",
 	"tokens.Token":                        "Bulkhead's own calls of Temporal",

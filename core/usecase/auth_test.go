@@ -161,7 +161,7 @@ func TestAuthenticate(t *testing.T) {
 // key. Why it was refused is its cause, for the trail alone.
 func isRefusedAlike(t *testing.T, err error) {
 	t.Helper()
-	f, why := fault.From(err), (*authz.Failure)(nil)
+	f, why := fault.From(err), (*authz.CredentialError)(nil)
 	if !errors.As(err, &why) || why.Reason == "" {
 		t.Errorf("the trail is not told why: %v", err)
 	}

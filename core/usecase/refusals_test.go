@@ -21,7 +21,7 @@ import (
 )
 
 func failed(why authz.FailureReason, o id.Org, k id.APIKey) error {
-	return fault.ErrUnauthenticated.Because(&authz.Failure{Reason: why, Org: o, Key: k})
+	return fault.ErrUnauthenticated.Because(&authz.CredentialError{Reason: why, Org: o, Key: k})
 }
 
 func nobodyFrom(ip string) authz.Actor {

@@ -333,6 +333,10 @@ func (w auditWriter) Append(ctx context.Context, e audit.Entry) error {
 	return done(w.spy, "Audit.Append", func() error { return w.real.Append(ctx, e) })
 }
 
+func (w auditWriter) Purge(ctx context.Context, many int) (int64, error) {
+	return asked(w.spy, "Audit.Purge", func() (int64, error) { return w.real.Purge(ctx, many) })
+}
+
 func (w outboxWriter) Append(ctx context.Context, m outbox.Message) error {
 	return done(w.spy, "Outbox.Append", func() error { return w.real.Append(ctx, m) })
 }

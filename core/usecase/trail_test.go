@@ -62,6 +62,7 @@ type exported struct {
 
 func (x *exported) Start(_ id.Org, after audit.Anchor) error { x.after = after; return nil }
 func (x *exported) Event(r audit.Record) error               { x.records = append(x.records, r); return nil }
+
 func (x *exported) End(count int64, last, head audit.Anchor) error {
 	x.count, x.last, x.head = count, last, head
 	return nil

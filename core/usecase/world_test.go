@@ -35,6 +35,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/usecase/provisioning"
 	"github.com/bulkheadhq/bulkhead/core/usecase/refusals"
 	"github.com/bulkheadhq/bulkhead/core/usecase/relay"
+	"github.com/bulkheadhq/bulkhead/core/usecase/retention"
 	"github.com/bulkheadhq/bulkhead/core/usecase/tokens"
 	"github.com/bulkheadhq/bulkhead/core/usecase/trail"
 	"github.com/bulkheadhq/bulkhead/core/usecase/users"
@@ -88,6 +89,7 @@ type services struct {
 	provisioning *provisioning.Service
 	refusals     *refusals.Service
 	relay        *relay.Service
+	retention    *retention.Service
 	tokens       *tokens.Service
 	trail        *trail.Service
 	users        *users.Service
@@ -132,6 +134,7 @@ func newServices(w *world) services {
 		orgs:         orgs.New(w.store, w.platform, w.clock),
 		provisioning: provisioning.New(w.store, w.temporal, w.clock, provisioning.Settings{}),
 		refusals:     refusals.New(w.store, w.clock, slog.New(slog.NewTextHandler(w.log, nil))),
+		retention:    retention.New(w.store, w.platform, w.clock, slog.New(slog.NewTextHandler(w.log, nil))),
 		relay:        relay.New(w.outbox, w.temporal, w.clock, slog.New(slog.NewTextHandler(w.log, nil))),
 		tokens:       tokens.New(w.store, w.keys, w.crypto, w.clock, signingPolicy),
 		trail:        trail.New(w.trails),

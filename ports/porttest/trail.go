@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -91,8 +92,8 @@ func trailLists(t *testing.T, b Backend) {
 	}
 	backwards := func(from ...audit.Entry) []id.Event {
 		var out []id.Event
-		for i := len(from) - 1; i >= 0; i-- {
-			out = append(out, from[i].ID)
+		for _, e := range slices.Backward(from) {
+			out = append(out, e.ID)
 		}
 		return out
 	}
@@ -107,7 +108,11 @@ func trailLists(t *testing.T, b Backend) {
 	should(t, "choose by every filter, and by all of them", func(t *testing.T, is *is.I) {
 		e := entries[1]
 		for _, f := range []audit.Filter{
-			{User: e.Actor.User()}, {Key: e.Actor.Key()}, {Action: "access.refused"}, {Outcome: "refused"}, {ResourceID: e.ResourceID},
+			{User: e.Actor.User()},
+			{Key: e.Actor.Key()},
+			{Action: "access.refused"},
+			{Outcome: "refused"},
+			{ResourceID: e.ResourceID},
 			{From: moment.Add(time.Hour), To: moment.Add(2 * time.Hour)},
 			{
 				User: e.Actor.User(), Key: e.Actor.Key(), Action: "access.refused", Outcome: "refused", ResourceType: "user",
@@ -231,6 +236,40 @@ func trailChain(t *testing.T, b Backend) {
 		is.Equal(sound(t, b, o), before)
 		must(t, appendAll(t.Context(), b, o, anEntry(o, moment)))
 		is.Equal(sound(t, b, o).Head.Seq, before.Head.Seq+1)
+	})
+
+	should(t, "purge nothing of another organization, and what is too old of its own once", func(t *testing.T, is *is.I) {
+		forgetful := func() id.Org {
+			o := anOrg()
+			snapshot := o.Snapshot()
+			snapshot.Settings.AuditRetentionDays = 90
+			return orgID(seed(t, b, org.Restore(snapshot)))
+		}
+		o, other := forgetful(), forgetful()
+		now := time.Now() //nolint:forbidigo // the database's own clock decides what is old
+		old := now.AddDate(0, 0, -100)
+		for _, each := range []id.Org{o, other} {
+			must(t, appendAll(t.Context(), b, each, anEntry(each, old), anEntry(each, old), anEntry(each, now)))
+		}
+		purge := func(ctx context.Context, tx ports.Tx) (int64, error) { return tx.Audit.Purge(ctx, 10) }
+		var removed int64
+		is.NoErr(b.Store.WriteTx(t.Context(), o, func(ctx context.Context, tx ports.Tx) (err error) {
+			if removed, err = purge(ctx, tx); err != nil {
+				return err
+			}
+			// A second purge of it at the same time takes nothing, and does not wait.
+			return b.Store.WriteTx(ctx, o, func(ctx context.Context, tx ports.Tx) error {
+				n, err := purge(ctx, tx)
+				is.Equal(n, int64(0))
+				return err
+			})
+		}))
+		is.Equal(removed, int64(2))
+		c := sound(t, b, o)
+		is.Equal(c.Start.Seq, int64(2))
+		is.Equal(c.Head.Seq, int64(3))
+		is.Equal(sound(t, b, other).Start, audit.Anchor{})
+		is.Equal(len(b.Trail(t, other)), 3)
 	})
 
 	should(t, "not chain what belongs to no organization, nor to an absent one", func(t *testing.T, _ *is.I) {

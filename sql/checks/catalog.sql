@@ -15,6 +15,7 @@ tenantless (relation, reason) AS (VALUES
 conditions (condition, text) AS (VALUES
     ('everything', 'true'),
     ('platform',   '(( SELECT current_setting(''app.platform''::text, true) AS current_setting) = ''on''::text)'),
+    ('scope',      '(org_id = ( SELECT (NULLIF(current_setting(''app.org_id''::text, true), ''''::text))::uuid AS "nullif"))'),
     ('expired',    '((( SELECT current_setting(''app.platform''::text, true) AS current_setting) = ''on''::text) AND (expires_at <= now()))')
 ),
 -- Policies beside that of the template.
@@ -22,6 +23,7 @@ policies (relation, policy, command, grantee, condition, reason) AS (VALUES
     ('organizations',    'platform',         'SELECT', 'bulkhead_app',  'platform',   'operators list tenants; Bulkhead looks for work in all'),
     ('operations',       'platform',         'SELECT', 'bulkhead_app',  'platform',   'who was given an operation knows its id and nothing else'),
     ('audit_events',     'platform',         'SELECT', 'bulkhead_app',  'platform',   'operators read the trails of all tenants'),
+    ('audit_checkpoints', 'checkpoint',      'INSERT', 'bulkhead_owner', 'scope',     'a purge of old entries leaves one'),
     ('outbox',           'platform_read',    'SELECT', 'bulkhead_app',  'platform',   'the relay works for all tenants'),
     ('outbox',           'platform_claim',   'UPDATE', 'bulkhead_app',  'platform',   'the relay works for all tenants'),
     ('outbox',           'platform_done',    'DELETE', 'bulkhead_app',  'platform',   'the relay works for all tenants'),
@@ -66,7 +68,8 @@ uniqueness (index, reason) AS (VALUES
 ),
 -- Functions that run with the rights of their owner, who is bound by row-level security too.
 definers (function, reason) AS (VALUES
-    ('purge_organization(uuid,integer)', 'nobody may delete what a deleted organization leaves, but for all of it at once')
+    ('purge_organization(uuid,integer)', 'nobody may delete what a deleted organization leaves, but for all of it at once'),
+    ('purge_audit(uuid,integer)',        'nobody may delete from a trail, but for what the organization keeps no longer')
 ),
 -- Tables that outlive an organization: its purge takes nothing of them.
 outliving (relation, reason) AS (
@@ -127,7 +130,8 @@ UNION ALL
 SELECT 'a policy that is not listed', concat_ws(' ', p.tablename, p.policyname, p.cmd, p.roles, p.qual, p.with_check) FROM pg_policies p
 WHERE p.policyname <> 'tenant' AND NOT EXISTS (SELECT FROM purges WHERE name = p.tablename AND policy = p.policyname) AND NOT EXISTS (
     SELECT FROM policies l JOIN conditions USING (condition) WHERE l.relation = p.tablename AND l.policy = p.policyname AND l.command = p.cmd
-    AND p.roles = ARRAY[l.grantee::name] AND p.permissive = 'PERMISSIVE' AND p.with_check IS NULL AND p.qual = text)
+    AND p.roles = ARRAY[l.grantee::name] AND p.permissive = 'PERMISSIVE'
+    AND CASE p.cmd WHEN 'INSERT' THEN p.qual IS NULL AND p.with_check = text ELSE p.with_check IS NULL AND p.qual = text END)
 UNION ALL
 SELECT 'a purge that reaches every row', t.name FROM tenants t WHERE t.name NOT IN (SELECT relation FROM outliving)
 AND (SELECT count(*) FROM purges p WHERE p.name = t.name) <> 2

@@ -78,7 +78,89 @@ CREATE POLICY tenant ON audit_heads TO bulkhead_app
 GRANT SELECT, INSERT, UPDATE (seq, hash) ON audit_heads TO bulkhead_app;
 GRANT SELECT ON audit_heads TO bulkhead_dump;
 
+-- Where the chain begins when what came before was purged: the last entry that is
+-- gone, and its hash, which the first one that is kept follows. The app role reads
+-- it and can not write it.
+CREATE TABLE audit_checkpoints (
+    org_id    uuid        NOT NULL REFERENCES audit_heads (org_id),
+    seq       bigint      NOT NULL,
+    hash      bytea       NOT NULL CONSTRAINT audit_checkpoints_hash_check CHECK (octet_length(hash) = 32),
+    purged    bigint      NOT NULL CONSTRAINT audit_checkpoints_purged_check CHECK (purged > 0),
+    purged_at timestamptz NOT NULL,
+    PRIMARY KEY (org_id, seq)
+);
+
+ALTER TABLE audit_checkpoints ENABLE ROW LEVEL SECURITY;
+ALTER TABLE audit_checkpoints FORCE ROW LEVEL SECURITY;
+
+CREATE POLICY tenant ON audit_checkpoints TO bulkhead_app
+    USING      (org_id = (SELECT nullif(current_setting('app.org_id', true), '')::uuid))
+    WITH CHECK (org_id = (SELECT nullif(current_setting('app.org_id', true), '')::uuid));
+
+GRANT SELECT ON audit_checkpoints TO bulkhead_app;
+GRANT SELECT ON audit_checkpoints TO bulkhead_dump;
+
+-- Retention. The app role may delete nothing of a trail, whatever it was made to
+-- do: it may only ask that what is too old be deleted. How old that is, the
+-- function reads itself, from the organization's own settings, and by the
+-- database's clock, so that no caller can say otherwise. It never takes anything
+-- younger than 30 days, the least that a setting may be, even from an organization
+-- whose row was tampered with. It takes a whole beginning of the chain and never an
+-- entry from its middle, and it leaves the checkpoint in the same transaction:
+-- either both are there, or neither. Without a setting it takes nothing.
+--
+-- As in purge_organization the owner is bound by forced row-level security and sees
+-- the rows of the scope alone, and every name is qualified. One purge of an
+-- organization runs at a time; a second one does nothing. It does not lock the head,
+-- so that appends go on.
+CREATE FUNCTION purge_audit(org uuid, max_rows integer) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    SET row_security = on
+AS $$
+DECLARE
+    days   integer;
+    young  bigint;
+    last   bigint;
+    digest bytea;
+    n      bigint;
+BEGIN
+    IF org IS DISTINCT FROM nullif(current_setting('app.org_id', true), '')::uuid THEN
+        RAISE insufficient_privilege USING MESSAGE = 'the trail is not that of the scope';
+    END IF;
+    SELECT (o.settings ->> 'audit_retention_days')::integer INTO days FROM public.organizations o WHERE o.id = org;
+    IF coalesce(days, 0) <= 0 OR NOT pg_try_advisory_xact_lock(hashtextextended('purge_audit ' || org::text, 0)) THEN
+        RETURN 0;
+    END IF;
+    SELECT min(e.seq) FILTER (WHERE e.at >= now() - make_interval(days => greatest(days, 30))), max(e.seq) INTO young, last
+    FROM (SELECT a.seq, a.at FROM public.audit_events a WHERE a.org_id = org ORDER BY a.seq LIMIT max_rows) e;
+    SELECT a.seq, coalesce(a.hash, decode(repeat('00', 32), 'hex')) INTO last, digest FROM public.audit_events a
+    WHERE a.org_id = org AND a.seq <= last AND (young IS NULL OR a.seq < young) ORDER BY a.seq DESC LIMIT 1;
+    IF last IS NULL THEN
+        RETURN 0;
+    END IF;
+    DELETE FROM public.audit_events a WHERE a.org_id = org AND a.seq <= last;
+    GET DIAGNOSTICS n = ROW_COUNT;
+    INSERT INTO public.audit_checkpoints (org_id, seq, hash, purged, purged_at) VALUES (org, last, digest, n, now());
+    RETURN n;
+END $$;
+
+REVOKE ALL ON FUNCTION purge_audit(uuid, integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION purge_audit(uuid, integer) TO bulkhead_app;
+
+CREATE POLICY purge_sees ON audit_events FOR SELECT TO bulkhead_owner
+    USING (org_id = (SELECT nullif(current_setting('app.org_id', true), '')::uuid));
+CREATE POLICY purge ON audit_events FOR DELETE TO bulkhead_owner
+    USING (org_id = (SELECT nullif(current_setting('app.org_id', true), '')::uuid));
+CREATE POLICY checkpoint ON audit_checkpoints FOR INSERT TO bulkhead_owner
+    WITH CHECK (org_id = (SELECT nullif(current_setting('app.org_id', true), '')::uuid));
+
 ---- create above / drop below ----
+
+DROP POLICY purge ON audit_events;
+DROP POLICY purge_sees ON audit_events;
+DROP FUNCTION purge_audit(uuid, integer);
+DROP TABLE audit_checkpoints;
 
 ALTER TABLE audit_events NO FORCE ROW LEVEL SECURITY;
 

@@ -73,3 +73,13 @@ SELECT coalesce(min(seq), 0)::bigint AS first, coalesce(max(seq), 0)::bigint AS 
 WHERE org_id = @org_id AND seq > 0
   AND (sqlc.narg('from')::timestamptz IS NULL OR at >= sqlc.narg('from'))
   AND (sqlc.narg('to')::timestamptz IS NULL OR at < sqlc.narg('to'));
+
+-- AuditStart reads where the chain begins when what came before was purged.
+-- name: AuditStart :one
+SELECT seq, hash FROM audit_checkpoints WHERE org_id = @org_id ORDER BY seq DESC LIMIT 1;
+
+-- AuditPurge takes up to so many of the oldest entries, if they are older than the
+-- organization keeps them, and returns how many it took. The app role may not do so
+-- itself: the function decides.
+-- name: AuditPurge :one
+SELECT purge_audit(@org_id, @max_rows)::bigint AS purged;

@@ -91,7 +91,7 @@ func (f found) actor() authz.Actor {
 // refused is the one fault of a key that is no good. Why it is none is its cause,
 // for the trail alone.
 func refused(why authz.FailureReason, c apikey.Credential) error {
-	return fault.ErrUnauthenticated.Because(&authz.Failure{Reason: why, Org: c.Org, Key: c.Key})
+	return fault.ErrUnauthenticated.Because(&authz.CredentialError{Reason: why, Org: c.Org, Key: c.Key})
 }
 
 // matches compares in constant time. The index has found the row already; this

@@ -92,9 +92,9 @@ func (s *Service) Forbidden(by authz.Actor, operation, code string) {
 // the organization whose key it is, or else of the system organization. by is
 // nobody, with the origin of the request.
 func (s *Service) Unauthenticated(by authz.Actor, cause error) {
-	f, ok := errors.AsType[*authz.Failure](cause)
+	f, ok := errors.AsType[*authz.CredentialError](cause)
 	if !ok {
-		f = &authz.Failure{Reason: authz.CredentialsMissing}
+		f = &authz.CredentialError{Reason: authz.CredentialsMissing}
 	}
 	k := kind{org: id.SystemOrg, action: audit.AccessUnauthenticated, resource: "apikey", reason: string(f.Reason)}
 	if !f.Org.IsZero() {
@@ -135,12 +135,17 @@ func (s *Service) Run(ctx context.Context) {
 		case <-tick.C:
 			s.Flush(ctx)
 		case <-ctx.Done():
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastFlush)
-			defer cancel()
-			s.Flush(last)
+			s.last(ctx)
 			return
 		}
 	}
+}
+
+// last writes what was counted at the end of the process, which does not wait long.
+func (s *Service) last(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastFlush)
+	defer cancel()
+	s.Flush(ctx)
 }
 
 // Flush writes what was counted, one transaction for each organization. What can

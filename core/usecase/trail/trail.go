@@ -80,6 +80,13 @@ func (s *Service) Verify(ctx context.Context, by authz.Actor, o id.Org) (Verific
 		if found.FirstBad == 0 && now.Last > now.Head.Seq {
 			found.FirstBad = now.Head.Seq + 1 // an entry that the chain does not know
 		}
+		stray, err := s.trail.Links(ctx, o, 0, c.Start.Seq, 1)
+		if err != nil {
+			return Verification{}, err
+		}
+		if len(stray) > 0 {
+			found.FirstBad = stray[0].Seq // one that was purged, and came back
+		}
 		return found, nil
 	}
 }

@@ -216,6 +216,25 @@ func (q *Queries) AuditList(ctx context.Context, db DBTX, arg *AuditListParams) 
 	return items, nil
 }
 
+const auditPurge = `-- name: AuditPurge :one
+SELECT purge_audit($1, $2)::bigint AS purged
+`
+
+type AuditPurgeParams struct {
+	OrgID   uuid.UUID
+	MaxRows int32
+}
+
+// AuditPurge takes up to so many of the oldest entries, if they are older than the
+// organization keeps them, and returns how many it took. The app role may not do so
+// itself: the function decides.
+func (q *Queries) AuditPurge(ctx context.Context, db DBTX, arg *AuditPurgeParams) (int64, error) {
+	row := db.QueryRow(ctx, auditPurge, arg.OrgID, arg.MaxRows)
+	var purged int64
+	err := row.Scan(&purged)
+	return purged, err
+}
+
 const auditSpan = `-- name: AuditSpan :one
 SELECT coalesce(min(seq), 0)::bigint AS first, coalesce(max(seq), 0)::bigint AS last FROM audit_events
 WHERE org_id = $1 AND seq > 0
@@ -241,6 +260,23 @@ func (q *Queries) AuditSpan(ctx context.Context, db DBTX, arg *AuditSpanParams) 
 	row := db.QueryRow(ctx, auditSpan, arg.OrgID, arg.From, arg.To)
 	var i AuditSpanRow
 	err := row.Scan(&i.First, &i.Last)
+	return &i, err
+}
+
+const auditStart = `-- name: AuditStart :one
+SELECT seq, hash FROM audit_checkpoints WHERE org_id = $1 ORDER BY seq DESC LIMIT 1
+`
+
+type AuditStartRow struct {
+	Seq  int64
+	Hash []byte
+}
+
+// AuditStart reads where the chain begins when what came before was purged.
+func (q *Queries) AuditStart(ctx context.Context, db DBTX, orgID uuid.UUID) (*AuditStartRow, error) {
+	row := db.QueryRow(ctx, auditStart, orgID)
+	var i AuditStartRow
+	err := row.Scan(&i.Seq, &i.Hash)
 	return &i, err
 }
 

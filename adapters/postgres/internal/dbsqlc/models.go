@@ -47,6 +47,14 @@ type APIKeyUse struct {
 	LastUsedAt *time.Time
 }
 
+type AuditCheckpoint struct {
+	OrgID    uuid.UUID
+	Seq      int64
+	Hash     []byte
+	Purged   int64
+	PurgedAt time.Time
+}
+
 type AuditEvent struct {
 	OrgID        uuid.UUID
 	ID           uuid.UUID

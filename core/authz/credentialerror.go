@@ -2,10 +2,10 @@ package authz
 
 import "github.com/bulkheadhq/bulkhead/core/id"
 
-// Failure is why an authentication failed. It travels as the cause of
+// CredentialError is why an authentication failed. It travels as the cause of
 // fault.ErrUnauthenticated, for the trail alone: a cause never leaves the process,
 // and whoever was refused is told the same in every case.
-type Failure struct {
+type CredentialError struct {
 	Reason FailureReason
 	Org    id.Org    // of the key that was presented; zero: the key is nobody's
 	Key    id.APIKey // zero, too
@@ -27,4 +27,4 @@ const (
 )
 
 // Error names the reason.
-func (f *Failure) Error() string { return "authentication failed: " + string(f.Reason) }
+func (f *CredentialError) Error() string { return "authentication failed: " + string(f.Reason) }
