@@ -1072,6 +1072,21 @@ type User struct {
 	UpdatedAt time.Time `json:"updated_at"`
 }
 
+// UserActivity defines model for UserActivity.
+type UserActivity struct {
+	// APIKeys Their API keys, oldest first.
+	APIKeys []APIKey `json:"api_keys"`
+
+	// LastSeenAt When a key of theirs was last used, as far as is known.
+	LastSeenAt time.Time `json:"last_seen_at,omitempty,omitzero"`
+
+	// MoreAPIKeys They have more keys than are shown.
+	MoreAPIKeys bool `json:"more_api_keys"`
+
+	// Recent What they did last, the latest first.
+	Recent []AuditEvent `json:"recent"`
+}
+
 // UserBulk defines model for UserBulk.
 type UserBulk struct {
 	// Atomic All or nothing: one that fails takes back all others.

@@ -70,6 +70,10 @@ var operations = map[string]func(context.Context, *Client) error{
 		_, err := c.CreateUser(ctx, "{org}", UserCreate{})
 		return err
 	},
+	"GET /api/v0/organizations/{org}/users/{user}/activity": func(ctx context.Context, c *Client) error {
+		_, err := c.UserActivity(ctx, "{org}", "{user}")
+		return err
+	},
 	"PATCH /api/v0/organizations/{org}/users/{user}": func(ctx context.Context, c *Client) error {
 		_, err := c.UpdateUser(ctx, "{org}", "{user}", AnyVersion, UserUpdate{Name: "Grace"})
 		return err

@@ -45,6 +45,11 @@ func (c *Client) UpdateUser(ctx context.Context, org, id, etag string, in UserUp
 	return call[User](ctx, c, request{method: http.MethodPatch, path: organization(org, "users", id), header: ifMatch(etag), body: in})
 }
 
+// UserActivity returns what a user has been doing.
+func (c *Client) UserActivity(ctx context.Context, org, id string) (*UserActivity, error) {
+	return call[UserActivity](ctx, c, get(organization(org, "users", id, "activity")))
+}
+
 // SuspendUser takes away a user's access until ResumeUser gives it back.
 func (c *Client) SuspendUser(ctx context.Context, org, id, reason string) (*User, error) {
 	return call[User](ctx, c, post(organization(org, "users", id, "suspend"), UserSuspend{Reason: reason}))

@@ -72,7 +72,8 @@ func NewAPI(ctx context.Context, cfg config.Config, out Output, b Build) (*API, 
 	refusalsService := refusals.New(store, clock, logger)
 	platform := postgres.NewPlatform(db)
 	orgsService := orgs.New(store, platform, clock)
-	usersService := users.New(store, clock)
+	postgresTrail := postgres.NewTrail(db)
+	usersService := users.New(store, postgresTrail, clock)
 	reader := newRandom()
 	apikeysService := apikeys.New(store, clock, peppers, reader)
 	leaksService := leaks.New(credentials, store, clock, peppers, metrics)
@@ -80,7 +81,6 @@ func NewAPI(ctx context.Context, cfg config.Config, out Output, b Build) (*API, 
 	workflowsService := workflows.New(store, dispatcher, clock)
 	operationsService := operations.New(store, platform, clock)
 	assignmentsService := assignments.New(store, platform)
-	postgresTrail := postgres.NewTrail(db)
 	trailService := trail.New(postgresTrail)
 	sealer, err := newCursors(cfg)
 	if err != nil {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"iter"
+	"strconv"
 
 	"github.com/urfave/cli/v2"
 
@@ -25,6 +26,14 @@ Example:
 Example:
   bulkhead user get grace@acme.example --org acme`,
 				Action: s.userGet,
+			},
+			{
+				Name: "activity", Usage: "show what a user has been doing", ArgsUsage: "USER", Flags: []cli.Flag{orgFlag()},
+				Description: `When the user was last seen, their API keys, and their latest entries of the audit trail.
+
+Example:
+  bulkhead user activity grace@acme.example --org acme`,
+				Action: s.userActivity,
 			},
 			{
 				Name: "update", Usage: "change a user's name or role", ArgsUsage: "USER",
@@ -177,6 +186,32 @@ func (s *shell) userGet(c *cli.Context) error {
 		return err
 	}
 	return s.printUser(c, u)
+}
+
+func (s *shell) userActivity(c *cli.Context) error {
+	api, org, id, err := s.oneUser(c)
+	if err != nil {
+		return err
+	}
+	a, err := api.UserActivity(c.Context, org, id)
+	if err != nil {
+		return err
+	}
+	if asJSON(c) {
+		return s.printJSON(a)
+	}
+	seen := "never, as far as is known"
+	if !a.LastSeenAt.IsZero() {
+		seen = s.ago(a.LastSeenAt)
+	}
+	if err := s.printPairs(pair{"last seen", seen}, pair{"API keys", strconv.Itoa(len(a.APIKeys))}); err != nil {
+		return err
+	}
+	var rows [][]string
+	for _, e := range a.Recent {
+		rows = append(rows, []string{s.ago(e.At), e.Action, e.ResourceType + " " + e.ResourceID, string(e.Outcome)})
+	}
+	return s.printTable([]string{"WHEN", "ACTION", "RESOURCE", "OUTCOME"}, rows)
 }
 
 func (s *shell) userUpdate(c *cli.Context) error {

@@ -29,6 +29,7 @@ func (b *bundle) calls() map[string]*http.Request {
 	ada, key, op := b.ada.ID().String(), b.key.Snapshot().ID.String(), b.operation.Snapshot().ID.String()
 	bob, away := b.addPeople()
 	return map[string]*http.Request{
+		"getUserActivity":     request("GET", usersURL+"/"+ada+"/activity", b.admin, ""),
 		"updateUser":          matching(request("PATCH", bob, b.admin, `{"name":"Bob","role":"manager"}`)),
 		"suspendUser":         request("POST", bob+"/suspend", b.admin, `{"reason":"on leave"}`),
 		"resumeUser":          request("POST", away+"/resume", b.admin, ""),

@@ -120,7 +120,7 @@ func setup(t testing.TB, pingers ...ports.Pinger) *bundle {
 	m, clock := b.memory, fixedClock(now)
 	var err error
 	b.server, err = New(Deps{
-		Orgs: orgs.New(m, platform{m}, clock), Users: users.New(m, clock), APIKeys: apikeys.New(m, clock, peppers, rand.Reader),
+		Orgs: orgs.New(m, platform{m}, clock), Users: users.New(m, trails{m}, clock), APIKeys: apikeys.New(m, clock, peppers, rand.Reader),
 		Auth: auth.New(m, m, m, clock, peppers, m, slog.New(slog.DiscardHandler)), Leaks: leaks.New(m, m, clock, peppers, m), Clock: clock,
 		Tokens:    tokens.New(m, signingKeys{}, crypto{}, clock, signing.DefaultPolicy),
 		Workflows: workflows.New(m, m, clock), Operations: operations.New(m, platform{m}, clock), Assignments: assignments.New(m, platform{m}),

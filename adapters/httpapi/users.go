@@ -82,6 +82,21 @@ func (h *handlers) GetUser(ctx context.Context, req gen.GetUserRequestObject) (g
 	return gen.GetUser200JSONResponse{UserJSONResponse: h.versioned(u)}, nil
 }
 
+// GetUserActivity shows what a user has been doing.
+func (h *handlers) GetUserActivity(ctx context.Context, req gen.GetUserActivityRequestObject) (gen.GetUserActivityResponseObject, error) {
+	by, org, i, err := h.user(ctx, req.Org, req.User)
+	if err != nil {
+		return nil, err
+	}
+	a, err := h.Users.Activity(ctx, by, org, i)
+	if err != nil {
+		return nil, err
+	}
+	return gen.GetUserActivity200JSONResponse{
+		LastSeenAt: optional(a.LastSeenAt), APIKeys: each(a.Keys, h.toAPIKey), MoreAPIKeys: a.MoreKeys, Recent: each(a.Recent, toAuditEvent),
+	}, nil
+}
+
 // UpdateUser changes a user.
 func (h *handlers) UpdateUser(ctx context.Context, req gen.UpdateUserRequestObject) (gen.UpdateUserResponseObject, error) {
 	by, org, i, err := h.user(ctx, req.Org, req.User)

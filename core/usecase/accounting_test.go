@@ -184,6 +184,10 @@ var account = map[string]struct {
 		_, err := s.users.Remove(ctx, by, o, id.New[id.UserKind](), 0)
 		return err
 	}},
+	"users.Activity": {oneOrganization, authz.AuditRead, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
+		_, err := s.users.Activity(ctx, by, o, id.New[id.UserKind]())
+		return err
+	}},
 	"users.Bulk": {oneOrganization, authz.UsersCreate, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
 		_, _, err := s.users.Bulk(ctx, by, o, []users.BulkItem{{Op: users.BulkAdd, Add: users.AddInput{Email: "a@example.com", Role: "viewer"}}}, false)
 		return err

@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/matryer/is"
 
+	"github.com/bulkheadhq/bulkhead/core/apikey"
 	"github.com/bulkheadhq/bulkhead/core/audit"
 	"github.com/bulkheadhq/bulkhead/core/authz"
 	"github.com/bulkheadhq/bulkhead/core/fault"
@@ -200,6 +202,39 @@ func TestUserChanges(t *testing.T) {
 	})
 }
 
+func TestUserActivity(t *testing.T) {
+	t.Parallel()
+
+	t.Run("Should show a user's keys, when they were last seen, and what they did", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		w := newWorld(t)
+		o := w.addOrg("own", org.Active)
+		ada, other := w.addUser(o, authz.Admin, user.Active), w.addUser(o, authz.Member, user.Active)
+		seen := w.clock.Now().Add(time.Minute)
+		w.addKey(apikey.Snapshot{
+			ID: id.New[id.APIKeyKind](), OrgID: o, UserID: ada, Name: "ci", Hint: "bhk_12345678", LastFour: "wxyz", State: apikey.Active,
+			Hash: apikey.Versioned{Version: 1, Hash: apikey.Hash{7}}, LastUsedAt: seen, Version: 1, CreatedAt: w.clock.Now(), UpdatedAt: w.clock.Now(),
+		})
+		s := newServices(w).users
+		by := authz.NewKeyActor(authz.KeyHolder{Org: o, User: ada, Key: id.New[id.APIKeyKind](), Role: authz.Admin})
+		_, err := s.Suspend(t.Context(), by, o, other, "")
+		is.NoErr(err)
+		got, err := s.Activity(t.Context(), by, o, ada)
+		is.NoErr(err)
+		is.Equal(len(got.Keys), 1)
+		is.True(!got.MoreKeys)
+		is.Equal(len(got.Recent), 1)
+		is.Equal(got.Recent[0].Action, audit.UserSuspended.String())
+		is.Equal(got.Recent[0].ResourceID, other.String())
+		nothing, err := s.Activity(t.Context(), by, o, other)
+		is.NoErr(err)
+		is.True(nothing.LastSeenAt.IsZero() && len(nothing.Keys) == 0 && len(nothing.Recent) == 0)
+		_, err = s.Activity(t.Context(), by, o, id.New[id.UserKind]())
+		is.Equal(err, error(fault.ErrNotFound))
+	})
+}
+
 // TestLastAdminRace removes the last two admins of an organization from both
 // sides at once, many times. Without the organization's turn, which LockAll
 // takes, some of them end with none.
@@ -207,7 +242,7 @@ func TestLastAdminRace(t *testing.T) {
 	t.Parallel()
 	const rounds = 300
 	w := newWorld(t)
-	s := users.New(w.unseen.store, w.clock)
+	s := users.New(w.unseen.store, w.trails, w.clock)
 	without := 0
 	for n := range rounds {
 		o := w.addOrg(fmt.Sprintf("own-%d", n), org.Active)

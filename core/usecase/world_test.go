@@ -138,7 +138,7 @@ func newServices(w *world) services {
 		relay:        relay.New(w.outbox, w.temporal, w.clock, slog.New(slog.NewTextHandler(w.log, nil))),
 		tokens:       tokens.New(w.store, w.keys, w.crypto, w.clock, signingPolicy),
 		trail:        trail.New(w.trails),
-		users:        users.New(w.store, w.clock),
+		users:        users.New(w.store, w.trails, w.clock),
 		workflows:    workflows.New(w.store, w.temporal, w.clock),
 	}
 }

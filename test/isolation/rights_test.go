@@ -49,11 +49,12 @@ var rights = map[string]struct{ own, foreign, operator string }{
 	"listUsers":  {"yyyy", "nnnn", "y"},
 	"getUser":    {"yyyy", "nnnn", "y"},
 
-	"updateUser":  {"ffyy", "nnnn", "y"},
-	"suspendUser": {"ffyy", "nnnn", "y"},
-	"resumeUser":  {"ffyy", "nnnn", "y"},
-	"removeUser":  {"ffyy", "nnnn", "y"},
-	"bulkUsers":   {"ffyy", "nnnn", "y"},
+	"getUserActivity": {"ffyy", "nnnn", "y"},
+	"updateUser":      {"ffyy", "nnnn", "y"},
+	"suspendUser":     {"ffyy", "nnnn", "y"},
+	"resumeUser":      {"ffyy", "nnnn", "y"},
+	"removeUser":      {"ffyy", "nnnn", "y"},
+	"bulkUsers":       {"ffyy", "nnnn", "y"},
 
 	"createAPIKey": {"fffy", "nnnn", "y"},
 	"listAPIKeys":  {"ffyy", "nnnn", "y"},

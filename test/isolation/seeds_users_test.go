@@ -10,7 +10,8 @@ var _ = add(seeds{
 		makeUser(t, w, p)
 		return nil
 	}},
-	"getUser": {Make: makeUser},
+	"getUser":         {Make: makeUser},
+	"getUserActivity": {Make: makeUser},
 	"updateUser": {
 		Make: makeUser, Header: map[string]string{"If-Match": "*"},
 		Body: func(*party) map[string]any { return map[string]any{"name": "Renamed", "role": "viewer"} },

@@ -18,12 +18,13 @@ import (
 // Service adds, shows and changes users.
 type Service struct {
 	store ports.Store
+	trail ports.Trail
 	clock ports.Clock
 }
 
 // New returns the service.
-func New(store ports.Store, clock ports.Clock) *Service {
-	return &Service{store: store, clock: clock}
+func New(store ports.Store, trail ports.Trail, clock ports.Clock) *Service {
+	return &Service{store: store, trail: trail, clock: clock}
 }
 
 // resource is what the trail calls a user.

@@ -1104,6 +1104,21 @@ type User struct {
 	UpdatedAt time.Time `json:"updated_at"`
 }
 
+// UserActivity defines model for UserActivity.
+type UserActivity struct {
+	// APIKeys Their API keys, oldest first.
+	APIKeys []APIKey `json:"api_keys"`
+
+	// LastSeenAt When a key of theirs was last used, as far as is known.
+	LastSeenAt *time.Time `json:"last_seen_at,omitempty"`
+
+	// MoreAPIKeys They have more keys than are shown.
+	MoreAPIKeys bool `json:"more_api_keys"`
+
+	// Recent What they did last, the latest first.
+	Recent []AuditEvent `json:"recent"`
+}
+
 // UserBulk defines model for UserBulk.
 type UserBulk struct {
 	// Atomic All or nothing: one that fails takes back all others.
@@ -1863,6 +1878,9 @@ type ServerInterface interface {
 	// UpdateUser Change a user's name or role
 	// (PATCH /api/v0/organizations/{org}/users/{user})
 	UpdateUser(w http.ResponseWriter, r *http.Request, org OrgPath, user UserPath, params UpdateUserParams)
+	// GetUserActivity What a user has been doing
+	// (GET /api/v0/organizations/{org}/users/{user}/activity)
+	GetUserActivity(w http.ResponseWriter, r *http.Request, org OrgPath, user UserPath)
 	// ResumeUser Resume a suspended user
 	// (POST /api/v0/organizations/{org}/users/{user}/resume)
 	ResumeUser(w http.ResponseWriter, r *http.Request, org OrgPath, user UserPath, params ResumeUserParams)
@@ -2112,6 +2130,12 @@ func (_ Unimplemented) GetUser(w http.ResponseWriter, r *http.Request, org OrgPa
 // UpdateUser Change a user's name or role
 // (PATCH /api/v0/organizations/{org}/users/{user})
 func (_ Unimplemented) UpdateUser(w http.ResponseWriter, r *http.Request, org OrgPath, user UserPath, params UpdateUserParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// GetUserActivity What a user has been doing
+// (GET /api/v0/organizations/{org}/users/{user}/activity)
+func (_ Unimplemented) GetUserActivity(w http.ResponseWriter, r *http.Request, org OrgPath, user UserPath) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -4204,6 +4228,41 @@ func (siw *ServerInterfaceWrapper) UpdateUser(w http.ResponseWriter, r *http.Req
 	handler.ServeHTTP(w, r)
 }
 
+// GetUserActivity operation middleware
+func (siw *ServerInterfaceWrapper) GetUserActivity(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "org" -------------
+	var org OrgPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "org", chi.URLParam(r, "org"), &org, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "org", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "user" -------------
+	var user UserPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "user", chi.URLParam(r, "user"), &user, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "user", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetUserActivity(w, r, org, user)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // ResumeUser operation middleware
 func (siw *ServerInterfaceWrapper) ResumeUser(w http.ResponseWriter, r *http.Request) {
 
@@ -4772,6 +4831,9 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 	})
 	r.Group(func(r chi.Router) {
 		r.Patch(options.BaseURL+"/api/v0/organizations/{org}/users/{user}", wrapper.UpdateUser)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/api/v0/organizations/{org}/users/{user}/activity", wrapper.GetUserActivity)
 	})
 	r.Group(func(r chi.Router) {
 		r.Post(options.BaseURL+"/api/v0/organizations/{org}/users/{user}/suspend", wrapper.SuspendUser)
@@ -6871,6 +6933,56 @@ func (response UpdateUserdefaultApplicationProblemPlusJSONResponse) VisitUpdateU
 	return err
 }
 
+type GetUserActivityRequestObject struct {
+	Org  OrgPath  `json:"org"`
+	User UserPath `json:"user"`
+}
+
+type GetUserActivityResponseObject interface {
+	VisitGetUserActivityResponse(w http.ResponseWriter) error
+}
+
+type GetUserActivity200JSONResponse UserActivity
+
+func (response GetUserActivity200JSONResponse) VisitGetUserActivityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetUserActivitydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemResponseHeaders
+	StatusCode int
+}
+
+func (response GetUserActivitydefaultApplicationProblemPlusJSONResponse) VisitGetUserActivityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.Allow != nil {
+		w.Header().Set("Allow", fmt.Sprint(*response.Headers.Allow))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ResumeUserRequestObject struct {
 	Org    OrgPath  `json:"org"`
 	User   UserPath `json:"user"`
@@ -7525,6 +7637,9 @@ type StrictServerInterface interface {
 	// UpdateUser Change a user's name or role
 	// (PATCH /api/v0/organizations/{org}/users/{user})
 	UpdateUser(ctx context.Context, request UpdateUserRequestObject) (UpdateUserResponseObject, error)
+	// GetUserActivity What a user has been doing
+	// (GET /api/v0/organizations/{org}/users/{user}/activity)
+	GetUserActivity(ctx context.Context, request GetUserActivityRequestObject) (GetUserActivityResponseObject, error)
 	// ResumeUser Resume a suspended user
 	// (POST /api/v0/organizations/{org}/users/{user}/resume)
 	ResumeUser(ctx context.Context, request ResumeUserRequestObject) (ResumeUserResponseObject, error)
@@ -8636,6 +8751,33 @@ func (sh *strictHandler) UpdateUser(w http.ResponseWriter, r *http.Request, org 
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(UpdateUserResponseObject); ok {
 		if err := validResponse.VisitUpdateUserResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetUserActivity operation middleware
+func (sh *strictHandler) GetUserActivity(w http.ResponseWriter, r *http.Request, org OrgPath, user UserPath) {
+	var request GetUserActivityRequestObject
+
+	request.Org = org
+	request.User = user
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetUserActivity(ctx, request.(GetUserActivityRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetUserActivity")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetUserActivityResponseObject); ok {
+		if err := validResponse.VisitGetUserActivityResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
