@@ -307,12 +307,21 @@ func (s *shell) printOrganization(c *cli.Context, o *sdk.Organization) error {
 	}
 	settings := o.Settings
 	pairs := []pair{
-		{"organization", o.Slug}, {"id", o.ID}, {"name", o.Name}, {"state", string(o.State)}, {"reason", o.StateReason},
+		{"organization", o.Slug},
+		{"id", o.ID},
+		{"name", o.Name},
+		{"state", string(o.State)},
+		{"reason", o.StateReason},
 		{"restorable until", s.moment(o.DeleteAfter)},
-		{"namespace", o.Namespace}, {"namespace state", string(o.NamespaceState)}, {"protected", yes(o.DeletionProtected)},
-		{"members", amount(o.MemberCount)}, {"api keys", amount(o.APIKeyCount)},
-		{"deletion grace", inDays(settings.DeletionGraceDays)}, {"audit retention", inDays(settings.AuditRetentionDays)},
-		{"api key default life", inDays(settings.APIKeyDefaultTTLDays)}, {"api key longest life", inDays(settings.APIKeyMaxTTLDays)},
+		{"namespace", o.Namespace},
+		{"namespace state", string(o.NamespaceState)},
+		{"protected", yes(o.DeletionProtected)},
+		{"members", amount(o.MemberCount)},
+		{"api keys", amount(o.APIKeyCount)},
+		{"deletion grace", inDays(settings.DeletionGraceDays)},
+		{"audit retention", inDays(settings.AuditRetentionDays)},
+		{"api key default life", inDays(settings.APIKeyDefaultTTLDays)},
+		{"api key longest life", inDays(settings.APIKeyMaxTTLDays)},
 	}
 	for _, key := range slices.Sorted(maps.Keys(o.Metadata)) {
 		pairs = append(pairs, pair{"metadata " + printable(key), o.Metadata[key]})

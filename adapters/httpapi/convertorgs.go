@@ -63,7 +63,7 @@ func fromSettings(s gen.OrganizationSettings) org.Settings {
 }
 
 // number is a count as the contract has it.
-func number(n int) int32 { return int32(min(max(n, 0), math.MaxInt32)) } //nolint:gosec // bounded just here
+func number(n int) int32 { return int32(min(max(n, 0), math.MaxInt32)) }
 
 func toCreateInput(in gen.OrganizationCreate) (orgs.CreateInput, error) {
 	out := orgs.CreateInput{

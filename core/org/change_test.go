@@ -77,7 +77,7 @@ func TestApply(t *testing.T) {
 		}
 		for want, c := range map[string]org.Change{
 			" required":                                {},
-			"/name trim":                               {Name: ptr(" x")},
+			"/name trim":                               {Name: new(" x")},
 			"/metadata max_properties":                 {Metadata: &many},
 			"/metadata format":                         {Metadata: &org.Metadata{"Plan": ""}},
 			"/metadata/plan max_length":                {Metadata: &org.Metadata{"plan": strings.Repeat("é", 513)}},
@@ -112,8 +112,6 @@ func TestApply(t *testing.T) {
 		}
 	})
 }
-
-func ptr[T any](v T) *T { return &v }
 
 func TestSettings(t *testing.T) {
 	t.Parallel()
@@ -159,8 +157,14 @@ func TestFilter(t *testing.T) {
 		bySlug, _ := org.ParseOrder("slug")
 		seen := map[string]bool{}
 		for _, f := range []org.Filter{
-			{}, {State: org.Active}, {SlugPrefix: "active"}, {Order: bySlug}, {MetadataKey: "a", MetadataValue: "b"}, {MetadataKey: "a"},
-			{MetadataKey: "ab"}, {SlugPrefix: "a", MetadataKey: "b"},
+			{},
+			{State: org.Active},
+			{SlugPrefix: "active"},
+			{Order: bySlug},
+			{MetadataKey: "a", MetadataValue: "b"},
+			{MetadataKey: "a"},
+			{MetadataKey: "ab"},
+			{SlugPrefix: "a", MetadataKey: "b"},
 		} {
 			is.True(!seen[f.String()])
 			seen[f.String()] = true
