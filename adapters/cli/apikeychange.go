@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -38,9 +39,15 @@ func (s *shell) printKey(c *cli.Context, k *sdk.APIKey) error {
 		return s.printJSON(k)
 	}
 	pairs := []pair{
-		{"key", k.ID}, {"name", k.Name}, {"description", k.Description}, {"owner", first(k.UserID, "(organization)")},
-		{"scopes", first(strings.Join(k.Scopes, ","), "(all of the role)")}, {"allowed from", strings.Join(k.AllowedIPs, ",")},
-		{"state", string(k.State)}, {"secret", hint(*k)}, {"last used", s.moment(k.LastUsedAt)},
+		{"key", k.ID},
+		{"name", k.Name},
+		{"description", k.Description},
+		{"owner", first(k.UserID, "(organization)")},
+		{"scopes", first(strings.Join(k.Scopes, ","), "(all of the role)")},
+		{"allowed from", strings.Join(k.AllowedIPs, ",")},
+		{"state", string(k.State)},
+		{"secret", hint(*k)},
+		{"last used", s.moment(k.LastUsedAt)},
 	}
 	if old := k.OldSecret; old.Prefix != "" {
 		pairs = append(pairs, pair{"old secret", old.Prefix + "…" + old.LastFour + ", " + oldLife(s, old)}, pair{"old one used", s.moment(old.LastUsedAt)})
@@ -172,7 +179,7 @@ func (s *shell) apikeyRotate(c *cli.Context) error {
 				return err
 			}
 		}
-		in.Grace = new(int32(grace / time.Second)) //nolint:gosec // the API knows the bound
+		in.Grace = new(int32(min(grace/time.Second, math.MaxInt32))) // the API knows the bound
 	}
 	api, org, err := s.within(c)
 	if err != nil {

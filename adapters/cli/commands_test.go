@@ -65,6 +65,20 @@ func TestCommands(t *testing.T) {
 		},
 		{"apikey-list", "apikey list --org acme", "GET /api/v0/organizations/acme/api-keys?limit=200"},
 		{"apikey-revoke", "apikey revoke " + keyID + " --org acme --yes", "POST /api/v0/organizations/acme/api-keys/" + keyID + "/revoke"},
+		{"apikey-list-filtered", "apikey list --org acme --state active --expires-soon --user " + adaID, "GET /api/v0/organizations/acme/api-keys?expires_soon=true&limit=200&state=active&user=" + adaID},
+		{"apikey-get", "apikey get " + keyID + " --org acme", "GET /api/v0/organizations/acme/api-keys/" + keyID},
+		{
+			"apikey-update", "apikey update " + keyID + " --org acme --name deploy --allow-ip 192.0.2.7 --metadata team=a --expires-in 30d",
+			"PATCH /api/v0/organizations/acme/api-keys/" + keyID + ` {"allowed_ips":["192.0.2.7"],"expires_at":"2030-02-01T03:04:05Z","metadata":{"team":"a"},"name":"deploy"}`,
+		},
+		{"apikey-rotate", "apikey rotate " + keyID + " --org acme --until-seen", "POST /api/v0/organizations/acme/api-keys/" + keyID + `/rotate {"until_seen":true}`},
+		{"apikey-rotate-now", "apikey rotate " + keyID + " --org acme --grace 0s --yes", "POST /api/v0/organizations/acme/api-keys/" + keyID + `/rotate {"grace":0}`},
+		{"apikey-disable", "apikey disable " + keyID + " --org acme", "POST /api/v0/organizations/acme/api-keys/" + keyID + "/disable"},
+		{"apikey-enable", "apikey enable " + keyID + " --org acme", "POST /api/v0/organizations/acme/api-keys/" + keyID + "/enable"},
+		{"apikey-delete", "apikey delete " + keyID + " --org acme --yes", "DELETE /api/v0/organizations/acme/api-keys/" + keyID},
+		{"apikey-verify", "apikey verify --permission workflows:start --ip 192.0.2.7", `POST /api/v0/auth/verify {"ip":"192.0.2.7","key":"` + newKey + `","permissions":["workflows:start"]}`},
+		{"apikey-report-leak", "apikey report-leak", `POST /api/v0/api-keys/report-leak {"key":"` + newKey + `"}`},
+		{"apikey-peppers", "apikey peppers", ""},
 		{
 			"workflow-start", `workflow start --org acme --type Greet -q default --id greet-1 --input "a,b" -i {"n":1} --execution-timeout 90s`,
 			`POST /api/v0/organizations/acme/workflows {"execution_timeout_seconds":90,"input":["a,b",{"n":1}],"task_queue":"default","type":"Greet","workflow_id":"greet-1"}`,
@@ -92,6 +106,7 @@ func TestCommands(t *testing.T) {
 			for _, format := range []string{"table", "json"} {
 				w := newWorld(t)
 				w.serve()
+				w.env.In = strings.NewReader(newKey + "\n")
 				code, out, err := w.run(append(strings.Fields(c.args), "--output", format)...)
 				is.Equal(code, 0)
 				request := w.last()
@@ -123,6 +138,37 @@ func TestCommands(t *testing.T) {
 	})
 }
 
+// TestKeysPage runs every command of the page about keys.
+func TestKeysPage(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../docs/security/api-keys.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ran := 0
+	for line := range strings.Lines(string(text)) {
+		line, _, _ = strings.Cut(strings.TrimSpace(line), " #")
+		line, isCommand := strings.CutPrefix(line, "bulkhead ")
+		if !isCommand {
+			continue
+		}
+		ran++
+		t.Run("Should do "+line, func(t *testing.T) {
+			is := is.New(t)
+			w := newWorld(t)
+			w.serve()
+			w.env.In = strings.NewReader(newKey + "\n")
+			line, _, _ = strings.Cut(strings.ReplaceAll(line, "KEY_ID", keyID), " < ")
+			code, _, text := w.run(strings.Fields(line)...)
+			t.Log(text)
+			is.Equal(code, 0)
+		})
+	}
+	if ran < 14 {
+		t.Errorf("the page has %d commands", ran)
+	}
+}
+
 func TestSecrets(t *testing.T) {
 	t.Parallel()
 	t.Run("Should print a new key once, alone on the standard output", func(t *testing.T) {
@@ -139,6 +185,25 @@ func TestSecrets(t *testing.T) {
 		_, out, err := w.run("bootstrap", "--new-key")
 		is.Equal(out, newKey+"\n")
 		is.True(strings.Contains(err, "only time"))
+		is.True(!strings.Contains(err, newKey))
+	})
+	t.Run("Should take a key that is shown to it from the standard input alone, and say when it is not valid", func(t *testing.T) {
+		is := is.New(t)
+		for _, command := range []string{"verify", "report-leak"} {
+			w := newWorld(t)
+			code, _, _ := w.run("apikey", command, newKey)
+			is.Equal(code, int(exitUsage)) // a command line is seen by others
+			is.Equal(len(w.asked()), 0)
+			w.env.In = strings.NewReader("\n")
+			code, _, _ = w.run("apikey", command)
+			is.Equal(code, int(exitUsage))
+		}
+		w := newWorld(t)
+		w.env.In = strings.NewReader(newKey + "\n")
+		w.answer("POST /auth/verify", 200, sdk.Verification{Code: sdk.VerificationCodeNOTFOUND})
+		code, out, err := w.run("apikey", "verify")
+		is.Equal(code, int(exitConflict))
+		is.True(strings.Contains(out, "NOT_FOUND"))
 		is.True(!strings.Contains(err, newKey))
 	})
 	t.Run("Should set a new key apart on a terminal only", func(t *testing.T) {

@@ -37,6 +37,9 @@ func (w *world) serve() *[]string {
 		}
 		return BootstrapResult{Created: true, OperatorKey: newKey, WorkerKey: "bhk_worker"}, nil
 	}
+	w.deps.Peppers = func(context.Context) ([]Pepper, error) {
+		return []Pepper{{Version: 1, Secrets: 3}, {Version: 2, Secrets: 120, Configured: true}}, nil
+	}
 	return &calls
 }
 

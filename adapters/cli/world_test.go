@@ -115,6 +115,9 @@ func send(w http.ResponseWriter, status int, body any) {
 	}
 	w.Header().Set("Content-Type", media)
 	w.WriteHeader(status)
+	if status == http.StatusNoContent {
+		return
+	}
 	_ = json.NewEncoder(w).Encode(body)
 }
 
@@ -213,6 +216,14 @@ func auditEvent() sdk.AuditEvent {
 	}
 }
 
+// rotatedKey is a key with two live secrets.
+func rotatedKey() sdk.APIKey {
+	k := apiKey(sdk.APIKeyStateActive)
+	k.AllowedIPs, k.LastUsedAt = []string{"192.0.2.0/24"}, now.Add(-time.Minute)
+	k.OldSecret = sdk.OldSecret{Prefix: "bhk_OLDKEYOL", LastFour: "1111", Live: true, UntilSeen: true, LastUsedAt: now.Add(-time.Hour)}
+	return k
+}
+
 func greetWorkflow(status sdk.WorkflowStatus) sdk.Workflow {
 	return sdk.Workflow{
 		WorkflowID: "greet-1", RunID: runID, Type: "Greet", TaskQueue: "default", Status: status, StartedAt: now.Add(-time.Minute),
@@ -237,27 +248,38 @@ var usual = map[string]struct {
 		Organization: organization(sdk.OrganizationStateProvisioning), Admin: user("ada@acme.example", sdk.RoleAdmin),
 		Operation: operation(sdk.OperationStatePending, ""),
 	}},
-	"GET /operations/" + opID:                                {200, operation(sdk.OperationStateSucceeded, "organization_activated")},
-	"GET /organizations":                                     {200, sdk.OrganizationList{Items: []sdk.Organization{organization(sdk.OrganizationStateActive)}}},
-	"GET /organizations/acme":                                {200, organization(sdk.OrganizationStateActive)},
-	"GET /organizations/" + orgID:                            {200, organization(sdk.OrganizationStateActive)},
-	"PATCH /organizations/acme":                              {200, organization(sdk.OrganizationStateActive)},
-	"DELETE /organizations/acme":                             {202, deletion()},
-	"POST /organizations/acme/suspend":                       {200, organization(sdk.OrganizationStateSuspended)},
-	"POST /organizations/acme/resume":                        {200, organization(sdk.OrganizationStateActive)},
-	"POST /organizations/acme/restore":                       {200, organization(sdk.OrganizationStateSuspended)},
-	"GET /organizations/acme/operations":                     {200, sdk.OperationList{Items: []sdk.Operation{ended()}}},
-	"POST /operations/" + opID + "/retry":                    {202, operation(sdk.OperationStatePending, "")},
-	"POST /organizations/acme/users":                         {201, user("grace@acme.example", sdk.RoleMember)},
-	"GET /organizations/acme/users":                          {200, sdk.UserList{Items: []sdk.User{user("ada@acme.example", sdk.RoleAdmin)}}},
-	"POST /organizations/acme/api-keys":                      {201, sdk.APIKeyCreated{APIKey: apiKey(sdk.APIKeyStateActive), Secret: newKey}},
-	"GET /organizations/acme/api-keys":                       {200, sdk.APIKeyList{Items: []sdk.APIKey{apiKey(sdk.APIKeyStateActive)}}},
-	"GET /organizations/acme/api-keys/" + keyID:              {200, apiKey(sdk.APIKeyStateActive)},
-	"POST /organizations/acme/api-keys/" + keyID + "/revoke": {200, apiKey(sdk.APIKeyStateRevoked)},
-	"POST /organizations/acme/workflows":                     {201, greetWorkflow(sdk.WorkflowStatusRunning)},
-	"GET /organizations/acme/audit":                          {200, sdk.AuditEventList{Items: []sdk.AuditEvent{auditEvent()}}},
-	"GET /audit":                                             {200, sdk.AuditEventList{Items: []sdk.AuditEvent{auditEvent()}}},
-	"GET /organizations/acme/audit/" + eventID:               {200, auditEvent()},
+	"GET /operations/" + opID:                                 {200, operation(sdk.OperationStateSucceeded, "organization_activated")},
+	"GET /organizations":                                      {200, sdk.OrganizationList{Items: []sdk.Organization{organization(sdk.OrganizationStateActive)}}},
+	"GET /organizations/acme":                                 {200, organization(sdk.OrganizationStateActive)},
+	"GET /organizations/" + orgID:                             {200, organization(sdk.OrganizationStateActive)},
+	"PATCH /organizations/acme":                               {200, organization(sdk.OrganizationStateActive)},
+	"DELETE /organizations/acme":                              {202, deletion()},
+	"POST /organizations/acme/suspend":                        {200, organization(sdk.OrganizationStateSuspended)},
+	"POST /organizations/acme/resume":                         {200, organization(sdk.OrganizationStateActive)},
+	"POST /organizations/acme/restore":                        {200, organization(sdk.OrganizationStateSuspended)},
+	"GET /organizations/acme/operations":                      {200, sdk.OperationList{Items: []sdk.Operation{ended()}}},
+	"POST /operations/" + opID + "/retry":                     {202, operation(sdk.OperationStatePending, "")},
+	"POST /organizations/acme/users":                          {201, user("grace@acme.example", sdk.RoleMember)},
+	"GET /organizations/acme/users":                           {200, sdk.UserList{Items: []sdk.User{user("ada@acme.example", sdk.RoleAdmin)}}},
+	"POST /organizations/acme/api-keys":                       {201, sdk.APIKeyCreated{APIKey: apiKey(sdk.APIKeyStateActive), Secret: newKey}},
+	"GET /organizations/acme/api-keys":                        {200, sdk.APIKeyList{Items: []sdk.APIKey{apiKey(sdk.APIKeyStateActive)}}},
+	"GET /organizations/acme/api-keys/" + keyID:               {200, apiKey(sdk.APIKeyStateActive)},
+	"POST /organizations/acme/api-keys/" + keyID + "/revoke":  {200, apiKey(sdk.APIKeyStateRevoked)},
+	"PATCH /organizations/acme/api-keys/" + keyID:             {200, apiKey(sdk.APIKeyStateActive)},
+	"DELETE /organizations/acme/api-keys/" + keyID:            {204, nil},
+	"POST /organizations/acme/api-keys/" + keyID + "/rotate":  {200, sdk.APIKeyCreated{APIKey: rotatedKey(), Secret: newKey}},
+	"POST /organizations/acme/api-keys/" + keyID + "/disable": {200, apiKey(sdk.APIKeyStateDisabled)},
+	"POST /organizations/acme/api-keys/" + keyID + "/enable":  {200, apiKey(sdk.APIKeyStateActive)},
+	"POST /auth/verify": {200, sdk.Verification{
+		Valid: true, Code: sdk.VerificationCodeVALID, Organization: sdk.OrganizationRef{ID: orgID, Slug: "acme"},
+		Actor:       sdk.VerifiedActor{Kind: sdk.VerifiedActorKindUser, APIKeyID: keyID, UserID: adaID, Role: "member"},
+		Permissions: []string{"workflows:start"}, ExpiresAt: now.Add(longAgo),
+	}},
+	"POST /api-keys/report-leak":               {200, sdk.LeakReported{Found: true, APIKey: apiKey(sdk.APIKeyStateRevoked)}},
+	"POST /organizations/acme/workflows":       {201, greetWorkflow(sdk.WorkflowStatusRunning)},
+	"GET /organizations/acme/audit":            {200, sdk.AuditEventList{Items: []sdk.AuditEvent{auditEvent()}}},
+	"GET /audit":                               {200, sdk.AuditEventList{Items: []sdk.AuditEvent{auditEvent()}}},
+	"GET /organizations/acme/audit/" + eventID: {200, auditEvent()},
 	"POST /organizations/acme/audit/verify": {200, sdk.AuditVerification{
 		Valid: true, Checked: 7, FromSeq: 1, HeadSeq: 7, HeadHash: strings.Repeat("0a", 32),
 	}},

@@ -90,3 +90,24 @@ func TestLoad(t *testing.T) {
 		is.True(strings.Contains(c.Database.URL.Reveal(), password)) // the one way that shows it
 	})
 }
+
+func TestMetricsAddress(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		environ     []string
+		api, worker string
+	}{
+		"nobody chose":       {nil, "127.0.0.1:9470", "127.0.0.1:9471"},
+		"it is switched off": {[]string{"BULKHEAD_METRICS_ADDRESS="}, "", ""},
+		"it is chosen":       {[]string{"BULKHEAD_METRICS_ADDRESS=10.0.0.1:9000"}, "10.0.0.1:9000", "10.0.0.1:9000"},
+	} {
+		t.Run("Should be where operators expect it when "+name, func(t *testing.T) {
+			t.Parallel()
+			is := is.New(t)
+			cfg, err := config.Load(c.environ)
+			is.NoErr(err)
+			is.Equal(cfg.Metrics.API(), c.api)
+			is.Equal(cfg.Metrics.Worker(), c.worker)
+		})
+	}
+}

@@ -66,7 +66,7 @@ func (h *handlers) ListAPIKeys(ctx context.Context, req gen.ListAPIKeysRequestOb
 	if err != nil {
 		return nil, err
 	}
-	state, soon := string(orZero(req.Params.State)), string(orZero(req.Params.ExpiresSoon))
+	state, soon := string(orZero(req.Params.State)), orZero(req.Params.ExpiresSoon)
 	filter := apikeys.ListFilter{ExpiresSoon: soon != ""}
 	filter.State, _ = apikey.ParseState(state) // the contract knows the same ones
 	if req.Params.User != nil {

@@ -65,6 +65,7 @@ var faults = []fault{
 	{"the dev stack is a user of the product", "cmd/bulkhead-dev/main.go", source("main", module+"/adapters/postgres")},
 	{"pgx stays in adapters/postgres", "adapters/httpapi/server.go", source("httpapi", "github.com/jackc/pgx/v5")},
 	{"chi stays in adapters/httpapi", "adapters/cli/cli.go", source("cli", "github.com/go-chi/chi/v5")},
+	{"Prometheus stays in adapters/telemetry", "adapters/cli/cli.go", source("cli", "github.com/prometheus/client_golang/prometheus")},
 	{"Temporal stays in adapters/temporal and sdk", "adapters/cli/cli.go", source("cli", "go.temporal.io/sdk/client")},
 	{"Temporal's server is not in the product", "adapters/temporal/server.go", source("temporal", "go.temporal.io/server/temporal")},
 	{"Temporal's server is not in the product", "test/e2e/e2e_test.go", source("e2e", "go.temporal.io/server/temporal")},

@@ -168,6 +168,13 @@ var importRules = []rule{
 		Reason: "all routes are in one file, behind one chain of middleware",
 	},
 	{
+		Name:   "Prometheus stays in adapters/telemetry",
+		In:     []string{"..."},
+		NotIn:  []string{"adapters/telemetry/..."},
+		Deny:   []string{"github.com/prometheus/..."},
+		Reason: "metrics have bounded labels and name no tenant only while one file declares them all",
+	},
+	{
 		Name:   "Temporal stays in adapters/temporal and sdk",
 		In:     []string{"..."},
 		NotIn:  []string{"adapters/temporal/...", "sdk/...", "cmd/bulkhead-dev/..."},

@@ -9,13 +9,13 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/audit"
 )
 
-// fields is what the trail keeps of a key, by field. Of its secrets that is what
-// anybody may see.
+// fields is what the trail keeps of a key, by field. Of its secrets that is the
+// last four characters: the trail blots out what begins like a key.
 func fields(s apikey.Snapshot) map[string]any {
 	return map[string]any{
 		"name": s.Name, "description": s.Description, "user": s.UserID.String(), "scopes": s.Scopes.Names(),
 		"allowed_ips": s.AllowedIPs.Strings(), "metadata": map[string]string(s.Metadata), "state": s.State.String(),
-		"expires_at": moment(s.ExpiresAt), "secret": s.Hint, "old_secret": s.Old.Hint, "old_secret_until": until(s.Old),
+		"expires_at": moment(s.ExpiresAt), "last_four": s.LastFour, "old_last_four": s.Old.LastFour, "old_secret_until": until(s.Old),
 	}
 }
 

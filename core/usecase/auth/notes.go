@@ -170,17 +170,17 @@ func (n *notes) endOld(ctx context.Context, endings map[apikey.Ref]int32) error 
 func (n *notes) end(ctx context.Context, ref apikey.Ref, generation int32) error {
 	now := n.clock.Now()
 	return n.store.WriteTx(ctx, ref.Org, func(ctx context.Context, tx ports.Tx) error {
-		ended, hint := false, ""
+		ended, lastFour := false, ""
 		err := tx.APIKeys.Update(ctx, ref.Key, func(key *apikey.Key) error {
 			ended = key.Seen(generation, now)
-			hint = key.Snapshot().Old.Hint
+			lastFour = key.Snapshot().Old.LastFour
 			return nil
 		})
 		if err != nil || !ended {
 			return err
 		}
 		return tx.Audit.Append(ctx, audit.Succeeds(ref.Org, now, authz.KeyKeeper, audit.APIKeyOldSecretEnded, "apikey", ref.Key.String(),
-			map[string]audit.Change{"old_secret": {Before: hint}}))
+			map[string]audit.Change{"old_last_four": {Before: lastFour}}))
 	})
 }
 

@@ -39,7 +39,7 @@ func (s *Service) Verify(ctx context.Context, by authz.Actor, in VerifyInput) (V
 	}
 	secret, err := apikey.ParseSecret(in.Key)
 	if err != nil {
-		return Verification{Code: apikey.NotFound}, nil
+		return Verification{Code: apikey.NotFound}, nil //nolint:nilerr // that is the verdict
 	}
 	f, err := s.find(ctx, secret)
 	if err == nil && f.credential.Org != by.Org() && !by.IsPlatform() {

@@ -66,7 +66,7 @@ func (s *Service) Scanned(ctx context.Context, by authz.Origin, found []Leak) ([
 func (s *Service) end(ctx context.Context, by authz.Actor, presented, source, url string) (apikey.Key, bool, error) {
 	secret, err := apikey.ParseSecret(presented)
 	if err != nil {
-		return apikey.Key{}, false, nil
+		return apikey.Key{}, false, nil //nolint:nilerr // that is the answer
 	}
 	c, err := s.credentials.Find(ctx, s.peppers.Candidates(secret))
 	if fault.IsKind(err, fault.NotFound) {
@@ -90,7 +90,7 @@ func (s *Service) end(ctx context.Context, by authz.Actor, presented, source, ur
 		if err != nil {
 			return err
 		}
-		changes := map[string]audit.Change{"secret": audit.Created(secret.Hint()), "source": audit.Created(source)}
+		changes := map[string]audit.Change{"last_four": audit.Created(secret.LastFour()), "source": audit.Created(source)}
 		if url != "" {
 			changes["url"] = audit.Created(url)
 		}

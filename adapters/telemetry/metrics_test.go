@@ -1,0 +1,53 @@
+package telemetry_test
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/matryer/is"
+
+	"github.com/bulkheadhq/bulkhead/adapters/telemetry"
+)
+
+func scrape(t *testing.T, m *telemetry.Metrics, path string) (int, string) {
+	t.Helper()
+	w := httptest.NewRecorder()
+	m.NewServer("").Handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+	body, err := io.ReadAll(w.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w.Code, string(body)
+}
+
+func TestMetrics(t *testing.T) {
+	t.Parallel()
+
+	t.Run("Should show what was counted, and nothing but metrics", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		m := telemetry.NewMetrics()
+		m.ExpiryWarned(30)
+		m.ExpiryWarned(7)
+		m.ExpiryWarned(7)
+		m.LeakReported("github")
+		m.UsesDropped(3)
+		m.SecretsByPepper(map[int16]int64{1: 5, 2: 7})
+		m.SecretsByPepper(map[int16]int64{2: 12}) // the first version has no secrets any more
+		code, text := scrape(t, m, "/metrics")
+		is.Equal(code, http.StatusOK)
+		for _, line := range []string{
+			`bulkhead_apikey_expiry_warnings_total{days="30"} 1`, `bulkhead_apikey_expiry_warnings_total{days="7"} 2`,
+			`bulkhead_apikey_leaks_total{source="github"} 1`, `bulkhead_apikey_uses_dropped_total 3`,
+			`bulkhead_apikey_secrets{pepper_version="2"} 12`, "go_goroutines ",
+		} {
+			is.True(strings.Contains(text, line))
+		}
+		is.True(!strings.Contains(text, `pepper_version="1"`))
+		code, _ = scrape(t, m, "/")
+		is.Equal(code, http.StatusNotFound)
+	})
+}
