@@ -162,7 +162,7 @@ func (r reads) readUser(ctx context.Context, u id.User) (user.User, error) {
 	},
 	{
 		Name:  "a key that ended still works",
-		Edits: []Edit{{File: "core/usecase/auth/auth.go", Old: "; !c.Usable(now) {", New: "; now.IsZero() {"}},
+		Edits: []Edit{{File: "core/usecase/auth/auth.go", Old: "if code != apikey.Valid {", New: "if code != apikey.Valid && f.at.IsZero() {"}},
 	},
 	{
 		Name:  "an entity tag is good for every organization",
