@@ -16,9 +16,15 @@ func rounds() int {
 	return 200
 }
 
-// bound is the most by which the medians of two refusals may differ. It holds for
-// the full number of rounds, sent by turns: a sample's noise is larger.
+// bound is the most by which the medians of two refusals may differ, on a machine
+// that is not busy with something else: on one that is, everything takes longer,
+// and a tenth of the median is allowed. It holds for the full number of rounds,
+// sent by turns: a sample's noise is larger.
 const bound = 50 * time.Microsecond
+
+// compared are the keys whose time is compared with an unknown one's: each way to
+// end is read from another row, or from none.
+var compared = []string{expired, revoked, suspended, orgSuspended}
 
 // sameness times refusals against each other. What they say is compared by the
 // matrix; this is about what their time says.
@@ -39,7 +45,7 @@ func (w *world) sameness(t *testing.T) {
 		for _, by := range w.refused {
 			if by.name == "an unknown key" {
 				kinds = append([]timed{{by.name, who, by}}, kinds...)
-			} else if slices.Contains(endings, by.name) && by.name != dataPlane {
+			} else if slices.Contains(compared, by.name) {
 				kinds = append(kinds, timed{by.name, who, by})
 			}
 		}
@@ -85,7 +91,7 @@ func (w *world) time(t *testing.T, kinds []timed) {
 	for i, k := range kinds {
 		m := median(took[i])
 		t.Logf("%-36s median %v, difference %v", k.name, m, m-first)
-		if full() && (m-first).Abs() > bound {
+		if full() && (m-first).Abs() > max(bound, first/10) {
 			t.Errorf("%s takes %v, %s %v", k.name, m, kinds[0].name, first)
 		}
 	}

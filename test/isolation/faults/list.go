@@ -96,7 +96,11 @@ func (r reads) readUser(ctx context.Context, u id.User) (user.User, error) {
 	},
 	{
 		Name:  "a user can be given any role",
-		Edits: []Edit{{File: "core/usecase/users/users.go", Old: "by.RequirePower(in.Role, 0)", New: "by.RequirePower(in.Role, authz.SetOf(authz.UsersCreate))"}},
+		Edits: []Edit{{File: "core/usecase/users/users.go", Old: "return u, by.RequirePower(r, 0)", New: "return u, nil"}},
+	},
+	{
+		Name:  "a user can be raised to any role",
+		Edits: []Edit{{File: "core/usecase/users/change.go", Old: "by.RequirePower(to, 0)", New: "by.RequirePower(to, authz.SetOf(authz.UsersRead))"}},
 	},
 	{
 		Name:  "a body may set what the contract does not declare",
