@@ -223,6 +223,24 @@ func (e OrganizationState) Valid() bool {
 	}
 }
 
+// Defines values for PermissionTemporal.
+const (
+	PermissionTemporalRead  PermissionTemporal = "read"
+	PermissionTemporalWrite PermissionTemporal = "write"
+)
+
+// Valid indicates whether the value is a known member of the PermissionTemporal enum.
+func (e PermissionTemporal) Valid() bool {
+	switch e {
+	case PermissionTemporalRead:
+		return true
+	case PermissionTemporalWrite:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for TokenAccess.
 const (
 	TokenAccessRead  TokenAccess = "read"
@@ -968,6 +986,32 @@ type OrganizationUpdate struct {
 	Slug string `json:"slug,omitempty,omitzero"`
 }
 
+// Permission defines model for Permission.
+type Permission struct {
+	// Meaning What it allows, in words.
+	Meaning string `json:"meaning"`
+
+	// Name Example: workflows:start
+	Name string `json:"name"`
+
+	// Platform It reaches beyond an organization: for operators alone, and in no custom role.
+	Platform bool `json:"platform"`
+
+	// Roles The built-in roles that hold it.
+	Roles []string `json:"roles"`
+
+	// Temporal What it becomes in a data-plane token, on the organization's namespace. Absent for what Bulkhead alone decides.
+	Temporal PermissionTemporal `json:"temporal,omitempty,omitzero"`
+}
+
+// PermissionTemporal What it becomes in a data-plane token, on the organization's namespace. Absent for what Bulkhead alone decides.
+type PermissionTemporal string
+
+// PermissionList defines model for PermissionList.
+type PermissionList struct {
+	Items []Permission `json:"items"`
+}
+
 // Problem What went wrong (RFC 9457).
 type Problem struct {
 	// Code The stable dotted code of the problem.
@@ -1004,6 +1048,61 @@ type ProblemField struct {
 	//
 	// Example: max_length
 	Rule string `json:"rule"`
+}
+
+// RoleCreate defines model for RoleCreate.
+type RoleCreate struct {
+	// Description What the role is for, for people.
+	//
+	// Example: Starts releases.
+	Description string `json:"description,omitempty,omitzero"`
+
+	// Name Lower-case letters, digits and single hyphens; unique in the organization, and no built-in role's.
+	//
+	// Example: deployer
+	Name string `json:"name"`
+
+	// Permissions What the role may do, as in the list of permissions.
+	Permissions []string `json:"permissions"`
+}
+
+// RoleDefinition defines model for RoleDefinition.
+type RoleDefinition struct {
+	// BuiltIn The same in every organization, and not to be changed.
+	BuiltIn     bool      `json:"built_in"`
+	CreatedAt   time.Time `json:"created_at,omitempty,omitzero"`
+	Description string    `json:"description,omitempty,omitzero"`
+
+	// Etag The version for If-Match.
+	Etag string `json:"etag"`
+
+	// ID Absent for a built-in role.
+	ID          string    `json:"id,omitempty,omitzero"`
+	Name        string    `json:"name"`
+	Permissions []string  `json:"permissions"`
+	UpdatedAt   time.Time `json:"updated_at,omitempty,omitzero"`
+}
+
+// RoleList defines model for RoleList.
+type RoleList struct {
+	Items []RoleDefinition `json:"items"`
+
+	// NextCursor Absent at the end.
+	NextCursor string `json:"next_cursor,omitempty,omitzero"`
+}
+
+// RoleUpdate defines model for RoleUpdate.
+type RoleUpdate struct {
+	// Description What the role is for, for people.
+	Description *string `json:"description,omitempty"`
+
+	// Name Lower-case letters, digits and single hyphens; unique in the organization, and no built-in role's.
+	//
+	// Example: deployer
+	Name string `json:"name,omitempty,omitzero"`
+
+	// Permissions What the role may do, as in the list of permissions.
+	Permissions []string `json:"permissions,omitempty,omitzero"`
 }
 
 // Suspension defines model for Suspension.

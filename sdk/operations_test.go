@@ -102,6 +102,26 @@ var operations = map[string]func(context.Context, *Client) error{
 		_, err := c.User(ctx, "{org}", "{user}")
 		return err
 	},
+	"POST /api/v0/organizations/{org}/roles": func(ctx context.Context, c *Client) error {
+		_, err := c.CreateRole(ctx, "{org}", RoleCreate{})
+		return err
+	},
+	"GET /api/v0/organizations/{org}/roles": func(ctx context.Context, c *Client) error {
+		_, err := c.ListRoles(ctx, "{org}", ListOptions{})
+		return err
+	},
+	"GET /api/v0/organizations/{org}/roles/{role}": func(ctx context.Context, c *Client) error {
+		_, err := c.Role(ctx, "{org}", "{role}")
+		return err
+	},
+	"PATCH /api/v0/organizations/{org}/roles/{role}": func(ctx context.Context, c *Client) error {
+		_, err := c.UpdateRole(ctx, "{org}", "{role}", AnyVersion, RoleUpdate{})
+		return err
+	},
+	"DELETE /api/v0/organizations/{org}/roles/{role}": func(ctx context.Context, c *Client) error {
+		return c.DeleteRole(ctx, "{org}", "{role}", AnyVersion)
+	},
+	"GET /api/v0/authz/permissions": func(ctx context.Context, c *Client) error { _, err := c.Permissions(ctx); return err },
 	"POST /api/v0/organizations/{org}/api-keys": func(ctx context.Context, c *Client) error {
 		_, err := c.CreateAPIKey(ctx, "{org}", APIKeyCreate{})
 		return err

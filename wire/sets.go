@@ -26,6 +26,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/usecase/refusals"
 	"github.com/bulkheadhq/bulkhead/core/usecase/relay"
 	"github.com/bulkheadhq/bulkhead/core/usecase/retention"
+	"github.com/bulkheadhq/bulkhead/core/usecase/roles"
 	"github.com/bulkheadhq/bulkhead/core/usecase/tokens"
 	"github.com/bulkheadhq/bulkhead/core/usecase/trail"
 	"github.com/bulkheadhq/bulkhead/core/usecase/users"
@@ -63,7 +64,7 @@ var temporalSet = gw.NewSet(
 )
 
 var apiSet = gw.NewSet(
-	orgs.New, users.New, apikeys.New, auth.New, workflows.New, operations.New, assignments.New, trail.New, refusals.New,
+	orgs.New, users.New, roles.New, apikeys.New, auth.New, workflows.New, operations.New, assignments.New, trail.New, refusals.New,
 	leaks.New, postgres.NewKeyUses, gw.Bind(new(ports.KeyUses), new(*postgres.KeyUses)),
 	newCursors, newETagKey, newPingers, newAPIConfig,
 	newVault, gw.Bind(new(ports.Vault), new(*signing.Vault)),

@@ -29,6 +29,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/usecase/refusals"
 	"github.com/bulkheadhq/bulkhead/core/usecase/relay"
 	"github.com/bulkheadhq/bulkhead/core/usecase/retention"
+	"github.com/bulkheadhq/bulkhead/core/usecase/roles"
 	"github.com/bulkheadhq/bulkhead/core/usecase/tokens"
 	"github.com/bulkheadhq/bulkhead/core/usecase/trail"
 	"github.com/bulkheadhq/bulkhead/core/usecase/users"
@@ -74,6 +75,7 @@ func NewAPI(ctx context.Context, cfg config.Config, out Output, b Build) (*API, 
 	orgsService := orgs.New(store, platform, clock)
 	postgresTrail := postgres.NewTrail(db)
 	usersService := users.New(store, postgresTrail, clock)
+	rolesService := roles.New(store, clock)
 	reader := newRandom()
 	apikeysService := apikeys.New(store, clock, peppers, reader)
 	leaksService := leaks.New(credentials, store, clock, peppers, metrics)
@@ -112,6 +114,7 @@ func NewAPI(ctx context.Context, cfg config.Config, out Output, b Build) (*API, 
 	deps := httpapi.Deps{
 		Orgs:        orgsService,
 		Users:       usersService,
+		Roles:       rolesService,
 		APIKeys:     apikeysService,
 		Auth:        authService,
 		Leaks:       leaksService,

@@ -93,6 +93,18 @@ func TestCommands(t *testing.T) {
 		{"audit-list-all", "audit list --all --action access.refused", "GET /api/v0/audit?action=access.refused&limit=50"},
 		{"audit-get", "audit get " + eventID + " --org acme", "GET /api/v0/organizations/acme/audit/" + eventID},
 		{"audit-verify", "audit verify --org acme", "POST /api/v0/organizations/acme/audit/verify"},
+		{"role-list", "role list --org acme", "GET /api/v0/organizations/acme/roles?limit=200"},
+		{"role-get", "role get viewer --org acme", "GET /api/v0/organizations/acme/roles/viewer"},
+		{
+			"role-create", "role create deployer --org acme --permission workflows:start --description CI",
+			`POST /api/v0/organizations/acme/roles {"description":"CI","name":"deployer","permissions":["workflows:start"]}`,
+		},
+		{
+			"role-update", "role update deployer --org acme --permission workflows:start --permission workflows:read --description=",
+			`PATCH /api/v0/organizations/acme/roles/deployer {"description":"","permissions":["workflows:start","workflows:read"]}`,
+		},
+		{"role-delete", "role delete deployer --org acme --yes", "DELETE /api/v0/organizations/acme/roles/deployer"},
+		{"permission-list", "permission list", "GET /api/v0/authz/permissions"},
 		{"whoami", "whoami", "GET /api/v0/auth/whoami"},
 		{"token", "token", "POST /api/v0/auth/token {}"},
 		{"token-read", "token --org acme --access read", `POST /api/v0/auth/token {"access":"read","organization":"acme"}`},

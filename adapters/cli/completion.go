@@ -62,8 +62,8 @@ Examples:
 // values are what flags with few of them take.
 var values = map[string][]string{
 	"output": {outputTable, outputJSON}, "o": {outputTable, outputJSON},
-	"role":   roleNames(),
-	"scope":  authz.Operator.Permissions().Names(),
+	"role":  roleNames(),
+	"scope": authz.Operator.Permissions().Names(), "permission": authz.Admin.Permissions().Names(),
 	"access": {string(sdk.TokenAccessRead), string(sdk.TokenAccessWrite)},
 }
 

@@ -27,6 +27,7 @@ var update = flag.Bool("update", false, "write the golden files")
 const (
 	orgID    = "org_01h455vb4pex5vsknk084sn02q"
 	adaID    = "usr_01h455vb4pex5vsknk084sn02q"
+	roleID   = "role_01h455vb4pex5vsknk084sn02q"
 	keyID    = "key_01h455vb4pex5vsknk084sn02q"
 	eventID  = "evt_01h455vb4pex5vsknk084sn02q"
 	opID     = "op_01h455vb4pex5vsknk084sn02q"
@@ -231,6 +232,14 @@ func greetWorkflow(status sdk.WorkflowStatus) sdk.Workflow {
 	}
 }
 
+var (
+	viewerRole   = sdk.RoleDefinition{Name: "viewer", BuiltIn: true, Permissions: []string{"users:read"}, Etag: `"1.a"`}
+	deployerRole = sdk.RoleDefinition{
+		ID: roleID, Name: "deployer", Description: "CI", Permissions: []string{"workflows:start"}, Etag: `"1.b"`,
+		CreatedAt: now.Add(-longAgo), UpdatedAt: now.Add(-time.Minute),
+	}
+)
+
 // usual are the API's answers when all is well, by method and path below /api/v0.
 var usual = map[string]struct {
 	status int
@@ -275,11 +284,21 @@ var usual = map[string]struct {
 		Actor:       sdk.VerifiedActor{Kind: sdk.VerifiedActorKindUser, APIKeyID: keyID, UserID: adaID, Role: "member"},
 		Permissions: []string{"workflows:start"}, ExpiresAt: now.Add(longAgo),
 	}},
-	"POST /api-keys/report-leak":               {200, sdk.LeakReported{Found: true, APIKey: apiKey(sdk.APIKeyStateRevoked)}},
-	"POST /organizations/acme/workflows":       {201, greetWorkflow(sdk.WorkflowStatusRunning)},
-	"GET /organizations/acme/audit":            {200, sdk.AuditEventList{Items: []sdk.AuditEvent{auditEvent()}}},
-	"GET /audit":                               {200, sdk.AuditEventList{Items: []sdk.AuditEvent{auditEvent()}}},
-	"GET /organizations/acme/audit/" + eventID: {200, auditEvent()},
+	"POST /api-keys/report-leak":                {200, sdk.LeakReported{Found: true, APIKey: apiKey(sdk.APIKeyStateRevoked)}},
+	"POST /organizations/acme/workflows":        {201, greetWorkflow(sdk.WorkflowStatusRunning)},
+	"GET /organizations/acme/audit":             {200, sdk.AuditEventList{Items: []sdk.AuditEvent{auditEvent()}}},
+	"GET /audit":                                {200, sdk.AuditEventList{Items: []sdk.AuditEvent{auditEvent()}}},
+	"GET /organizations/acme/audit/" + eventID:  {200, auditEvent()},
+	"GET /organizations/acme/roles":             {200, sdk.RoleList{Items: []sdk.RoleDefinition{viewerRole, deployerRole}}},
+	"GET /organizations/acme/roles/viewer":      {200, viewerRole},
+	"POST /organizations/acme/roles":            {201, deployerRole},
+	"GET /organizations/acme/roles/deployer":    {200, deployerRole},
+	"PATCH /organizations/acme/roles/deployer":  {200, deployerRole},
+	"DELETE /organizations/acme/roles/deployer": {204, nil},
+	"GET /authz/permissions": {200, sdk.PermissionList{Items: []sdk.Permission{
+		{Name: "tokens:read", Meaning: "exchange an API key for a data-plane token that reads", Roles: []string{"viewer", "admin"}, Temporal: "read"},
+		{Name: "organizations:list", Meaning: "list all organizations", Platform: true, Roles: []string{"operator"}},
+	}}},
 	"POST /organizations/acme/audit/verify": {200, sdk.AuditVerification{
 		Valid: true, Checked: 7, FromSeq: 1, HeadSeq: 7, HeadHash: strings.Repeat("0a", 32),
 	}},

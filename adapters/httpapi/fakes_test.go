@@ -91,7 +91,7 @@ func (m *memory) WriteTx(ctx context.Context, o id.Org, fn func(context.Context,
 		return err
 	}
 	return fn(ctx, ports.Tx{
-		Orgs: orgWrites{w}, Users: userWrites{w}, APIKeys: keyWrites{w}, Operations: operationWrites{w},
+		Orgs: orgWrites{w}, Users: userWrites{w}, Roles: roleWrites{w}, APIKeys: keyWrites{w}, Operations: operationWrites{w},
 		Audit: auditWrites{w}, Outbox: outboxWrites{},
 	})
 }
@@ -253,6 +253,7 @@ type writes struct {
 type (
 	orgWrites       struct{ writes }
 	userWrites      struct{ writes }
+	roleWrites      struct{ writes }
 	keyWrites       struct{ writes }
 	operationWrites struct{ writes }
 	auditWrites     struct{ writes }
@@ -321,6 +322,14 @@ func (w userWrites) UpdateAll(_ context.Context, us []user.User) error {
 	}
 	return nil
 }
+
+func (w roleWrites) Insert(_ context.Context, r role.Role) error { return add(w.memory, &w.roles, r) }
+
+func (w roleWrites) Update(_ context.Context, i id.Role, fn func(*role.Role) error) error {
+	return change(w.memory, &w.roles, func(r role.Role) bool { return r.Snapshot().ID == i && r.Snapshot().OrgID == w.org }, fn)
+}
+
+func (w roleWrites) Delete(context.Context, id.Role) error { return nil }
 
 func (w keyWrites) Insert(_ context.Context, k apikey.Key) error { return add(w.memory, &w.keys, k) }
 

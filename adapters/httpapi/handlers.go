@@ -26,6 +26,7 @@ var _ gen.StrictServerInterface = (*handlers)(nil)
 const (
 	organizationsPath = "/api/v0/organizations/"
 	usersPath         = "/users/"
+	rolesPath         = "/roles/"
 	apiKeysPath       = "/api-keys/"
 	workflowsPath     = "/workflows/"
 	operationsPath    = "/api/v0/operations/"

@@ -26,6 +26,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/usecase/operations"
 	"github.com/bulkheadhq/bulkhead/core/usecase/orgs"
 	"github.com/bulkheadhq/bulkhead/core/usecase/refusals"
+	"github.com/bulkheadhq/bulkhead/core/usecase/roles"
 	"github.com/bulkheadhq/bulkhead/core/usecase/tokens"
 	"github.com/bulkheadhq/bulkhead/core/usecase/trail"
 	"github.com/bulkheadhq/bulkhead/core/usecase/users"
@@ -37,6 +38,7 @@ import (
 type Deps struct {
 	Orgs        *orgs.Service
 	Users       *users.Service
+	Roles       *roles.Service
 	APIKeys     *apikeys.Service
 	Auth        *auth.Service
 	Leaks       *leaks.Service

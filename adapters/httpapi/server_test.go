@@ -27,6 +27,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/operation"
 	"github.com/bulkheadhq/bulkhead/core/org"
 	"github.com/bulkheadhq/bulkhead/core/page"
+	"github.com/bulkheadhq/bulkhead/core/role"
 	"github.com/bulkheadhq/bulkhead/core/signing"
 	"github.com/bulkheadhq/bulkhead/core/usecase/apikeys"
 	"github.com/bulkheadhq/bulkhead/core/usecase/assignments"
@@ -35,6 +36,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/usecase/operations"
 	"github.com/bulkheadhq/bulkhead/core/usecase/orgs"
 	"github.com/bulkheadhq/bulkhead/core/usecase/refusals"
+	"github.com/bulkheadhq/bulkhead/core/usecase/roles"
 	"github.com/bulkheadhq/bulkhead/core/usecase/tokens"
 	"github.com/bulkheadhq/bulkhead/core/usecase/trail"
 	"github.com/bulkheadhq/bulkhead/core/usecase/users"
@@ -58,6 +60,7 @@ type bundle struct {
 	acme      org.Org
 	ada       user.User // acme's admin
 	bob, away user.User // see addPeople
+	deployer  role.Role // acme's own
 	key       apikey.Key
 	operation operation.Operation // acme's, running
 	failed    operation.Operation // another organization's
@@ -103,6 +106,8 @@ func setup(t testing.TB, pingers ...ports.Pinger) *bundle {
 	b.operation = operation.New(id.New[id.OperationKind](), b.acme.ID(), operation.ProvisionOrganization, now)
 	b.memory.orgs = []org.Org{org.NewSystem(now), b.acme}
 	b.memory.users = []user.User{b.ada}
+	b.deployer = must(role.New(id.New[id.RoleKind](), b.acme.ID(), role.Spec{Name: "deployer", Permissions: authz.SetOf(authz.WorkflowsStart)}, now))
+	b.memory.roles = []role.Role{b.deployer}
 	b.memory.operations = []operation.Operation{b.operation}
 	b.memory.trail = chainOf(b.acme.ID(), 3)
 	b.addStates()
@@ -121,7 +126,8 @@ func setup(t testing.TB, pingers ...ports.Pinger) *bundle {
 	var err error
 	b.server, err = New(Deps{
 		Orgs: orgs.New(m, platform{m}, clock), Users: users.New(m, trails{m}, clock), APIKeys: apikeys.New(m, clock, peppers, rand.Reader),
-		Auth: auth.New(m, m, m, clock, peppers, m, slog.New(slog.DiscardHandler)), Leaks: leaks.New(m, m, clock, peppers, m), Clock: clock,
+		Roles: roles.New(m, clock),
+		Auth:  auth.New(m, m, m, clock, peppers, m, slog.New(slog.DiscardHandler)), Leaks: leaks.New(m, m, clock, peppers, m), Clock: clock,
 		Tokens:    tokens.New(m, signingKeys{}, crypto{}, clock, signing.DefaultPolicy),
 		Workflows: workflows.New(m, m, clock), Operations: operations.New(m, platform{m}, clock), Assignments: assignments.New(m, platform{m}),
 		Trail: trail.New(trails{m}), Refusals: refusals.New(m, clock, slog.New(slog.DiscardHandler)),

@@ -40,6 +40,7 @@ const (
 	orgsURL  = "/api/v0/organizations"
 	acmeURL  = orgsURL + "/acme"
 	usersURL = acmeURL + "/users"
+	rolesURL = acmeURL + "/roles"
 	keysURL  = acmeURL + "/api-keys"
 	flowsURL = acmeURL + "/workflows"
 	tokenURL = "/api/v0/auth/token"

@@ -34,6 +34,9 @@ var (
 	UserSuspended                  = Action{"user.suspended"}
 	UserResumed                    = Action{"user.resumed"}
 	UserRemoved                    = Action{"user.removed"}
+	RoleCreated                    = Action{"role.created"}
+	RoleUpdated                    = Action{"role.updated"}
+	RoleDeleted                    = Action{"role.deleted"}
 	APIKeyCreated                  = Action{"apikey.created"}
 	APIKeyRevoked                  = Action{"apikey.revoked"}
 	APIKeyUpdated                  = Action{"apikey.updated"}

@@ -61,7 +61,7 @@ func TestNames(t *testing.T) {
 		seen := map[string]bool{}
 		for _, a := range []audit.Action{
 			audit.OrganizationCreated, audit.OrganizationActivated, audit.OrganizationProvisioningFailed,
-			audit.UserCreated, audit.APIKeyCreated, audit.APIKeyRevoked, audit.WorkflowStartRequested,
+			audit.UserCreated, audit.RoleCreated, audit.RoleUpdated, audit.RoleDeleted, audit.APIKeyCreated, audit.APIKeyRevoked, audit.WorkflowStartRequested,
 			audit.AccessRefused, audit.AccessUnauthenticated, audit.TrailPurged,
 		} {
 			is.True(form.MatchString(a.String()))

@@ -125,6 +125,19 @@ func Permissions() []Permission {
 	return out
 }
 
+// Temporal returns what the permission becomes in a data-plane token, which
+// Temporal itself checks: "read" or "write" on the organization's namespace, or ""
+// for what Bulkhead alone decides.
+func (p Permission) Temporal() string {
+	switch p {
+	case TokensRead:
+		return "read"
+	case TokensWrite:
+		return "write"
+	}
+	return ""
+}
+
 // ParsePermission reads a name.
 func ParsePermission(s string) (Permission, error) {
 	for p := Permission(1); p < permissionEnd; p++ {

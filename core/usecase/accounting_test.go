@@ -23,6 +23,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/usecase/apikeys"
 	"github.com/bulkheadhq/bulkhead/core/usecase/auth"
 	"github.com/bulkheadhq/bulkhead/core/usecase/orgs"
+	"github.com/bulkheadhq/bulkhead/core/usecase/roles"
 	"github.com/bulkheadhq/bulkhead/core/usecase/users"
 	"github.com/bulkheadhq/bulkhead/core/user"
 	"github.com/bulkheadhq/bulkhead/core/workflow"
@@ -140,6 +141,25 @@ var account = map[string]struct {
 	"orgs.Resolve": {anybody, 0, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
 		_, err := s.orgs.Resolve(ctx, by, o.String())
 		return err
+	}},
+	"roles.List": {oneOrganization, authz.RolesRead, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
+		_, err := s.roles.List(ctx, by, o, page.Request{Limit: 1})
+		return err
+	}},
+	"roles.Get": {oneOrganization, authz.RolesRead, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
+		_, err := s.roles.Get(ctx, by, o, "ci")
+		return err
+	}},
+	"roles.Create": {oneOrganization, authz.RolesCreate, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
+		_, err := s.roles.Create(ctx, by, o, roles.CreateInput{Name: "ci", Permissions: []string{"roles:create"}})
+		return err
+	}},
+	"roles.Update": {oneOrganization, authz.RolesUpdate, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
+		_, err := s.roles.Update(ctx, by, o, "ci", anyVersion, roles.UpdateInput{})
+		return err
+	}},
+	"roles.Delete": {oneOrganization, authz.RolesDelete, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
+		return s.roles.Delete(ctx, by, o, "ci", anyVersion)
 	}},
 	"tokens.Exchange": {oneOrganization, authz.TokensWrite, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
 		_, err := s.tokens.Exchange(ctx, by, o, signing.Write)

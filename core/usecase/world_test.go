@@ -36,6 +36,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/usecase/refusals"
 	"github.com/bulkheadhq/bulkhead/core/usecase/relay"
 	"github.com/bulkheadhq/bulkhead/core/usecase/retention"
+	"github.com/bulkheadhq/bulkhead/core/usecase/roles"
 	"github.com/bulkheadhq/bulkhead/core/usecase/tokens"
 	"github.com/bulkheadhq/bulkhead/core/usecase/trail"
 	"github.com/bulkheadhq/bulkhead/core/usecase/users"
@@ -90,6 +91,7 @@ type services struct {
 	refusals     *refusals.Service
 	relay        *relay.Service
 	retention    *retention.Service
+	roles        *roles.Service
 	tokens       *tokens.Service
 	trail        *trail.Service
 	users        *users.Service
@@ -139,6 +141,7 @@ func newServices(w *world) services {
 		tokens:       tokens.New(w.store, w.keys, w.crypto, w.clock, signingPolicy),
 		trail:        trail.New(w.trails),
 		users:        users.New(w.store, w.trails, w.clock),
+		roles:        roles.New(w.store, w.clock),
 		workflows:    workflows.New(w.store, w.temporal, w.clock),
 	}
 }

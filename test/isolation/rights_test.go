@@ -55,6 +55,12 @@ var rights = map[string]struct{ own, foreign, operator string }{
 	"resumeUser":      {"ffyy", "nnnn", "y"},
 	"removeUser":      {"ffyy", "nnnn", "y"},
 	"bulkUsers":       {"ffyy", "nnnn", "y"},
+	"createRole":      {"fffy", "nnnn", "y"},
+	"listRoles":       {"yyyy", "nnnn", "y"},
+	"getRole":         {"yyyy", "nnnn", "y"},
+	"updateRole":      {"fffy", "nnnn", "y"},
+	"deleteRole":      {"fffy", "nnnn", "y"},
+	"listPermissions": {"yyyy", "----", "y"},
 
 	"createAPIKey": {"fffy", "nnnn", "y"},
 	"listAPIKeys":  {"ffyy", "nnnn", "y"},
