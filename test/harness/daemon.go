@@ -114,6 +114,8 @@ func RemoveBuilt() {
 // Daemon is a long-running command of the product that a test starts, kills and
 // starts again.
 type Daemon struct {
+	Metrics string // where it is measured; "" when that was left to it
+
 	name string
 	path string
 	args []string

@@ -78,7 +78,9 @@ func Prepare(t testing.TB, d Database) *Stack {
 		"BULKHEAD_API_KEY_PEPPERS=" + key(pepper), "BULKHEAD_ENCRYPTION_KEYS=" + key(encryptionKey),
 		"BULKHEAD_TEMPORAL_ADDRESS=" + s.Temporal.Address,
 	}
-	s.API = NewDaemon("server", s.bin, s.URL, s.env, "server")
+	metrics := address()
+	s.API = NewDaemon("server", s.bin, s.URL, measured(s.env, metrics), "server")
+	s.API.Metrics = "http://" + metrics + "/metrics"
 	s.Worker = NewDaemon("worker", s.bin, "http://"+worker, s.env, "worker")
 	t.Cleanup(func() {
 		s.Worker.Stop()
@@ -106,8 +108,16 @@ func (s *Stack) WithProgram(t testing.TB, path string, variables ...string) (url
 	t.Helper()
 	address := fmt.Sprintf("127.0.0.1:%d", FreePort(t))
 	url = "http://" + address
-	env := append(append([]string{}, s.env...), "BULKHEAD_HTTP_ADDRESS="+address)
-	return url, NewDaemon("another server", path, url, append(env, variables...), "server")
+	metrics := fmt.Sprintf("127.0.0.1:%d", FreePort(t))
+	env := append(measured(s.env, metrics), "BULKHEAD_HTTP_ADDRESS="+address)
+	api = NewDaemon("another server", path, url, append(env, variables...), "server")
+	api.Metrics = "http://" + metrics + "/metrics"
+	return url, api
+}
+
+// measured returns the environment of an API that is measured at an address.
+func measured(env []string, address string) []string {
+	return append(append([]string{}, env...), "BULKHEAD_METRICS_ADDRESS="+address)
 }
 
 // StartTemporal starts the Temporal server, which takes its keys from the API.

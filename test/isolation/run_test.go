@@ -302,7 +302,7 @@ func (r *run) metrics(ctx context.Context, t testing.TB) {
 	if ctx.Err() != nil {
 		return
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.w.url+"/metrics", nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.w.api.Metrics, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -312,8 +312,8 @@ func (r *run) metrics(ctx context.Context, t testing.TB) {
 	}
 	defer func() { _ = res.Body.Close() }()
 	body, err := io.ReadAll(res.Body)
-	if err != nil {
-		t.Fatal(err)
+	if err != nil || res.StatusCode != http.StatusOK {
+		t.Fatalf("metrics: %d %v", res.StatusCode, err)
 	}
 	for _, s := range r.w.hidden[r.w.system] {
 		if i := strings.Index(string(body), s.text); i >= 0 {

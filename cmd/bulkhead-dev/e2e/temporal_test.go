@@ -1,5 +1,5 @@
-// Package e2e proves the built binary: nothing of the Temporal server is imported here, so that the tests compile in
-// seconds.
+// Package e2e proves the built binary: nothing of the Temporal server is imported here but the description of one of its
+// services, so that the tests compile in seconds.
 package e2e
 
 import (

@@ -25,8 +25,8 @@ var All = []Fault{
 	{
 		Name: "a key is changed without the organization", Bypass: true,
 		Edits: []Edit{
-			{File: keySQL, After: "-- name: APIKeyLock :one", Old: "org_id = $1 AND", New: "$1::uuid IS NOT NULL AND"},
-			{File: keySQL, After: "-- name: APIKeyUpdate :execrows", Old: "WHERE org_id = $1 AND", New: "WHERE $1::uuid IS NOT NULL AND"},
+			{File: keySQL, After: "-- name: APIKeyLock :one", Old: "WHERE k.org_id = $1 AND", New: "WHERE $1::uuid IS NOT NULL AND"},
+			{File: keySQL, After: "-- name: APIKeyUpdate :execrows", Old: "WHERE org_id = $23 AND", New: "WHERE $23::uuid IS NOT NULL AND"},
 		},
 	},
 	{
@@ -110,7 +110,7 @@ func (r reads) readUser(ctx context.Context, u id.User) (user.User, error) {
 		Name: "an error names the slug of another organization",
 		Edits: []Edit{{File: handlers, Old: "\treturn by, org, err\n", New: `	if asked, parseErr := id.Parse[id.OrgKind](ref); err != nil && parseErr == nil {
 		if o, readErr := h.Orgs.Get(ctx, authz.Provisioner, asked); readErr == nil {
-			err = fault.ErrNotFound.WithPublic("There is no organization " + o.Snapshot().Slug + " for you.")
+			err = fault.ErrNotFound.WithPublic("There is no organization " + o.Org.Snapshot().Slug + " for you.")
 		}
 	}
 	return by, org, err
@@ -122,6 +122,12 @@ func (r reads) readUser(ctx context.Context, u id.User) (user.User, error) {
 		h.Log.InfoContext(ctx, "organization refused", "ref", ref)
 	}
 	return by, org, err
+`}},
+	},
+	{
+		Name: "a metric has a label for each organization",
+		Edits: []Edit{{File: "core/usecase/auth/auth.go", Old: "\treturn f.actor(), nil\n", New: `	s.notes.meter.LeakReported(f.credential.OrgSlug)
+	return f.actor(), nil
 `}},
 	},
 	{
