@@ -12,10 +12,10 @@ import (
 // addPeople adds a user who can be changed, and one who is suspended.
 func (b *bundle) addPeople() (bob, away string) {
 	if b.bob.ID().IsZero() {
-		make := func(name string) user.User {
+		member := func(name string) user.User {
 			return must(user.New(id.New[id.UserKind](), b.acme.ID(), must(user.ParseEmail("", name+"@acme.example")), name, authz.Member, now))
 		}
-		b.bob, b.away = make("bob"), make("away")
+		b.bob, b.away = member("bob"), member("away")
 		if err := b.away.Suspend("on leave", now); err != nil {
 			b.t.Fatal(err)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -364,7 +365,7 @@ func TestBulk(t *testing.T) {
 		is.NoErr(err)
 		is.True(done)
 		is.Equal(len(results), users.MaxBulk)
-		_, _, err = s.Bulk(t.Context(), holder(o, authz.Admin), o, append(items, items[0]), false)
+		_, _, err = s.Bulk(t.Context(), holder(o, authz.Admin), o, slices.Concat(items, items[:1]), false)
 		is.True(errors.Is(err, fault.ErrInvalid))
 		_, _, err = s.Bulk(t.Context(), holder(o, authz.Admin), o, nil, false)
 		is.True(errors.Is(err, fault.ErrInvalid))

@@ -107,8 +107,12 @@ func newScene(t *testing.T, b Backend) scene {
 	custom := aRole(o)
 	seed(t, b, victim, u, custom, k, op, open)
 	s.things = []any{
-		u.ID(), []id.User{u.ID()}, u.Role(), custom.Snapshot().ID, custom.Snapshot().Name, keyID(k), op.Snapshot().ID, op.Snapshot().Kind,
-		anOrg(), aUser(o), []user.User{u}, aRole(o), aKey(o, u.ID()), anOperation(o), aMessage(t, o, moment),
+		u.ID(),
+		[]id.User{u.ID()},
+		u.Role(), custom.Snapshot().ID, custom.Snapshot().Name, keyID(k), op.Snapshot().ID, op.Snapshot().Kind,
+		anOrg(), aUser(o),
+		[]user.User{u},
+		aRole(o), aKey(o, u.ID()), anOperation(o), aMessage(t, o, moment),
 		audit.Succeeds(o, moment, authz.Bootstrap, audit.UserCreated, "user", "x", nil),
 		page.Request{Limit: 10},
 	}
