@@ -82,6 +82,33 @@ func (e AuditEventOutcome) Valid() bool {
 	}
 }
 
+// Defines values for ExplanationDecidedBy.
+const (
+	ExplanationDecidedByOrganization ExplanationDecidedBy = "organization"
+	ExplanationDecidedByPlatform     ExplanationDecidedBy = "platform"
+	ExplanationDecidedByRole         ExplanationDecidedBy = "role"
+	ExplanationDecidedByScope        ExplanationDecidedBy = "scope"
+	ExplanationDecidedByState        ExplanationDecidedBy = "state"
+)
+
+// Valid indicates whether the value is a known member of the ExplanationDecidedBy enum.
+func (e ExplanationDecidedBy) Valid() bool {
+	switch e {
+	case ExplanationDecidedByOrganization:
+		return true
+	case ExplanationDecidedByPlatform:
+		return true
+	case ExplanationDecidedByRole:
+		return true
+	case ExplanationDecidedByScope:
+		return true
+	case ExplanationDecidedByState:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for GitHubLabelsLabel.
 const (
 	GitHubLabelsLabelFalsePositive GitHubLabelsLabel = "false_positive"
@@ -732,6 +759,45 @@ type AuditVerification struct {
 	// HeadSeq The last entry.
 	HeadSeq int64 `json:"head_seq"`
 	Valid   bool  `json:"valid"`
+}
+
+// Explanation defines model for Explanation.
+type Explanation struct {
+	Allowed bool `json:"allowed"`
+
+	// DecidedBy The role of the user, or of the key's owner; the scopes of the key; the state of the key, its user or their organization; that it is another organization's; or that it is the platform's.
+	DecidedBy ExplanationDecidedBy `json:"decided_by"`
+
+	// Reason The same, in words.
+	Reason string `json:"reason"`
+	Role   string `json:"role"`
+
+	// Scopes Of the key; none is all that the role allows.
+	Scopes []string          `json:"scopes"`
+	States ExplanationStates `json:"states"`
+
+	// TemporalPermission What it becomes in a data-plane token, which Temporal itself checks. Absent when it becomes none, or no token can be had now.
+	//
+	// Example: org-acme-84sn02q0:write
+	TemporalPermission string `json:"temporal_permission,omitempty,omitzero"`
+}
+
+// ExplanationDecidedBy The role of the user, or of the key's owner; the scopes of the key; the state of the key, its user or their organization; that it is another organization's; or that it is the platform's.
+type ExplanationDecidedBy string
+
+// ExplanationStates defines model for ExplanationStates.
+type ExplanationStates struct {
+	// APIKey Absent for a user.
+	APIKey string `json:"api_key,omitempty,omitzero"`
+
+	// Organization Of the actor.
+	Organization string `json:"organization"`
+
+	// Resource Of the organization that they would do it in; absent for the platform.
+	Resource string `json:"resource,omitempty,omitzero"`
+
+	// User Absent for a key of the organization itself.
+	User string `json:"user,omitempty,omitzero"`
 }
 
 // FirstAdmin defines model for FirstAdmin.

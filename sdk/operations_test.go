@@ -122,6 +122,10 @@ var operations = map[string]func(context.Context, *Client) error{
 		return c.DeleteRole(ctx, "{org}", "{role}", AnyVersion)
 	},
 	"GET /api/v0/authz/permissions": func(ctx context.Context, c *Client) error { _, err := c.Permissions(ctx); return err },
+	"GET /api/v0/authz/explain": func(ctx context.Context, c *Client) error {
+		_, err := c.Explain(ctx, Question{Action: "users:read", Resource: "acme"})
+		return err
+	},
 	"POST /api/v0/organizations/{org}/api-keys": func(ctx context.Context, c *Client) error {
 		_, err := c.CreateAPIKey(ctx, "{org}", APIKeyCreate{})
 		return err

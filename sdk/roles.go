@@ -51,3 +51,17 @@ func (c *Client) AllRoles(ctx context.Context, org string) iter.Seq2[RoleDefinit
 func (c *Client) Permissions(ctx context.Context) (*PermissionList, error) {
 	return call[PermissionList](ctx, c, get(path("api/v0/authz/permissions")))
 }
+
+// Question asks whether somebody may do something.
+type Question struct {
+	Actor    string // the id of a user or of an API key; "" is the key that asks
+	Action   string // a permission, such as workflows:start
+	Resource string // the id or slug of an organization, or "platform"
+}
+
+// Explain tells whether somebody may do something, and what decides it. About
+// oneself everybody may ask.
+func (c *Client) Explain(ctx context.Context, q Question) (*Explanation, error) {
+	r := get(path("api/v0/authz/explain")).with("actor", q.Actor).with("action", q.Action).with("resource", q.Resource)
+	return call[Explanation](ctx, c, r)
+}

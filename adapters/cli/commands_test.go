@@ -104,6 +104,8 @@ func TestCommands(t *testing.T) {
 			`PATCH /api/v0/organizations/acme/roles/deployer {"description":"","permissions":["workflows:start","workflows:read"]}`,
 		},
 		{"role-delete", "role delete deployer --org acme --yes", "DELETE /api/v0/organizations/acme/roles/deployer"},
+		{"authz-explain", "authz explain tokens:write --actor " + adaID, "GET /api/v0/authz/explain?action=tokens%3Awrite&actor=" + adaID + "&resource=acme"},
+		{"authz-explain-platform", "authz explain audit:list --platform", "GET /api/v0/authz/explain?action=audit%3Alist&resource=platform"},
 		{"permission-list", "permission list", "GET /api/v0/authz/permissions"},
 		{"whoami", "whoami", "GET /api/v0/auth/whoami"},
 		{"token", "token", "POST /api/v0/auth/token {}"},

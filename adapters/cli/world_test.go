@@ -295,6 +295,11 @@ var usual = map[string]struct {
 	"GET /organizations/acme/roles/deployer":    {200, deployerRole},
 	"PATCH /organizations/acme/roles/deployer":  {200, deployerRole},
 	"DELETE /organizations/acme/roles/deployer": {204, nil},
+	"GET /authz/explain": {200, sdk.Explanation{
+		Allowed: true, DecidedBy: sdk.ExplanationDecidedByRole, Reason: "The role admin allows it.", Role: "admin", Scopes: []string{},
+		States:             sdk.ExplanationStates{APIKey: "active", User: "active", Organization: "active", Resource: "active"},
+		TemporalPermission: "org-acme-84sn02q0:write",
+	}},
 	"GET /authz/permissions": {200, sdk.PermissionList{Items: []sdk.Permission{
 		{Name: "tokens:read", Meaning: "exchange an API key for a data-plane token that reads", Roles: []string{"viewer", "admin"}, Temporal: "read"},
 		{Name: "organizations:list", Meaning: "list all organizations", Platform: true, Roles: []string{"operator"}},

@@ -61,6 +61,7 @@ func (b *bundle) calls() map[string]*http.Request {
 		"updateRole":          matching(request("PATCH", rolesURL+"/deployer", b.admin, `{"permissions":["users:read"]}`)),
 		"deleteRole":          matching(request("DELETE", rolesURL+"/"+b.deployer.Snapshot().ID.String(), b.admin, "")),
 		"listPermissions":     request("GET", "/api/v0/authz/permissions", b.admin, ""),
+		"explainAccess":       request("GET", explainURL+"?actor="+ada+"&action=tokens:write&resource=acme", b.admin, ""),
 		"listAPIKeys":         request("GET", keysURL, b.admin, ""),
 		"getAPIKey":           request("GET", keysURL+"/"+key, b.admin, ""),
 		"revokeAPIKey":        request("POST", keysURL+"/"+key+"/revoke", b.admin, ""),

@@ -44,7 +44,10 @@ const (
 	keysURL  = acmeURL + "/api-keys"
 	flowsURL = acmeURL + "/workflows"
 	tokenURL = "/api/v0/auth/token"
-	opURL    = "/api/v0/operations/op_01k9zzzzzzzzzzzzzzzzzzzzzz"
+
+	explainURL = "/api/v0/authz/explain"
+
+	opURL = "/api/v0/operations/op_01k9zzzzzzzzzzzzzzzzzzzzzz"
 
 	goodOrg  = `{"slug":"acme","admin":{"email":"ada@acme.example"}}`
 	goodFlow = `{"type":"Order","task_queue":"orders"}`

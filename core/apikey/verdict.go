@@ -81,6 +81,15 @@ type Presented struct {
 	Needs authz.Set  // what it is to be allowed to do; zero: nothing in particular
 }
 
+// Actor returns whose credential it is, with the power that it has now, whether or
+// not Judge lets it be used.
+func (c Credential) Actor() authz.Actor {
+	return authz.NewKeyActor(authz.KeyHolder{
+		Org: c.Org, OrgSlug: c.OrgSlug, User: c.User, Key: c.Key,
+		Role: OwnerRole(c.Org, c.User, c.UserRole), Scopes: c.Scopes, ExpiresAt: c.ExpiresAt,
+	})
+}
+
 // Judge is the one decision about a presented key that was found, for whoever
 // authenticates by it and for whoever verifies it for another. What can not be
 // undone comes first.

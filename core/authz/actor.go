@@ -154,33 +154,13 @@ func (a Actor) IsPlatform() bool {
 	return a.kind == SystemActor || (a.kind != Nobody && a.org == id.SystemOrg && a.role == Operator)
 }
 
-// Require fails unless the actor may do p in the given organization. What it
-// fails with gives nothing away: fault.ErrNotFound for a foreign organization,
-// as for one that does not exist; fault.ErrForbidden in its own;
-// fault.ErrUnauthenticated for nobody.
-func (a Actor) Require(p Permission, org id.Org) error {
-	switch {
-	case a.kind == Nobody:
-		return fault.ErrUnauthenticated
-	case org.IsZero() || (org != a.org && !a.IsPlatform()):
-		return fault.ErrNotFound
-	case !a.permissions.Has(p):
-		return fault.ErrForbidden
-	}
-	return nil
-}
+// Require fails unless the actor may do p in the given organization, as Decide
+// decides.
+func (a Actor) Require(p Permission, org id.Org) error { return a.Decide(p, org).Err }
 
-// RequirePlatform fails unless the actor may do p on the platform as a whole.
-// It fails with fault.ErrForbidden or fault.ErrUnauthenticated.
-func (a Actor) RequirePlatform(p Permission) error {
-	switch {
-	case a.kind == Nobody:
-		return fault.ErrUnauthenticated
-	case !a.IsPlatform() || !a.permissions.Has(p):
-		return fault.ErrForbidden
-	}
-	return nil
-}
+// RequirePlatform fails unless the actor may do p on the platform as a whole, as
+// DecidePlatform decides.
+func (a Actor) RequirePlatform(p Permission) error { return a.DecidePlatform(p).Err }
 
 // ErrPowerExceeded is returned for an attempt to give more than one has.
 var ErrPowerExceeded = fault.Define(fault.Forbidden, "auth.power_exceeded",

@@ -161,6 +161,10 @@ var account = map[string]struct {
 	"roles.Delete": {oneOrganization, authz.RolesDelete, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
 		return s.roles.Delete(ctx, by, o, "ci", anyVersion)
 	}},
+	"roles.Explain": {oneOrganization, authz.AuthzExplain, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
+		_, err := s.roles.Explain(ctx, by, roles.Question{Actor: id.New[id.UserKind]().String(), Action: authz.UsersRead, Resource: o})
+		return err
+	}},
 	"tokens.Exchange": {oneOrganization, authz.TokensWrite, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
 		_, err := s.tokens.Exchange(ctx, by, o, signing.Write)
 		return err

@@ -61,6 +61,7 @@ var rights = map[string]struct{ own, foreign, operator string }{
 	"updateRole":      {"fffy", "nnnn", "y"},
 	"deleteRole":      {"fffy", "nnnn", "y"},
 	"listPermissions": {"yyyy", "----", "y"},
+	"explainAccess":   {"yyyy", "nnnn", "y"}, // about oneself; a viewer and a member not about another
 
 	"createAPIKey": {"fffy", "nnnn", "y"},
 	"listAPIKeys":  {"ffyy", "nnnn", "y"},

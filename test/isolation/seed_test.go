@@ -19,6 +19,9 @@ type seed struct {
 	// Header is sent with every valid request.
 	Header map[string]string
 
+	// Query is sent with every valid request, too.
+	Query func(w *world) string
+
 	// Fatal says that the operation's success would end the organization of the
 	// attackers, or the attackers: it is shown to succeed on an organization of
 	// its own, and is not sent where it could succeed otherwise.

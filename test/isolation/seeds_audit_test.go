@@ -1,6 +1,9 @@
 package isolation
 
-import "testing"
+import (
+	"testing"
+	"time"
+)
 
 // All that is done to a party is in its trail: making a user adds an entry, which
 // holds the user's texts.
@@ -16,7 +19,8 @@ var _ = add(seeds{
 		first, _ := items[0].(map[string]any)
 		return map[string]string{"event": text(first, "id")}
 	}},
-	"verifyAuditTrail":   {},
-	"exportAuditEvents":  {},
+	"verifyAuditTrail": {},
+	// What the attacks leave in the attackers' own trail is long, and not what they are after.
+	"exportAuditEvents":  {Query: func(w *world) string { return "to=" + w.ready.UTC().Format(time.RFC3339) }},
 	"listAllAuditEvents": {},
 })

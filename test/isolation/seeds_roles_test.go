@@ -16,6 +16,9 @@ var _ = add(seeds{
 	}},
 	"deleteRole":      {Make: makeRole},
 	"listPermissions": {},
+	"explainAccess": {Make: func(_ testing.TB, _ *world, p *party) map[string]string {
+		return map[string]string{"action": "users:read", "resource": p.ID}
+	}},
 })
 
 // makeRole makes a custom role of the party's, by which it is named then. What it

@@ -18,7 +18,8 @@ import (
 // victim, both with everything that an organization can have.
 type world struct {
 	stack    *harness.Stack
-	url      string // of the API that is attacked
+	ready    time.Time // when everything in it was made
+	url      string    // of the API that is attacked
 	api      *harness.Daemon
 	client   *http.Client
 	database *database
@@ -54,6 +55,7 @@ func newWorld(t testing.TB) *world {
 	w.admit(func(s sort) string { return w.keyOf(t, s) })
 	w.refuse(w.end(t))
 	w.hide(t)
+	w.ready = time.Now()
 	return w
 }
 

@@ -55,7 +55,7 @@ func (s *Service) Authenticate(ctx context.Context, presented string, ip netip.A
 		return authz.Actor{}, refused(code.Reason(), f.credential)
 	}
 	s.notes.use(f, s.peppers)
-	return f.actor(), nil
+	return f.credential.Actor(), nil
 }
 
 // found is a presented key that is stored.
@@ -77,15 +77,6 @@ func (s *Service) find(ctx context.Context, secret apikey.Secret) (found, error)
 		return found{}, fault.ErrNotFound
 	}
 	return found{secret: secret, credential: c, at: s.clock.Now()}, nil
-}
-
-// actor returns whose key it is, and what it may do now.
-func (f found) actor() authz.Actor {
-	c := f.credential
-	return authz.NewKeyActor(authz.KeyHolder{
-		Org: c.Org, OrgSlug: c.OrgSlug, User: c.User, Key: c.Key,
-		Role: apikey.OwnerRole(c.Org, c.User, c.UserRole), Scopes: c.Scopes, ExpiresAt: c.ExpiresAt,
-	})
 }
 
 // refused is the one fault of a key that is no good. Why it is none is its cause,

@@ -51,7 +51,7 @@ func (s *Service) Verify(ctx context.Context, by authz.Actor, in VerifyInput) (V
 	if err != nil {
 		return Verification{}, err
 	}
-	actor := f.actor()
+	actor := f.credential.Actor()
 	code := apikey.Judge(f.credential, apikey.Presented{Now: f.at, IP: in.IP, Power: actor.Permissions(), Needs: needs})
 	if code == apikey.Valid {
 		s.notes.use(f, s.peppers)

@@ -1,5 +1,5 @@
-// Package roles shows an organization's roles, and makes and changes those of its
-// own.
+// Package roles shows an organization's roles, makes and changes those of its own,
+// and explains what roles and scopes allow.
 package roles
 
 import (

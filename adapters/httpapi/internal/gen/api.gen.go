@@ -92,6 +92,33 @@ func (e AuditEventOutcome) Valid() bool {
 	}
 }
 
+// Defines values for ExplanationDecidedBy.
+const (
+	ExplanationDecidedByOrganization ExplanationDecidedBy = "organization"
+	ExplanationDecidedByPlatform     ExplanationDecidedBy = "platform"
+	ExplanationDecidedByRole         ExplanationDecidedBy = "role"
+	ExplanationDecidedByScope        ExplanationDecidedBy = "scope"
+	ExplanationDecidedByState        ExplanationDecidedBy = "state"
+)
+
+// Valid indicates whether the value is a known member of the ExplanationDecidedBy enum.
+func (e ExplanationDecidedBy) Valid() bool {
+	switch e {
+	case ExplanationDecidedByOrganization:
+		return true
+	case ExplanationDecidedByPlatform:
+		return true
+	case ExplanationDecidedByRole:
+		return true
+	case ExplanationDecidedByScope:
+		return true
+	case ExplanationDecidedByState:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for GitHubLabelsLabel.
 const (
 	FalsePositive GitHubLabelsLabel = "false_positive"
@@ -742,6 +769,45 @@ type AuditVerification struct {
 	// HeadSeq The last entry.
 	HeadSeq int64 `json:"head_seq"`
 	Valid   bool  `json:"valid"`
+}
+
+// Explanation defines model for Explanation.
+type Explanation struct {
+	Allowed bool `json:"allowed"`
+
+	// DecidedBy The role of the user, or of the key's owner; the scopes of the key; the state of the key, its user or their organization; that it is another organization's; or that it is the platform's.
+	DecidedBy ExplanationDecidedBy `json:"decided_by"`
+
+	// Reason The same, in words.
+	Reason string `json:"reason"`
+	Role   string `json:"role"`
+
+	// Scopes Of the key; none is all that the role allows.
+	Scopes []string          `json:"scopes"`
+	States ExplanationStates `json:"states"`
+
+	// TemporalPermission What it becomes in a data-plane token, which Temporal itself checks. Absent when it becomes none, or no token can be had now.
+	//
+	// Example: org-acme-84sn02q0:write
+	TemporalPermission *string `json:"temporal_permission,omitempty"`
+}
+
+// ExplanationDecidedBy The role of the user, or of the key's owner; the scopes of the key; the state of the key, its user or their organization; that it is another organization's; or that it is the platform's.
+type ExplanationDecidedBy string
+
+// ExplanationStates defines model for ExplanationStates.
+type ExplanationStates struct {
+	// APIKey Absent for a user.
+	APIKey *string `json:"api_key,omitempty"`
+
+	// Organization Of the actor.
+	Organization string `json:"organization"`
+
+	// Resource Of the organization that they would do it in; absent for the platform.
+	Resource *string `json:"resource,omitempty"`
+
+	// User Absent for a key of the organization itself.
+	User *string `json:"user,omitempty"`
 }
 
 // FirstAdmin defines model for FirstAdmin.
@@ -1462,6 +1528,15 @@ type Cursor = string
 // EventPath defines model for EventPath.
 type EventPath = string
 
+// ExplainAction defines model for ExplainAction.
+type ExplainAction = string
+
+// ExplainActor defines model for ExplainActor.
+type ExplainActor = string
+
+// ExplainResource defines model for ExplainResource.
+type ExplainResource = string
+
 // IdempotencyKey defines model for IdempotencyKey.
 type IdempotencyKey = string
 
@@ -1544,6 +1619,18 @@ type ListAllAuditEventsParams struct {
 
 	// Cursor The next_cursor of the page before.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// ExplainAccessParams defines parameters for ExplainAccess.
+type ExplainAccessParams struct {
+	// Actor The id of a user or of an API key, of the organization that is the resource or of one's own; the key that asks when absent.
+	Actor *ExplainActor `form:"actor,omitempty" json:"actor,omitempty"`
+
+	// Action A permission, as in the list of permissions.
+	Action ExplainAction `form:"action" json:"action"`
+
+	// Resource The id or slug of the organization that they would do it in, or `platform` for the platform as a whole.
+	Resource ExplainResource `form:"resource" json:"resource"`
 }
 
 // GetOperationParams defines parameters for GetOperation.
@@ -1923,6 +2010,9 @@ type ServerInterface interface {
 	// GetWhoami Who the credential belongs to and what it may do
 	// (GET /api/v0/auth/whoami)
 	GetWhoami(w http.ResponseWriter, r *http.Request)
+	// ExplainAccess Explain why somebody may or may not do something
+	// (GET /api/v0/authz/explain)
+	ExplainAccess(w http.ResponseWriter, r *http.Request, params ExplainAccessParams)
 	// ListPermissions List permissions
 	// (GET /api/v0/authz/permissions)
 	ListPermissions(w http.ResponseWriter, r *http.Request)
@@ -2103,6 +2193,12 @@ func (_ Unimplemented) VerifyAPIKey(w http.ResponseWriter, r *http.Request) {
 // GetWhoami Who the credential belongs to and what it may do
 // (GET /api/v0/auth/whoami)
 func (_ Unimplemented) GetWhoami(w http.ResponseWriter, r *http.Request) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// ExplainAccess Explain why somebody may or may not do something
+// (GET /api/v0/authz/explain)
+func (_ Unimplemented) ExplainAccess(w http.ResponseWriter, r *http.Request, params ExplainAccessParams) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -2622,6 +2718,65 @@ func (siw *ServerInterfaceWrapper) GetWhoami(w http.ResponseWriter, r *http.Requ
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.GetWhoami(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ExplainAccess operation middleware
+func (siw *ServerInterfaceWrapper) ExplainAccess(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ExplainAccessParams
+
+	// ------------- Optional query parameter "actor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "actor", r.URL.Query(), &params.Actor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "actor"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "actor", Err: err})
+		}
+		return
+	}
+
+	// ------------- Required query parameter "action" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "action", r.URL.Query(), &params.Action, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "action"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "action", Err: err})
+		}
+		return
+	}
+
+	// ------------- Required query parameter "resource" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "resource", r.URL.Query(), &params.Resource, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "resource"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "resource", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ExplainAccess(w, r, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -5324,6 +5479,9 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 		r.Get(options.BaseURL+"/api/v0/authz/permissions", wrapper.ListPermissions)
 	})
 	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/api/v0/authz/explain", wrapper.ExplainAccess)
+	})
+	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/api/v0/organizations/{org}/api-keys", wrapper.ListAPIKeys)
 	})
 	r.Group(func(r chi.Router) {
@@ -5712,6 +5870,55 @@ type GetWhoamidefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetWhoamidefaultApplicationProblemPlusJSONResponse) VisitGetWhoamiResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.Allow != nil {
+		w.Header().Set("Allow", fmt.Sprint(*response.Headers.Allow))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExplainAccessRequestObject struct {
+	Params ExplainAccessParams
+}
+
+type ExplainAccessResponseObject interface {
+	VisitExplainAccessResponse(w http.ResponseWriter) error
+}
+
+type ExplainAccess200JSONResponse Explanation
+
+func (response ExplainAccess200JSONResponse) VisitExplainAccessResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExplainAccessdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemResponseHeaders
+	StatusCode int
+}
+
+func (response ExplainAccessdefaultApplicationProblemPlusJSONResponse) VisitExplainAccessResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -8348,6 +8555,9 @@ type StrictServerInterface interface {
 	// GetWhoami Who the credential belongs to and what it may do
 	// (GET /api/v0/auth/whoami)
 	GetWhoami(ctx context.Context, request GetWhoamiRequestObject) (GetWhoamiResponseObject, error)
+	// ExplainAccess Explain why somebody may or may not do something
+	// (GET /api/v0/authz/explain)
+	ExplainAccess(ctx context.Context, request ExplainAccessRequestObject) (ExplainAccessResponseObject, error)
 	// ListPermissions List permissions
 	// (GET /api/v0/authz/permissions)
 	ListPermissions(ctx context.Context, request ListPermissionsRequestObject) (ListPermissionsResponseObject, error)
@@ -8692,6 +8902,32 @@ func (sh *strictHandler) GetWhoami(w http.ResponseWriter, r *http.Request) {
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(GetWhoamiResponseObject); ok {
 		if err := validResponse.VisitGetWhoamiResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ExplainAccess operation middleware
+func (sh *strictHandler) ExplainAccess(w http.ResponseWriter, r *http.Request, params ExplainAccessParams) {
+	var request ExplainAccessRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ExplainAccess(ctx, request.(ExplainAccessRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ExplainAccess")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ExplainAccessResponseObject); ok {
+		if err := validResponse.VisitExplainAccessResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

@@ -1,0 +1,63 @@
+package authz
+
+import (
+	"github.com/bulkheadhq/bulkhead/core/fault"
+	"github.com/bulkheadhq/bulkhead/core/id"
+)
+
+// Ground is what decided about a permission.
+type Ground string
+
+// The grounds.
+const (
+	ByRole         Ground = "role"         // of the actor, or of their key's owner
+	ByScope        Ground = "scope"        // of the key, which is narrower than the role
+	ByState        Ground = "state"        // of the key, its user or their organization: there is no actor
+	ByOrganization Ground = "organization" // which is another one
+	ByPlatform     Ground = "platform"     // which operators alone act on
+)
+
+// Decision is whether an actor may do something, and what decided it. Err is nil
+// when they may.
+type Decision struct {
+	Ground Ground
+	Err    error
+}
+
+// Decide decides whether the actor may do p in the given organization. What it
+// fails with gives nothing away: fault.ErrNotFound for a foreign organization, as
+// for one that does not exist; fault.ErrForbidden in its own;
+// fault.ErrUnauthenticated for nobody.
+func (a Actor) Decide(p Permission, org id.Org) Decision {
+	switch {
+	case a.kind == Nobody:
+		return Decision{ByState, fault.ErrUnauthenticated}
+	case org.IsZero() || (org != a.org && !a.IsPlatform()):
+		return Decision{ByOrganization, fault.ErrNotFound}
+	}
+	return a.byPower(p)
+}
+
+// DecidePlatform decides whether the actor may do p on the platform as a whole. It
+// fails with fault.ErrForbidden or fault.ErrUnauthenticated.
+func (a Actor) DecidePlatform(p Permission) Decision {
+	switch {
+	case a.kind == Nobody:
+		return Decision{ByState, fault.ErrUnauthenticated}
+	case !a.IsPlatform():
+		return Decision{ByPlatform, fault.ErrForbidden}
+	}
+	return a.byPower(p)
+}
+
+// byPower decides by what the actor may do, which is in reach.
+func (a Actor) byPower(p Permission) Decision {
+	d := Decision{Ground: ByRole}
+	if !a.permissions.Has(p) {
+		d.Err = fault.ErrForbidden
+	}
+	if a.permissions != a.role.Permissions() && (d.Err == nil || a.role.Permissions().Has(p)) {
+		d.Ground = ByScope
+	}
+	return d
+}
