@@ -50,7 +50,9 @@ func builtIn(org id.Org) []authz.Role {
 
 // builtInKey stands for a built-in role where a list goes on after it. It is
 // before every identifier there is, as those begin with the time.
-func builtInKey(n int) uuid.UUID { return uuid.UUID{15: byte(n + 1)} }
+func builtInKey(n int) uuid.UUID {
+	return uuid.UUID{15: byte(n + 1)} //nolint:gosec // there are five of them
+}
 
 // List lists the built-in roles, from the weakest to the strongest, and then the
 // organization's own, oldest first.

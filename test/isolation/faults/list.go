@@ -1,7 +1,7 @@
 package faults
 
 const (
-	actors     = "core/authz/actor.go"
+	actors     = "core/authz/decision.go"
 	orgs       = "core/usecase/orgs/orgs.go"
 	handlers   = "adapters/httpapi/handlers.go"
 	userSQL    = "adapters/postgres/internal/dbsqlc/users.sql.go"
@@ -80,7 +80,7 @@ func (r reads) readUser(ctx context.Context, u id.User) (user.User, error) {
 		Name: "a foreign organization is forbidden, not absent",
 		Edits: []Edit{
 			resolving,
-			{File: actors, Old: "a.IsPlatform()):\n\t\treturn fault.ErrNotFound", New: "a.IsPlatform()):\n\t\treturn fault.ErrForbidden"},
+			{File: actors, Old: "return Decision{ByOrganization, fault.ErrNotFound}", New: "return Decision{ByOrganization, fault.ErrForbidden}"},
 		},
 	},
 	{
@@ -126,8 +126,8 @@ func (r reads) readUser(ctx context.Context, u id.User) (user.User, error) {
 	},
 	{
 		Name: "a metric has a label for each organization",
-		Edits: []Edit{{File: "core/usecase/auth/auth.go", Old: "\treturn f.actor(), nil\n", New: `	s.notes.meter.LeakReported(f.credential.OrgSlug)
-	return f.actor(), nil
+		Edits: []Edit{{File: "core/usecase/auth/auth.go", Old: "\treturn f.credential.Actor(), nil\n", New: `	s.notes.meter.LeakReported(f.credential.OrgSlug)
+	return f.credential.Actor(), nil
 `}},
 	},
 	{
