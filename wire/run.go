@@ -58,17 +58,19 @@ func measure(ctx context.Context, g *errgroup.Group, m *telemetry.Metrics, addre
 	if address == "" {
 		return
 	}
-	group := g
-	if optional {
-		group, ctx = errgroup.WithContext(ctx)
-		g.Go(func() error {
-			if err := group.Wait(); err != nil {
-				log.WarnContext(ctx, "no metrics; choose an address with BULKHEAD_METRICS_ADDRESS", "error", err)
-			}
-			return nil
-		})
+	quiet := system.Shutdown{Announce: func() {}, Limit: time.Second}
+	if !optional {
+		system.Listen(ctx, g, m.NewServer(address), quiet, log)
+		return
 	}
-	system.Listen(ctx, group, m.NewServer(address), system.Shutdown{Announce: func() {}, Limit: time.Second}, log)
+	own, ctx := errgroup.WithContext(ctx)
+	system.Listen(ctx, own, m.NewServer(address), quiet, log) // before anybody waits for it
+	g.Go(func() error {
+		if err := own.Wait(); err != nil {
+			log.WarnContext(ctx, "no metrics; choose an address with BULKHEAD_METRICS_ADDRESS", "error", err)
+		}
+		return nil
+	})
 }
 
 // Run delivers the outbox and serves Bulkhead's own workflows until ctx ends.
