@@ -53,8 +53,8 @@ test: deps build ## Run every test, with the race detector (TEST_FLAGS=)
 # Without the race detector, which has seen the same code in `make test`: the attacks are many, and each fault is a build.
 .PHONY: test/isolation
 test/isolation: deps build ## Attack every operation as another tenant would, also without row-level security, and find every planted fault
-	go test -count=1 -timeout 10m -run TestPoolFuzz ./adapters/postgres -fuzz-transactions 1000000
-	go test -count=1 -timeout 15m $(TEST_FLAGS) ./test/isolation -v -report $(abspath $(BIN))/isolation.txt >$(BIN)/isolation.log 2>&1 || { cat $(BIN)/isolation.log; exit 1; }
+	go test -count=1 -timeout 25m -run TestPoolFuzz ./adapters/postgres -fuzz-transactions 1000000
+	go test -count=1 -timeout 30m $(TEST_FLAGS) ./test/isolation -v -report $(abspath $(BIN))/isolation.txt >$(BIN)/isolation.log 2>&1 || { cat $(BIN)/isolation.log; exit 1; }
 	@grep -E '^ +(--- |[a-z_]+_test.go:[0-9]+: (found in|[0-9]+ attacks))' $(BIN)/isolation.log
 	@cat $(BIN)/isolation.txt
 
