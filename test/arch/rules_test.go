@@ -49,7 +49,7 @@ var importRules = []rule{
 		In:     []string{"core/*/..."},
 		NotIn:  []string{"core/usecase/..."},
 		Deny:   []string{"./..."},
-		Allow:  []string{"./core/id", "./core/fault", "./core/page", "./core/authz", "./core/text", "./core/{1}/..."},
+		Allow:  []string{"./core/id", "./core/fault", "./core/page", "./core/authz", "./core/text", "./core/ratelimit", "./core/limit", "./core/{1}/..."},
 		Reason: "aggregates that know each other cannot change alone; what joins them is a use case",
 	},
 	{

@@ -1,0 +1,142 @@
+// Package limit names the limits of an organization and of a key: rates, which are
+// how often something may happen, and quotas, which are how much there may be.
+//
+// It is part of the core's shared vocabulary (docs/adr/0008): an organization has
+// limits, a key has some of its own, and the credential that authentication reads
+// brings both.
+package limit
+
+import (
+	"slices"
+	"time"
+
+	"github.com/bulkheadhq/bulkhead/core/fault"
+	"github.com/bulkheadhq/bulkhead/core/ratelimit"
+)
+
+// Name is the name of a limit. The zero value names none.
+type Name struct{ n string }
+
+// The limits. What each means to a reader stands in the table.
+var (
+	Requests         = Name{"requests"}
+	WorkflowStarts   = Name{"workflow_starts"}
+	Users            = Name{"users"}
+	APIKeys          = Name{"api_keys"}
+	Schedules        = Name{"schedules"}
+	RunningWorkflows = Name{"running_workflows"}
+	PayloadBytes     = Name{"payload_bytes"}
+)
+
+// String returns the name.
+func (n Name) String() string { return n.n }
+
+// Kind says what sort of limit it is.
+type Kind string
+
+// The kinds.
+const (
+	KindRate  Kind = "rate"  // so often in a period
+	KindQuota Kind = "quota" // so many at a time
+)
+
+// definition is what is fixed about a limit.
+type definition struct {
+	name     Name
+	kind     Kind
+	bucket   uint8 // which of the buckets of an organization it is
+	keyed    bool  // a key can have one of its own
+	standard Limit
+	max      int64 // the greatest count or quota that can be set
+	words    string
+}
+
+// WarnPercent is at what share of a limit somebody is warned, unless it is set.
+const WarnPercent = 80
+
+// ErrExceeded is what a quota that is used up refuses with.
+var ErrExceeded = fault.Define(fault.Exhausted, "limit.quota_exceeded", "A quota of the organization is used up.")
+
+// ErrRateExceeded is what a rate refuses with.
+var ErrRateExceeded = fault.Define(fault.Exhausted, "limit.rate_exceeded", "Too many requests. Try again when Retry-After says.")
+
+var definitions = []definition{
+	{Requests, KindRate, 1, true, rate(60_000, time.Minute, 6_000), 1e9, "requests to the API, by cost"},
+	{WorkflowStarts, KindRate, 2, false, rate(6_000, time.Minute, 600), 1e9, "starts of workflows"},
+	{Users, KindQuota, 0, false, quota(10_000), 1e7, "users and service accounts that are not removed"},
+	{APIKeys, KindQuota, 0, false, quota(10_000), 1e7, "API keys that are not revoked"},
+	{Schedules, KindQuota, 0, false, quota(1_000), 1e6, "schedules"},
+	{RunningWorkflows, KindQuota, 0, false, quota(100_000), 1e9, "workflows that run, counted by Temporal"},
+	{PayloadBytes, KindQuota, 0, false, quota(1 << 20), 1 << 21, "bytes of input that a workflow is started with"},
+}
+
+func rate(count int64, period time.Duration, burst int64) Limit {
+	return Limit{Rate: ratelimit.Rate{Count: count, Period: period, Burst: burst}, WarnPercent: WarnPercent}
+}
+
+func quota(most int64) Limit { return Limit{Max: most, WarnPercent: WarnPercent} }
+
+// Limit is one limit as it holds: Rate for a rate, Max for a quota.
+type Limit struct {
+	Rate        ratelimit.Rate
+	Max         int64
+	WarnPercent int  // of what is allowed; 0: nobody is warned
+	DryRun      bool // it is counted and warned of, and refuses nothing
+}
+
+// Names returns the names of all limits, in the order in which they are shown.
+func Names() []Name {
+	names := make([]Name, len(definitions))
+	for i := range definitions {
+		names[i] = definitions[i].name
+	}
+	return names
+}
+
+// Parse reads a name.
+func Parse(s string) (Name, bool) {
+	i := slices.IndexFunc(definitions, func(d definition) bool { return d.name.n == s })
+	if i < 0 {
+		return Name{}, false
+	}
+	return definitions[i].name, true
+}
+
+func (n Name) definition() definition {
+	i := slices.IndexFunc(definitions, func(d definition) bool { return d.name == n })
+	if i < 0 {
+		return definition{}
+	}
+	return definitions[i]
+}
+
+// Kind returns what sort of limit it is.
+func (n Name) Kind() Kind { return n.definition().kind }
+
+// Words says what is limited.
+func (n Name) Words() string { return n.definition().words }
+
+// BucketKind returns the number of the limit's bucket, for ratelimit.BucketOf.
+func (n Name) BucketKind() uint8 { return n.definition().bucket }
+
+// Set is the limits that were set for an organization or a key. What is not in it
+// is as by default. It is stored as JSON.
+type Set map[Name]Limit
+
+// Standard is the limits of those for whom nothing was set: the built-in ones,
+// with what the deployment has configured in their place. It is immutable.
+type Standard struct{ set Set }
+
+// NewStandard returns the built-in limits with a deployment's own in their place.
+func NewStandard(own Set) Standard { return Standard{own} }
+
+// Of returns a limit as it holds where the given ones were set, and whether it was.
+func (s Standard) Of(n Name, set Set) (l Limit, own bool) {
+	if l, own = set[n]; own {
+		return l, true
+	}
+	if l, configured := s.set[n]; configured {
+		return l, false
+	}
+	return n.definition().standard, false
+}
