@@ -63,10 +63,11 @@ test/contract: deps build $(API_PROXY)/node_modules/.package-lock.json ## Run te
 	BULKHEAD_TEST_PRISM=$(abspath $(API_PROXY))/node_modules/.bin/prism go test -count=1 -timeout 30m $(TEST_FLAGS) ./test/e2e
 
 .PHONY: lint
-lint: $(TOOLS)/golangci-lint lint-api lint-sql ## Check style, formatting and the import rule, in both modules, the API document and the migrations
+lint: $(TOOLS)/golangci-lint $(TOOLS)/workflowcheck lint-api lint-sql ## Check style, formatting and the import rule, in both modules, the API document and the migrations
 	go vet ./...
 	$(TOOLS)/golangci-lint run ./...
 	cd $(DEV) && $(abspath $(TOOLS))/golangci-lint run ./...
+	$(TOOLS)/workflowcheck ./adapters/temporal/workflows/...
 
 .PHONY: lint-api
 lint-api: $(API_LINT)/node_modules/.package-lock.json ## Check api/openapi.yaml by the rules of OWASP, Spectral and Redocly
@@ -149,6 +150,9 @@ $(TOOLS)/oapi-codegen: tools/go.mod tools/go.sum
 
 $(TOOLS)/wire: tools/go.mod tools/go.sum
 	$(call tool,tools,github.com/google/wire/cmd/wire)
+
+$(TOOLS)/workflowcheck: tools/go.mod tools/go.sum
+	$(call tool,tools,go.temporal.io/sdk/contrib/tools/workflowcheck)
 
 # The linters of the API document and of the migrations are npm packages, pinned by lock files that name no registry.
 $(API_LINT)/node_modules/.package-lock.json $(SQL_LINT)/node_modules/.package-lock.json $(API_PROXY)/node_modules/.package-lock.json: \
