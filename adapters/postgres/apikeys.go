@@ -67,7 +67,7 @@ func (w apiKeyWriter) Update(ctx context.Context, i id.APIKey, fn func(*apikey.K
 		AllowedIps: p.AllowedIps, Metadata: p.Metadata, Hint: p.Hint, LastFour: p.LastFour,
 		PepperVersion: p.PepperVersion, Hash: p.Hash, Generation: p.Generation,
 		OldHint: p.OldHint, OldLastFour: p.OldLastFour, OldPepperVersion: p.OldPepperVersion, OldHash: p.OldHash,
-		OldExpiresAt: p.OldExpiresAt, OldUntilSeen: p.OldUntilSeen,
+		OldExpiresAt: p.OldExpiresAt, OldUntilSeen: p.OldUntilSeen, Limits: p.Limits,
 		State: p.State, ExpiresAt: p.ExpiresAt, WarnAt: p.WarnAt, RevokedAt: p.RevokedAt,
 		Version: p.Version, UpdatedAt: p.UpdatedAt,
 	}))

@@ -12,6 +12,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/apikey"
 	"github.com/bulkheadhq/bulkhead/core/authz"
 	"github.com/bulkheadhq/bulkhead/core/id"
+	"github.com/bulkheadhq/bulkhead/core/limit"
 	"github.com/bulkheadhq/bulkhead/core/operation"
 	"github.com/bulkheadhq/bulkhead/core/org"
 	"github.com/bulkheadhq/bulkhead/core/outbox"
@@ -78,7 +79,7 @@ func toOrg(r *dbsqlc.Organization) (org.Org, error) {
 		ID: id.FromUUID[id.OrgKind](r.ID), Slug: r.Slug, Name: r.Name, State: state, StateReason: r.StateReason,
 		Namespace: r.Namespace, DeletionProtected: r.DeletionProtected,
 		ActivatedAt: readOrZero(r.ActivatedAt), DeleteAfter: readOrZero(r.DeleteAfter),
-		Version: r.Version, CreatedAt: read(r.CreatedAt), UpdatedAt: read(r.UpdatedAt),
+		LimitsVersion: r.LimitsVersion, Version: r.Version, CreatedAt: read(r.CreatedAt), UpdatedAt: read(r.UpdatedAt),
 	}
 	if err := json.Unmarshal(r.Settings, &s.Settings); err != nil {
 		return org.Org{}, fmt.Errorf("stored settings: %w", err)
@@ -88,6 +89,10 @@ func toOrg(r *dbsqlc.Organization) (org.Org, error) {
 	}
 	if len(s.Metadata) == 0 {
 		s.Metadata = nil
+	}
+	var err error
+	if s.Limits, err = toLimits(r.Limits); err != nil {
+		return org.Org{}, err
 	}
 	return org.Restore(s), nil
 }
@@ -101,12 +106,35 @@ func fromOrg(s org.Snapshot) (*dbsqlc.OrgInsertParams, error) {
 	if err != nil {
 		return nil, err
 	}
+	limits, err := fromLimits(s.Limits)
+	if err != nil {
+		return nil, err
+	}
 	return &dbsqlc.OrgInsertParams{
 		OrgID: s.ID.UUID(), Slug: s.Slug, Name: s.Name, State: s.State.String(), StateReason: s.StateReason,
 		Namespace: s.Namespace, Metadata: metadata, Settings: settings, DeletionProtected: s.DeletionProtected,
 		ActivatedAt: storedOrNull(s.ActivatedAt), DeleteAfter: storedOrNull(s.DeleteAfter),
-		Version: s.Version, CreatedAt: stored(s.CreatedAt), UpdatedAt: stored(s.UpdatedAt),
+		Limits: limits, LimitsVersion: s.LimitsVersion, Version: s.Version, CreatedAt: stored(s.CreatedAt), UpdatedAt: stored(s.UpdatedAt),
 	}, nil
+}
+
+func toLimits(b []byte) (limit.Set, error) {
+	if string(b) == "{}" { // as nearly all of them are
+		return nil, nil
+	}
+	var s limit.Set
+	if err := json.Unmarshal(b, &s); err != nil {
+		return nil, fmt.Errorf("stored limits: %w", err)
+	}
+	return s, nil
+}
+
+func fromLimits(s limit.Set) ([]byte, error) {
+	b, err := json.Marshal(s)
+	if err != nil {
+		return nil, fmt.Errorf("encode limits: %w", err)
+	}
+	return b, nil
 }
 
 func encodeMetadata(m org.Metadata) ([]byte, error) {
@@ -221,10 +249,14 @@ func toAPIKey(r *dbsqlc.APIKey, lastUsed, oldLastUsed *time.Time) (apikey.Key, e
 	if len(metadata) == 0 {
 		metadata = nil
 	}
+	limits, err := toLimits(r.Limits)
+	if err != nil {
+		return apikey.Key{}, err
+	}
 	return apikey.Restore(apikey.Snapshot{
 		ID: id.FromUUID[id.APIKeyKind](r.ID), OrgID: id.FromUUID[id.OrgKind](r.OrgID),
 		UserID: id.FromUUID[id.UserKind](r.UserID.UUID), Name: r.Name, Description: r.Description, Scopes: scopes,
-		AllowedIPs: toIPList(r.AllowedIps), Metadata: metadata,
+		AllowedIPs: toIPList(r.AllowedIps), Metadata: metadata, Limits: limits,
 		Hint: r.Hint, LastFour: r.LastFour, Hash: hash, LastUsedAt: readOrZero(lastUsed), Generation: r.Generation, Old: old,
 		State: state, ExpiresAt: readOrZero(r.ExpiresAt), WarnAt: readOrZero(r.WarnAt), RevokedAt: readOrZero(r.RevokedAt),
 		Version: r.Version, CreatedAt: read(r.CreatedAt), UpdatedAt: read(r.UpdatedAt),
@@ -270,9 +302,13 @@ func fromAPIKey(s apikey.Snapshot) (*dbsqlc.APIKeyInsertParams, error) {
 			return nil, fmt.Errorf("encode metadata: %w", err)
 		}
 	}
+	limits, err := fromLimits(s.Limits)
+	if err != nil {
+		return nil, err
+	}
 	p := &dbsqlc.APIKeyInsertParams{
 		OrgID: s.OrgID.UUID(), ID: s.ID.UUID(), UserID: nullable(s.UserID), Name: s.Name, Description: s.Description,
-		Scopes: s.Scopes.Names(), AllowedIps: append([]netip.Prefix{}, s.AllowedIPs...), Metadata: metadata,
+		Scopes: s.Scopes.Names(), AllowedIps: append([]netip.Prefix{}, s.AllowedIPs...), Metadata: metadata, Limits: limits,
 		Hint: s.Hint, LastFour: s.LastFour, PepperVersion: s.Hash.Version, Hash: s.Hash.Hash[:],
 		Generation: s.Generation, State: s.State.String(),
 		ExpiresAt: storedOrNull(s.ExpiresAt), WarnAt: storedOrNull(s.WarnAt), RevokedAt: storedOrNull(s.RevokedAt),
@@ -316,13 +352,21 @@ func toCredential(r *dbsqlc.CredentialFindRow) (apikey.Credential, error) {
 	if !ok {
 		return apikey.Credential{}, unknown("organization state", r.OrgState)
 	}
+	orgLimits, err := toLimits(r.OrgLimits)
+	if err != nil {
+		return apikey.Credential{}, err
+	}
+	keyLimits, err := toLimits(r.Limits)
+	if err != nil {
+		return apikey.Credential{}, err
+	}
 	return apikey.Credential{
 		Key: id.FromUUID[id.APIKeyKind](r.ID), Org: id.FromUUID[id.OrgKind](r.OrgID), OrgSlug: r.OrgSlug,
 		OrgActive: orgState.KeysWork(),
 		User:      id.FromUUID[id.UserKind](r.UserID.UUID), UserRole: role,
 		UserOK: !r.UserID.Valid || (r.UserState != nil && *r.UserState == user.Active.String()),
 		Scopes: scopes, Hash: hash, State: state, ExpiresAt: readOrZero(r.ExpiresAt),
-		AllowedIPs: toIPList(r.AllowedIps), Generation: r.Generation,
+		AllowedIPs: toIPList(r.AllowedIps), Generation: r.Generation, OrgLimits: orgLimits, KeyLimits: keyLimits,
 		Old: r.IsOld, Rotated: r.IsRotating, OldExpiresAt: readOrZero(r.OldExpiresAt), OldUntilSeen: r.OldUntilSeen,
 	}, nil
 }

@@ -138,13 +138,13 @@ func cut[R, T any](rows []*R, err error, convert func(*R) (T, error), q page.Req
 	if err != nil {
 		return page.Page[T]{}, err
 	}
-	return page.Cut(items, limit(q), key), nil
+	return page.Cut(items, pageLength(q), key), nil
 }
 
-// limit is the length of the page that is asked for. Requests are made by
+// pageLength is the length of the page that is asked for. Requests are made by
 // page.NewRequest, which knows better bounds; this one only keeps the zero
 // Request from being a page of nothing.
-func limit(q page.Request) int {
+func pageLength(q page.Request) int {
 	if q.Limit < 1 || q.Limit > page.MaxLimit {
 		return page.DefaultLimit
 	}
@@ -153,4 +153,4 @@ func limit(q page.Request) int {
 
 // maxRows is one more than the page holds: whether there is a next page costs
 // no query of its own.
-func maxRows(q page.Request) int32 { return int32(limit(q)) + 1 } //nolint:gosec // at most page.MaxLimit
+func maxRows(q page.Request) int32 { return int32(pageLength(q)) + 1 } //nolint:gosec // at most page.MaxLimit

@@ -72,7 +72,7 @@ func (w orgWriter) Update(ctx context.Context, fn func(*org.Org) error) error {
 	return changed(queries.OrgUpdate(ctx, w.tx, &dbsqlc.OrgUpdateParams{
 		ID: w.org.UUID(), Slug: p.Slug, Name: p.Name, State: p.State, StateReason: p.StateReason,
 		Metadata: p.Metadata, Settings: p.Settings, DeletionProtected: p.DeletionProtected,
-		ActivatedAt: p.ActivatedAt, DeleteAfter: p.DeleteAfter, Version: p.Version, UpdatedAt: p.UpdatedAt,
+		ActivatedAt: p.ActivatedAt, DeleteAfter: p.DeleteAfter, Limits: p.Limits, LimitsVersion: p.LimitsVersion, Version: p.Version, UpdatedAt: p.UpdatedAt,
 	}))
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/authz"
 	"github.com/bulkheadhq/bulkhead/core/fault"
 	"github.com/bulkheadhq/bulkhead/core/id"
+	"github.com/bulkheadhq/bulkhead/core/limit"
 )
 
 // The faults of API keys.
@@ -53,8 +54,9 @@ type Snapshot struct {
 	Scopes      authz.Set // zero: all that the owner's role allows
 	AllowedIPs  IPList    // empty: from anywhere
 	Metadata    Metadata
-	Hint        string // the secret's first characters
-	LastFour    string // and its last
+	Limits      limit.Set // of the key alone, beside its organization's; nil: none
+	Hint        string    // the secret's first characters
+	LastFour    string    // and its last
 	Hash        Versioned
 	LastUsedAt  time.Time // zero: not yet, as far as is known
 	Generation  int32     // of the secret; grows with each rotation
@@ -95,6 +97,7 @@ type Spec struct {
 	Scopes      authz.Set
 	AllowedIPs  IPList
 	Metadata    Metadata
+	Limits      limit.Set
 	ExpiresAt   time.Time // zero: never
 }
 
@@ -126,7 +129,7 @@ func New(i id.APIKey, org id.Org, spec Spec, secret Secret, hash Versioned, now 
 	}
 	return Key{Snapshot{
 		ID: i, OrgID: org, UserID: spec.UserID, Name: spec.Name, Description: spec.Description, Scopes: spec.Scopes,
-		AllowedIPs: spec.AllowedIPs, Metadata: spec.Metadata, Hint: secret.Hint(), LastFour: secret.LastFour(), Hash: hash, Generation: 1,
+		AllowedIPs: spec.AllowedIPs, Metadata: spec.Metadata, Limits: spec.Limits, Hint: secret.Hint(), LastFour: secret.LastFour(), Hash: hash, Generation: 1,
 		State: Active, ExpiresAt: spec.ExpiresAt, WarnAt: firstWarning(spec.ExpiresAt, now),
 		Version: 1, CreatedAt: now, UpdatedAt: now,
 	}}, nil
@@ -152,6 +155,7 @@ type Change struct {
 	Scopes      *authz.Set
 	AllowedIPs  *IPList
 	Metadata    *Metadata
+	Limits      *limit.Set // replaces all of them
 	ExpiresAt   *time.Time // of a zero time: never
 }
 
@@ -172,6 +176,7 @@ func (k *Key) Apply(c Change, now time.Time) (changed bool, err error) {
 	if c.Metadata != nil {
 		next.Metadata = *c.Metadata
 	}
+	set(&next.Limits, c.Limits)
 	if err := (Spec{UserID: next.UserID, Name: next.Name, Description: next.Description, Scopes: next.Scopes}).check(); err != nil {
 		return false, err
 	}
@@ -198,7 +203,7 @@ func set[T any](to *T, from *T) {
 // sameAs compares what Apply can change.
 func sameAs(a, b Snapshot) bool {
 	return a.Name == b.Name && a.Description == b.Description && a.Scopes == b.Scopes && a.ExpiresAt.Equal(b.ExpiresAt) &&
-		a.AllowedIPs.String() == b.AllowedIPs.String() && a.Metadata.equal(b.Metadata)
+		a.AllowedIPs.String() == b.AllowedIPs.String() && a.Metadata.equal(b.Metadata) && a.Limits.Equal(b.Limits)
 }
 
 // Revoke ends the key for good, with all of its secrets. Revoking it again

@@ -13,6 +13,8 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/authz"
 	"github.com/bulkheadhq/bulkhead/core/fault"
 	"github.com/bulkheadhq/bulkhead/core/id"
+	"github.com/bulkheadhq/bulkhead/core/limit"
+	"github.com/bulkheadhq/bulkhead/core/ratelimit"
 )
 
 const day = 24 * time.Hour
@@ -236,13 +238,14 @@ func TestApply(t *testing.T) {
 		list, err := apikey.ParseIPList([]string{"192.0.2.1", "2001:db8::/32"})
 		is.NoErr(err)
 		metadata, never := apikey.Metadata{"a": "b"}, time.Time{}
-		change := apikey.Change{Name: &name, Description: &text, Scopes: &scopes, AllowedIPs: &list, Metadata: &metadata, ExpiresAt: &never}
+		limits := limit.Set{limit.Requests: {Rate: ratelimit.Rate{Count: 60, Period: time.Minute, Burst: 6}}}
+		change := apikey.Change{Name: &name, Description: &text, Scopes: &scopes, AllowedIPs: &list, Metadata: &metadata, Limits: &limits, ExpiresAt: &never}
 		changed, err := k.Apply(change, t1)
 		is.NoErr(err)
 		is.True(changed)
 		s := k.Snapshot()
-		is.Equal([]any{s.Name, s.Description, s.Scopes, s.AllowedIPs, s.Metadata, s.ExpiresAt, s.Version, s.UpdatedAt},
-			[]any{"x", "y", scopes, list, metadata, never, int64(2), t1})
+		is.Equal([]any{s.Name, s.Description, s.Scopes, s.AllowedIPs, s.Metadata, s.Limits, s.ExpiresAt, s.Version, s.UpdatedAt},
+			[]any{"x", "y", scopes, list, metadata, limits, never, int64(2), t1})
 		changed, err = k.Apply(change, t1.Add(day))
 		is.NoErr(err)
 		is.True(!changed)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/bulkheadhq/bulkhead/core/authz"
 	"github.com/bulkheadhq/bulkhead/core/id"
+	"github.com/bulkheadhq/bulkhead/core/limit"
 )
 
 // Credential is what authentication reads about a presented key, in one query.
@@ -23,6 +24,8 @@ type Credential struct {
 	ExpiresAt  time.Time
 	AllowedIPs IPList
 	Generation int32 // of the secret that was presented
+	OrgLimits  limit.Set
+	KeyLimits  limit.Set
 
 	// Rotation is what is known of the old secret, if there is one: the presented
 	// one itself when Old is set, else the one that was replaced by it.

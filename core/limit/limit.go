@@ -7,6 +7,7 @@
 package limit
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -119,24 +120,27 @@ func (n Name) Words() string { return n.definition().words }
 // BucketKind returns the number of the limit's bucket, for ratelimit.BucketOf.
 func (n Name) BucketKind() uint8 { return n.definition().bucket }
 
-// Set is the limits that were set for an organization or a key. What is not in it
-// is as by default. It is stored as JSON.
-type Set map[Name]Limit
-
 // Standard is the limits of those for whom nothing was set: the built-in ones,
 // with what the deployment has configured in their place. It is immutable.
 type Standard struct{ set Set }
 
 // NewStandard returns the built-in limits with a deployment's own in their place.
-func NewStandard(own Set) Standard { return Standard{own} }
+func NewStandard(own Set) Standard {
+	set := make(Set, len(definitions))
+	for i := range definitions {
+		set[definitions[i].name] = definitions[i].standard
+	}
+	maps.Copy(set, own)
+	return Standard{set}
+}
 
 // Of returns a limit as it holds where the given ones were set, and whether it was.
 func (s Standard) Of(n Name, set Set) (l Limit, own bool) {
 	if l, own = set[n]; own {
 		return l, true
 	}
-	if l, configured := s.set[n]; configured {
+	if l, complete := s.set[n]; complete {
 		return l, false
 	}
-	return n.definition().standard, false
+	return n.definition().standard, false // of the zero Standard
 }

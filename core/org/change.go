@@ -6,6 +6,7 @@ import (
 
 	"github.com/bulkheadhq/bulkhead/core/fault"
 	"github.com/bulkheadhq/bulkhead/core/id"
+	"github.com/bulkheadhq/bulkhead/core/limit"
 	"github.com/bulkheadhq/bulkhead/core/text"
 )
 
@@ -52,6 +53,29 @@ func (o *Org) Apply(c Change, now time.Time) (changed bool, err error) {
 		return false, nil
 	}
 	o.touch(now)
+	return true, nil
+}
+
+// SetLimit makes a limit the organization's own, unless it is so already, which it
+// says. It fails with ErrState for an organization that is on its way out.
+func (o *Org) SetLimit(n limit.Name, l limit.Limit, now time.Time) (changed bool, err error) {
+	return o.setLimits(o.s.Limits.With(n, l), now)
+}
+
+// ResetLimit makes a limit as it is by default. It fails as SetLimit does.
+func (o *Org) ResetLimit(n limit.Name, now time.Time) (changed bool, err error) {
+	return o.setLimits(o.s.Limits.Without(n), now)
+}
+
+func (o *Org) setLimits(s limit.Set, now time.Time) (changed bool, err error) {
+	if o.s.State == Deleting || o.s.State == Deleted {
+		return false, ErrState
+	}
+	if o.s.Limits.Equal(s) {
+		return false, nil
+	}
+	o.s.Limits, o.s.UpdatedAt = s, now
+	o.s.LimitsVersion++
 	return true, nil
 }
 

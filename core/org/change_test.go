@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/matryer/is"
 
 	"github.com/bulkheadhq/bulkhead/core/fault"
 	"github.com/bulkheadhq/bulkhead/core/id"
+	"github.com/bulkheadhq/bulkhead/core/limit"
 	"github.com/bulkheadhq/bulkhead/core/org"
 )
 
@@ -170,4 +172,53 @@ func TestFilter(t *testing.T) {
 			seen[f.String()] = true
 		}
 	})
+}
+
+func TestLimits(t *testing.T) {
+	t.Parallel()
+	five := limit.Limit{Max: 5, WarnPercent: 80}
+	in := func(s org.State) org.Org {
+		return org.Restore(org.Snapshot{ID: id.New[id.OrgKind](), State: s, LimitsVersion: 3, Version: 7})
+	}
+
+	t.Run("Should set a limit once, and leave the version of all else alone", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		o := in(org.Suspended)
+		for i, want := range []bool{true, false} {
+			changed, err := o.SetLimit(limit.Users, five, t1.Add(time.Duration(i)))
+			is.NoErr(err)
+			is.Equal(changed, want)
+		}
+		s := o.Snapshot()
+		is.Equal(s.Limits, limit.Set{limit.Users: five})
+		is.Equal([]any{s.LimitsVersion, s.Version, s.UpdatedAt}, []any{int64(4), int64(7), t1})
+	})
+
+	t.Run("Should reset a limit once", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		o := in(org.Active)
+		_, err := o.SetLimit(limit.Users, five, t1)
+		is.NoErr(err)
+		for _, want := range []bool{true, false} {
+			changed, err := o.ResetLimit(limit.Users, t1)
+			is.NoErr(err)
+			is.Equal(changed, want)
+		}
+		is.Equal(o.Snapshot().Limits, nil)
+		is.Equal(o.Snapshot().LimitsVersion, int64(5))
+	})
+
+	for _, s := range []org.State{org.Deleting, org.Deleted} {
+		t.Run("Should refuse to limit what is "+s.String(), func(t *testing.T) {
+			t.Parallel()
+			is := is.New(t)
+			o := in(s)
+			_, err := o.SetLimit(limit.Users, five, t1)
+			is.True(errors.Is(err, org.ErrState))
+			_, err = o.ResetLimit(limit.Users, t1)
+			is.True(errors.Is(err, org.ErrState))
+		})
+	}
 }

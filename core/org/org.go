@@ -8,6 +8,7 @@ import (
 
 	"github.com/bulkheadhq/bulkhead/core/fault"
 	"github.com/bulkheadhq/bulkhead/core/id"
+	"github.com/bulkheadhq/bulkhead/core/limit"
 	"github.com/bulkheadhq/bulkhead/core/text"
 )
 
@@ -138,7 +139,9 @@ type Snapshot struct {
 	DeletionProtected bool
 	ActivatedAt       time.Time // zero: its namespace was never usable
 	DeleteAfter       time.Time // the end of the grace; zero: there is none, or it is over
-	Version           int64     // grows by one with each change
+	Limits            limit.Set // nil: all are as by default
+	LimitsVersion     int64     // grows by one with each change of a limit
+	Version           int64     // grows by one with each other change
 	CreatedAt         time.Time
 	UpdatedAt         time.Time
 }
@@ -177,7 +180,7 @@ func New(spec Spec, now time.Time) (Org, error) {
 	return Org{Snapshot{
 		ID: spec.ID, Slug: spec.Slug.s, Name: spec.Name, State: Provisioning, Namespace: NamespaceFor(spec.Slug, spec.ID),
 		Metadata: spec.Metadata.clone(), Settings: spec.Settings, DeletionProtected: spec.DeletionProtected,
-		Version: 1, CreatedAt: now, UpdatedAt: now,
+		LimitsVersion: 1, Version: 1, CreatedAt: now, UpdatedAt: now,
 	}}, nil
 }
 
@@ -186,7 +189,7 @@ func New(spec Spec, now time.Time) (Org, error) {
 func NewSystem(now time.Time) Org {
 	return Org{Snapshot{
 		ID: id.SystemOrg, Slug: SystemSlug, Name: "System", State: Active, Namespace: SystemNamespace,
-		ActivatedAt: now, Version: 1, CreatedAt: now, UpdatedAt: now,
+		ActivatedAt: now, LimitsVersion: 1, Version: 1, CreatedAt: now, UpdatedAt: now,
 	}}
 }
 

@@ -140,7 +140,7 @@ func TestNew(t *testing.T) {
 		is.NoErr(err)
 		is.Equal(o.Snapshot(), org.Snapshot{
 			ID: i, Slug: "acme", Name: "Acme Corporation", State: org.Provisioning,
-			Namespace: "org-acme-" + i.Tail(8), Version: 1, CreatedAt: t0, UpdatedAt: t0,
+			Namespace: "org-acme-" + i.Tail(8), LimitsVersion: 1, Version: 1, CreatedAt: t0, UpdatedAt: t0,
 		})
 		is.True(errors.Is(o.RequireActive(), org.ErrNotActive))
 	})

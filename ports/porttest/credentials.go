@@ -32,6 +32,7 @@ func Credentials(t *testing.T, open Open) {
 			Key: s.ID, Org: o.ID(), OrgSlug: o.Snapshot().Slug, OrgActive: true, User: u.ID(), UserRole: u.Role(), UserOK: true,
 			Scopes: s.Scopes, Hash: s.Hash, State: apikey.Active, ExpiresAt: kept(s.ExpiresAt), AllowedIPs: s.AllowedIPs,
 			Generation: s.Generation, Rotated: true, OldExpiresAt: kept(s.Old.ExpiresAt), OldUntilSeen: true,
+			OrgLimits: o.Snapshot().Limits, KeyLimits: s.Limits,
 		}
 		is.Equal(got, want)
 

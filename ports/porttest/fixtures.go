@@ -18,10 +18,12 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/authz"
 	"github.com/bulkheadhq/bulkhead/core/fault"
 	"github.com/bulkheadhq/bulkhead/core/id"
+	"github.com/bulkheadhq/bulkhead/core/limit"
 	"github.com/bulkheadhq/bulkhead/core/operation"
 	"github.com/bulkheadhq/bulkhead/core/org"
 	"github.com/bulkheadhq/bulkhead/core/outbox"
 	"github.com/bulkheadhq/bulkhead/core/page"
+	"github.com/bulkheadhq/bulkhead/core/ratelimit"
 	"github.com/bulkheadhq/bulkhead/core/role"
 	"github.com/bulkheadhq/bulkhead/core/user"
 	"github.com/bulkheadhq/bulkhead/ports"
@@ -38,6 +40,9 @@ var moment = time.Date(2026, time.March, 8, 2, 30, 0, 123456789, time.FixedZone(
 // kept is what a database keeps of a time: whole microseconds, in UTC.
 func kept(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
 
+// aRate is a rate with every field set.
+var aRate = limit.Limit{Rate: ratelimit.Rate{Count: 600, Period: time.Minute, Burst: 7}, WarnPercent: 90, DryRun: true}
+
 func unique(prefix string) string {
 	return prefix + "-" + strings.ToLower(id.New[id.OrgKind]().Tail(12))
 }
@@ -49,7 +54,7 @@ func anOrg() org.Org {
 		ID: i, Slug: unique("acme"), Name: "Acme", State: org.Active, StateReason: "because", Namespace: "org-" + i.Tail(20),
 		Metadata: org.Metadata{"plan": "gold", "é": "\"quoted\""}, Settings: org.Settings{DeletionGraceDays: 3, APIKeyMaxTTLDays: 90},
 		DeletionProtected: true, ActivatedAt: moment.Add(2 * time.Hour), DeleteAfter: moment.Add(3 * time.Hour),
-		Version: 7, CreatedAt: moment, UpdatedAt: moment.Add(time.Hour),
+		Limits: limit.Set{limit.Requests: aRate, limit.Users: {Max: 0, WarnPercent: 50, DryRun: true}}, LimitsVersion: 9, Version: 7, CreatedAt: moment, UpdatedAt: moment.Add(time.Hour),
 	})
 }
 
@@ -111,6 +116,7 @@ func aKey(o id.Org, u id.User) apikey.Key {
 		Scopes:     authz.SetOf(authz.WorkflowsRead, authz.UsersRead),
 		AllowedIPs: apikey.IPList{netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("2001:db8::1/128")},
 		Metadata:   apikey.Metadata{"team": "a", "": "\u00e9"},
+		Limits:     limit.Set{limit.Requests: aRate},
 		Hint:       "bhk_12345678", LastFour: "abcd", Hash: aHash(2), LastUsedAt: moment.Add(time.Minute), Generation: 3,
 		Old: apikey.Previous{
 			Hint: "bhk_87654321", LastFour: "dcba", Hash: aHash(1), LastUsedAt: moment.Add(time.Second),

@@ -25,10 +25,10 @@ ORDER BY k.id LIMIT @max_rows;
 -- name: APIKeyInsert :exec
 INSERT INTO api_keys (org_id, id, user_id, name, description, scopes, allowed_ips, metadata, hint, last_four,
                       pepper_version, hash, generation, old_hint, old_last_four, old_pepper_version, old_hash,
-                      old_expires_at, old_until_seen, state, expires_at, warn_at, revoked_at, version, created_at, updated_at)
+                      old_expires_at, old_until_seen, limits, state, expires_at, warn_at, revoked_at, version, created_at, updated_at)
 VALUES (@org_id, @id, @user_id, @name, @description, @scopes, @allowed_ips, @metadata, @hint, @last_four,
         @pepper_version, @hash, @generation, @old_hint, @old_last_four, @old_pepper_version, @old_hash,
-        @old_expires_at, @old_until_seen, @state, @expires_at, @warn_at, @revoked_at, @version, @created_at, @updated_at);
+        @old_expires_at, @old_until_seen, @limits, @state, @expires_at, @warn_at, @revoked_at, @version, @created_at, @updated_at);
 
 -- APIKeyLock reads a key and holds its row until the transaction ends.
 -- name: APIKeyLock :one
@@ -44,7 +44,7 @@ UPDATE api_keys
 SET name = @name, description = @description, scopes = @scopes, allowed_ips = @allowed_ips, metadata = @metadata,
     hint = @hint, last_four = @last_four, pepper_version = @pepper_version, hash = @hash, generation = @generation,
     old_hint = @old_hint, old_last_four = @old_last_four, old_pepper_version = @old_pepper_version, old_hash = @old_hash,
-    old_expires_at = @old_expires_at, old_until_seen = @old_until_seen,
+    old_expires_at = @old_expires_at, old_until_seen = @old_until_seen, limits = @limits,
     state = @state, expires_at = @expires_at, warn_at = @warn_at, revoked_at = @revoked_at, version = @version, updated_at = @updated_at
 WHERE org_id = @org_id AND id = @id;
 
@@ -100,18 +100,18 @@ WHERE u.org_id = held.org_id AND u.key_id = held.key_id AND u.generation = held.
 -- by an index.
 -- name: CredentialFind :many
 SELECT k.org_id, k.id, k.user_id, k.scopes, k.pepper_version, k.hash, k.state, k.expires_at, k.allowed_ips, k.generation,
-       k.is_old, k.old_expires_at, k.old_until_seen, k.is_rotating,
-       o.slug AS org_slug, o.state AS org_state,
+       k.is_old, k.old_expires_at, k.old_until_seen, k.is_rotating, k.limits,
+       o.slug AS org_slug, o.state AS org_state, o.limits AS org_limits,
        u.role AS user_role, u.state AS user_state,
        r.id AS role_id, r.name AS role_name, r.permissions AS role_permissions
 FROM (SELECT unnest(@versions::smallint[]) AS version, unnest(@hashes::bytea[]) AS hash) AS candidate
 CROSS JOIN LATERAL (
     SELECT c.org_id, c.id, c.user_id, c.scopes, c.pepper_version, c.hash, c.state, c.expires_at, c.allowed_ips, c.generation,
-           false AS is_old, c.old_expires_at, c.old_until_seen, (c.old_hash IS NOT NULL)::boolean AS is_rotating
+           false AS is_old, c.old_expires_at, c.old_until_seen, (c.old_hash IS NOT NULL)::boolean AS is_rotating, c.limits
     FROM api_keys c WHERE c.pepper_version = candidate.version AND c.hash = candidate.hash
     UNION ALL
     SELECT p.org_id, p.id, p.user_id, p.scopes, p.old_pepper_version, p.old_hash, p.state, p.expires_at, p.allowed_ips, p.generation - 1,
-           true, p.old_expires_at, p.old_until_seen, true
+           true, p.old_expires_at, p.old_until_seen, true, p.limits
     FROM api_keys p WHERE p.old_pepper_version = candidate.version AND p.old_hash = candidate.hash
 ) AS k
 JOIN organizations o ON o.id = k.org_id

@@ -6,9 +6,9 @@ SELECT * FROM organizations WHERE id = @org_id;
 -- OrgInsert stores a new organization.
 -- name: OrgInsert :exec
 INSERT INTO organizations (id, slug, name, state, state_reason, namespace, metadata, settings, deletion_protected,
-                           activated_at, delete_after, version, created_at, updated_at)
+                           activated_at, delete_after, limits, limits_version, version, created_at, updated_at)
 VALUES (@org_id, @slug, @name, @state, @state_reason, @namespace, @metadata, @settings, @deletion_protected,
-        @activated_at, @delete_after, @version, @created_at, @updated_at);
+        @activated_at, @delete_after, @limits, @limits_version, @version, @created_at, @updated_at);
 
 -- OrgLock reads the organization of the scope and holds its row until the
 -- transaction ends: every change of it, and every rule that counts what belongs to
@@ -17,11 +17,13 @@ VALUES (@org_id, @slug, @name, @state, @state_reason, @namespace, @metadata, @se
 SELECT * FROM organizations WHERE id = @org_id FOR UPDATE;
 
 -- OrgUpdate stores a changed organization. The namespace is not among the columns:
--- it is named once.
+-- it is named once. Limits are written when they have changed, and at no other time:
+-- a version of the program that does not know one of them yet leaves it as it is.
 -- name: OrgUpdate :execrows
 UPDATE organizations
 SET slug = $2, name = $3, state = $4, state_reason = $5, metadata = $6, settings = $7, deletion_protected = $8,
-    activated_at = $9, delete_after = $10, version = $11, updated_at = $12
+    activated_at = $9, delete_after = $10, version = $11, updated_at = $12,
+    limits = CASE WHEN limits_version = @limits_version THEN limits ELSE @limits END, limits_version = @limits_version
 WHERE id = $1;
 
 -- OrgCounts counts what belongs to the organization of the scope: its users who were

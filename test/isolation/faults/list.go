@@ -26,7 +26,7 @@ var All = []Fault{
 		Name: "a key is changed without the organization", Bypass: true,
 		Edits: []Edit{
 			{File: keySQL, After: "-- name: APIKeyLock :one", Old: "WHERE k.org_id = $1 AND", New: "WHERE $1::uuid IS NOT NULL AND"},
-			{File: keySQL, After: "-- name: APIKeyUpdate :execrows", Old: "WHERE org_id = $23 AND", New: "WHERE $23::uuid IS NOT NULL AND"},
+			{File: keySQL, After: "-- name: APIKeyUpdate :execrows", Old: "WHERE org_id = $24 AND", New: "WHERE $24::uuid IS NOT NULL AND"},
 		},
 	},
 	{

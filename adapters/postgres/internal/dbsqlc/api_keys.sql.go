@@ -32,7 +32,7 @@ func (q *Queries) APIKeyDelete(ctx context.Context, db DBTX, arg *APIKeyDeletePa
 }
 
 const aPIKeyGet = `-- name: APIKeyGet :one
-SELECT k.org_id, k.id, k.user_id, k.name, k.scopes, k.hint, k.last_four, k.pepper_version, k.hash, k.state, k.expires_at, k.revoked_at, k.version, k.created_at, k.updated_at, k.description, k.allowed_ips, k.metadata, k.generation, k.old_hint, k.old_last_four, k.old_pepper_version, k.old_hash, k.old_expires_at, k.old_until_seen, k.warn_at, u.last_used_at, old.last_used_at AS old_last_used_at
+SELECT k.org_id, k.id, k.user_id, k.name, k.scopes, k.hint, k.last_four, k.pepper_version, k.hash, k.state, k.expires_at, k.revoked_at, k.version, k.created_at, k.updated_at, k.description, k.allowed_ips, k.metadata, k.generation, k.old_hint, k.old_last_four, k.old_pepper_version, k.old_hash, k.old_expires_at, k.old_until_seen, k.warn_at, k.limits, u.last_used_at, old.last_used_at AS old_last_used_at
 FROM api_keys k
 LEFT JOIN api_key_uses u ON u.org_id = k.org_id AND u.key_id = k.id AND u.generation = k.generation
 LEFT JOIN api_key_uses old ON old.org_id = k.org_id AND old.key_id = k.id AND old.generation = k.generation - 1
@@ -82,6 +82,7 @@ func (q *Queries) APIKeyGet(ctx context.Context, db DBTX, arg *APIKeyGetParams) 
 		&i.APIKey.OldExpiresAt,
 		&i.APIKey.OldUntilSeen,
 		&i.APIKey.WarnAt,
+		&i.APIKey.Limits,
 		&i.LastUsedAt,
 		&i.OldLastUsedAt,
 	)
@@ -91,10 +92,10 @@ func (q *Queries) APIKeyGet(ctx context.Context, db DBTX, arg *APIKeyGetParams) 
 const aPIKeyInsert = `-- name: APIKeyInsert :exec
 INSERT INTO api_keys (org_id, id, user_id, name, description, scopes, allowed_ips, metadata, hint, last_four,
                       pepper_version, hash, generation, old_hint, old_last_four, old_pepper_version, old_hash,
-                      old_expires_at, old_until_seen, state, expires_at, warn_at, revoked_at, version, created_at, updated_at)
+                      old_expires_at, old_until_seen, limits, state, expires_at, warn_at, revoked_at, version, created_at, updated_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,
         $11, $12, $13, $14, $15, $16, $17,
-        $18, $19, $20, $21, $22, $23, $24, $25, $26)
+        $18, $19, $20, $21, $22, $23, $24, $25, $26, $27)
 `
 
 type APIKeyInsertParams struct {
@@ -117,6 +118,7 @@ type APIKeyInsertParams struct {
 	OldHash          []byte
 	OldExpiresAt     *time.Time
 	OldUntilSeen     bool
+	Limits           []byte
 	State            string
 	ExpiresAt        *time.Time
 	WarnAt           *time.Time
@@ -148,6 +150,7 @@ func (q *Queries) APIKeyInsert(ctx context.Context, db DBTX, arg *APIKeyInsertPa
 		arg.OldHash,
 		arg.OldExpiresAt,
 		arg.OldUntilSeen,
+		arg.Limits,
 		arg.State,
 		arg.ExpiresAt,
 		arg.WarnAt,
@@ -160,7 +163,7 @@ func (q *Queries) APIKeyInsert(ctx context.Context, db DBTX, arg *APIKeyInsertPa
 }
 
 const aPIKeyList = `-- name: APIKeyList :many
-SELECT k.org_id, k.id, k.user_id, k.name, k.scopes, k.hint, k.last_four, k.pepper_version, k.hash, k.state, k.expires_at, k.revoked_at, k.version, k.created_at, k.updated_at, k.description, k.allowed_ips, k.metadata, k.generation, k.old_hint, k.old_last_four, k.old_pepper_version, k.old_hash, k.old_expires_at, k.old_until_seen, k.warn_at, u.last_used_at, old.last_used_at AS old_last_used_at
+SELECT k.org_id, k.id, k.user_id, k.name, k.scopes, k.hint, k.last_four, k.pepper_version, k.hash, k.state, k.expires_at, k.revoked_at, k.version, k.created_at, k.updated_at, k.description, k.allowed_ips, k.metadata, k.generation, k.old_hint, k.old_last_four, k.old_pepper_version, k.old_hash, k.old_expires_at, k.old_until_seen, k.warn_at, k.limits, u.last_used_at, old.last_used_at AS old_last_used_at
 FROM api_keys k
 LEFT JOIN api_key_uses u ON u.org_id = k.org_id AND u.key_id = k.id AND u.generation = k.generation
 LEFT JOIN api_key_uses old ON old.org_id = k.org_id AND old.key_id = k.id AND old.generation = k.generation - 1
@@ -234,6 +237,7 @@ func (q *Queries) APIKeyList(ctx context.Context, db DBTX, arg *APIKeyListParams
 			&i.APIKey.OldExpiresAt,
 			&i.APIKey.OldUntilSeen,
 			&i.APIKey.WarnAt,
+			&i.APIKey.Limits,
 			&i.LastUsedAt,
 			&i.OldLastUsedAt,
 		); err != nil {
@@ -248,7 +252,7 @@ func (q *Queries) APIKeyList(ctx context.Context, db DBTX, arg *APIKeyListParams
 }
 
 const aPIKeyLock = `-- name: APIKeyLock :one
-SELECT k.org_id, k.id, k.user_id, k.name, k.scopes, k.hint, k.last_four, k.pepper_version, k.hash, k.state, k.expires_at, k.revoked_at, k.version, k.created_at, k.updated_at, k.description, k.allowed_ips, k.metadata, k.generation, k.old_hint, k.old_last_four, k.old_pepper_version, k.old_hash, k.old_expires_at, k.old_until_seen, k.warn_at, u.last_used_at, old.last_used_at AS old_last_used_at
+SELECT k.org_id, k.id, k.user_id, k.name, k.scopes, k.hint, k.last_four, k.pepper_version, k.hash, k.state, k.expires_at, k.revoked_at, k.version, k.created_at, k.updated_at, k.description, k.allowed_ips, k.metadata, k.generation, k.old_hint, k.old_last_four, k.old_pepper_version, k.old_hash, k.old_expires_at, k.old_until_seen, k.warn_at, k.limits, u.last_used_at, old.last_used_at AS old_last_used_at
 FROM api_keys k
 LEFT JOIN api_key_uses u ON u.org_id = k.org_id AND u.key_id = k.id AND u.generation = k.generation
 LEFT JOIN api_key_uses old ON old.org_id = k.org_id AND old.key_id = k.id AND old.generation = k.generation - 1
@@ -297,6 +301,7 @@ func (q *Queries) APIKeyLock(ctx context.Context, db DBTX, arg *APIKeyLockParams
 		&i.APIKey.OldExpiresAt,
 		&i.APIKey.OldUntilSeen,
 		&i.APIKey.WarnAt,
+		&i.APIKey.Limits,
 		&i.LastUsedAt,
 		&i.OldLastUsedAt,
 	)
@@ -341,9 +346,9 @@ UPDATE api_keys
 SET name = $1, description = $2, scopes = $3, allowed_ips = $4, metadata = $5,
     hint = $6, last_four = $7, pepper_version = $8, hash = $9, generation = $10,
     old_hint = $11, old_last_four = $12, old_pepper_version = $13, old_hash = $14,
-    old_expires_at = $15, old_until_seen = $16,
-    state = $17, expires_at = $18, warn_at = $19, revoked_at = $20, version = $21, updated_at = $22
-WHERE org_id = $23 AND id = $24
+    old_expires_at = $15, old_until_seen = $16, limits = $17,
+    state = $18, expires_at = $19, warn_at = $20, revoked_at = $21, version = $22, updated_at = $23
+WHERE org_id = $24 AND id = $25
 `
 
 type APIKeyUpdateParams struct {
@@ -363,6 +368,7 @@ type APIKeyUpdateParams struct {
 	OldHash          []byte
 	OldExpiresAt     *time.Time
 	OldUntilSeen     bool
+	Limits           []byte
 	State            string
 	ExpiresAt        *time.Time
 	WarnAt           *time.Time
@@ -392,6 +398,7 @@ func (q *Queries) APIKeyUpdate(ctx context.Context, db DBTX, arg *APIKeyUpdatePa
 		arg.OldHash,
 		arg.OldExpiresAt,
 		arg.OldUntilSeen,
+		arg.Limits,
 		arg.State,
 		arg.ExpiresAt,
 		arg.WarnAt,
@@ -487,18 +494,18 @@ func (q *Queries) APIKeyUseRecord(ctx context.Context, db DBTX, arg *APIKeyUseRe
 
 const credentialFind = `-- name: CredentialFind :many
 SELECT k.org_id, k.id, k.user_id, k.scopes, k.pepper_version, k.hash, k.state, k.expires_at, k.allowed_ips, k.generation,
-       k.is_old, k.old_expires_at, k.old_until_seen, k.is_rotating,
-       o.slug AS org_slug, o.state AS org_state,
+       k.is_old, k.old_expires_at, k.old_until_seen, k.is_rotating, k.limits,
+       o.slug AS org_slug, o.state AS org_state, o.limits AS org_limits,
        u.role AS user_role, u.state AS user_state,
        r.id AS role_id, r.name AS role_name, r.permissions AS role_permissions
 FROM (SELECT unnest($1::smallint[]) AS version, unnest($2::bytea[]) AS hash) AS candidate
 CROSS JOIN LATERAL (
     SELECT c.org_id, c.id, c.user_id, c.scopes, c.pepper_version, c.hash, c.state, c.expires_at, c.allowed_ips, c.generation,
-           false AS is_old, c.old_expires_at, c.old_until_seen, (c.old_hash IS NOT NULL)::boolean AS is_rotating
+           false AS is_old, c.old_expires_at, c.old_until_seen, (c.old_hash IS NOT NULL)::boolean AS is_rotating, c.limits
     FROM api_keys c WHERE c.pepper_version = candidate.version AND c.hash = candidate.hash
     UNION ALL
     SELECT p.org_id, p.id, p.user_id, p.scopes, p.old_pepper_version, p.old_hash, p.state, p.expires_at, p.allowed_ips, p.generation - 1,
-           true, p.old_expires_at, p.old_until_seen, true
+           true, p.old_expires_at, p.old_until_seen, true, p.limits
     FROM api_keys p WHERE p.old_pepper_version = candidate.version AND p.old_hash = candidate.hash
 ) AS k
 JOIN organizations o ON o.id = k.org_id
@@ -526,8 +533,10 @@ type CredentialFindRow struct {
 	OldExpiresAt    *time.Time
 	OldUntilSeen    bool
 	IsRotating      bool
+	Limits          []byte
 	OrgSlug         string
 	OrgState        string
+	OrgLimits       []byte
 	UserRole        *string
 	UserState       *string
 	RoleID          uuid.NullUUID
@@ -564,8 +573,10 @@ func (q *Queries) CredentialFind(ctx context.Context, db DBTX, arg *CredentialFi
 			&i.OldExpiresAt,
 			&i.OldUntilSeen,
 			&i.IsRotating,
+			&i.Limits,
 			&i.OrgSlug,
 			&i.OrgState,
+			&i.OrgLimits,
 			&i.UserRole,
 			&i.UserState,
 			&i.RoleID,

@@ -38,6 +38,7 @@ type APIKey struct {
 	OldExpiresAt     *time.Time
 	OldUntilSeen     bool
 	WarnAt           *time.Time
+	Limits           []byte
 }
 
 type APIKeyUse struct {
@@ -129,6 +130,8 @@ type Organization struct {
 	DeletionProtected bool
 	ActivatedAt       *time.Time
 	DeleteAfter       *time.Time
+	Limits            []byte
+	LimitsVersion     int64
 }
 
 type Outbox struct {

@@ -32,7 +32,7 @@ func (q *Queries) OrgCounts(ctx context.Context, db DBTX, orgID uuid.UUID) (*Org
 }
 
 const orgGet = `-- name: OrgGet :one
-SELECT id, slug, name, state, state_reason, namespace, version, created_at, updated_at, metadata, settings, deletion_protected, activated_at, delete_after FROM organizations WHERE id = $1
+SELECT id, slug, name, state, state_reason, namespace, version, created_at, updated_at, metadata, settings, deletion_protected, activated_at, delete_after, limits, limits_version FROM organizations WHERE id = $1
 `
 
 // OrgGet reads the organization of the scope. The row's own id is the tenancy, so the
@@ -55,15 +55,17 @@ func (q *Queries) OrgGet(ctx context.Context, db DBTX, orgID uuid.UUID) (*Organi
 		&i.DeletionProtected,
 		&i.ActivatedAt,
 		&i.DeleteAfter,
+		&i.Limits,
+		&i.LimitsVersion,
 	)
 	return &i, err
 }
 
 const orgInsert = `-- name: OrgInsert :exec
 INSERT INTO organizations (id, slug, name, state, state_reason, namespace, metadata, settings, deletion_protected,
-                           activated_at, delete_after, version, created_at, updated_at)
+                           activated_at, delete_after, limits, limits_version, version, created_at, updated_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9,
-        $10, $11, $12, $13, $14)
+        $10, $11, $12, $13, $14, $15, $16)
 `
 
 type OrgInsertParams struct {
@@ -78,6 +80,8 @@ type OrgInsertParams struct {
 	DeletionProtected bool
 	ActivatedAt       *time.Time
 	DeleteAfter       *time.Time
+	Limits            []byte
+	LimitsVersion     int64
 	Version           int64
 	CreatedAt         time.Time
 	UpdatedAt         time.Time
@@ -97,6 +101,8 @@ func (q *Queries) OrgInsert(ctx context.Context, db DBTX, arg *OrgInsertParams) 
 		arg.DeletionProtected,
 		arg.ActivatedAt,
 		arg.DeleteAfter,
+		arg.Limits,
+		arg.LimitsVersion,
 		arg.Version,
 		arg.CreatedAt,
 		arg.UpdatedAt,
@@ -105,7 +111,7 @@ func (q *Queries) OrgInsert(ctx context.Context, db DBTX, arg *OrgInsertParams) 
 }
 
 const orgLock = `-- name: OrgLock :one
-SELECT id, slug, name, state, state_reason, namespace, version, created_at, updated_at, metadata, settings, deletion_protected, activated_at, delete_after FROM organizations WHERE id = $1 FOR UPDATE
+SELECT id, slug, name, state, state_reason, namespace, version, created_at, updated_at, metadata, settings, deletion_protected, activated_at, delete_after, limits, limits_version FROM organizations WHERE id = $1 FOR UPDATE
 `
 
 // OrgLock reads the organization of the scope and holds its row until the
@@ -129,6 +135,8 @@ func (q *Queries) OrgLock(ctx context.Context, db DBTX, orgID uuid.UUID) (*Organ
 		&i.DeletionProtected,
 		&i.ActivatedAt,
 		&i.DeleteAfter,
+		&i.Limits,
+		&i.LimitsVersion,
 	)
 	return &i, err
 }
@@ -155,7 +163,8 @@ func (q *Queries) OrgPurge(ctx context.Context, db DBTX, arg *OrgPurgeParams) (i
 const orgUpdate = `-- name: OrgUpdate :execrows
 UPDATE organizations
 SET slug = $2, name = $3, state = $4, state_reason = $5, metadata = $6, settings = $7, deletion_protected = $8,
-    activated_at = $9, delete_after = $10, version = $11, updated_at = $12
+    activated_at = $9, delete_after = $10, version = $11, updated_at = $12,
+    limits = CASE WHEN limits_version = $13 THEN limits ELSE $14 END, limits_version = $13
 WHERE id = $1
 `
 
@@ -172,10 +181,13 @@ type OrgUpdateParams struct {
 	DeleteAfter       *time.Time
 	Version           int64
 	UpdatedAt         time.Time
+	LimitsVersion     int64
+	Limits            []byte
 }
 
 // OrgUpdate stores a changed organization. The namespace is not among the columns:
-// it is named once.
+// it is named once. Limits are written when they have changed, and at no other time:
+// a version of the program that does not know one of them yet leaves it as it is.
 func (q *Queries) OrgUpdate(ctx context.Context, db DBTX, arg *OrgUpdateParams) (int64, error) {
 	result, err := db.Exec(ctx, orgUpdate,
 		arg.ID,
@@ -190,6 +202,8 @@ func (q *Queries) OrgUpdate(ctx context.Context, db DBTX, arg *OrgUpdateParams) 
 		arg.DeleteAfter,
 		arg.Version,
 		arg.UpdatedAt,
+		arg.LimitsVersion,
+		arg.Limits,
 	)
 	if err != nil {
 		return 0, err
@@ -198,7 +212,7 @@ func (q *Queries) OrgUpdate(ctx context.Context, db DBTX, arg *OrgUpdateParams) 
 }
 
 const platformOrgGet = `-- name: PlatformOrgGet :one
-SELECT id, slug, name, state, state_reason, namespace, version, created_at, updated_at, metadata, settings, deletion_protected, activated_at, delete_after FROM organizations WHERE id = $1
+SELECT id, slug, name, state, state_reason, namespace, version, created_at, updated_at, metadata, settings, deletion_protected, activated_at, delete_after, limits, limits_version FROM organizations WHERE id = $1
 `
 
 // PlatformOrgGet reads any organization. Platform scope only: without it, it finds
@@ -221,12 +235,14 @@ func (q *Queries) PlatformOrgGet(ctx context.Context, db DBTX, id uuid.UUID) (*O
 		&i.DeletionProtected,
 		&i.ActivatedAt,
 		&i.DeleteAfter,
+		&i.Limits,
+		&i.LimitsVersion,
 	)
 	return &i, err
 }
 
 const platformOrgGetBySlug = `-- name: PlatformOrgGetBySlug :one
-SELECT id, slug, name, state, state_reason, namespace, version, created_at, updated_at, metadata, settings, deletion_protected, activated_at, delete_after FROM organizations WHERE slug = $1
+SELECT id, slug, name, state, state_reason, namespace, version, created_at, updated_at, metadata, settings, deletion_protected, activated_at, delete_after, limits, limits_version FROM organizations WHERE slug = $1
 `
 
 // PlatformOrgGetBySlug reads any organization by its slug. Platform scope only.
@@ -248,12 +264,14 @@ func (q *Queries) PlatformOrgGetBySlug(ctx context.Context, db DBTX, slug string
 		&i.DeletionProtected,
 		&i.ActivatedAt,
 		&i.DeleteAfter,
+		&i.Limits,
+		&i.LimitsVersion,
 	)
 	return &i, err
 }
 
 const platformOrgListActive = `-- name: PlatformOrgListActive :many
-SELECT id, slug, name, state, state_reason, namespace, version, created_at, updated_at, metadata, settings, deletion_protected, activated_at, delete_after FROM organizations WHERE state = 'active' AND id <> $1 ORDER BY id
+SELECT id, slug, name, state, state_reason, namespace, version, created_at, updated_at, metadata, settings, deletion_protected, activated_at, delete_after, limits, limits_version FROM organizations WHERE state = 'active' AND id <> $1 ORDER BY id
 `
 
 // PlatformOrgListActive lists the organizations that workers serve. The system's is
@@ -282,6 +300,8 @@ func (q *Queries) PlatformOrgListActive(ctx context.Context, db DBTX, systemOrgI
 			&i.DeletionProtected,
 			&i.ActivatedAt,
 			&i.DeleteAfter,
+			&i.Limits,
+			&i.LimitsVersion,
 		); err != nil {
 			return nil, err
 		}
@@ -294,7 +314,7 @@ func (q *Queries) PlatformOrgListActive(ctx context.Context, db DBTX, systemOrgI
 }
 
 const platformOrgListBySlug = `-- name: PlatformOrgListBySlug :many
-SELECT o.id, o.slug, o.name, o.state, o.state_reason, o.namespace, o.version, o.created_at, o.updated_at, o.metadata, o.settings, o.deletion_protected, o.activated_at, o.delete_after FROM organizations o
+SELECT o.id, o.slug, o.name, o.state, o.state_reason, o.namespace, o.version, o.created_at, o.updated_at, o.metadata, o.settings, o.deletion_protected, o.activated_at, o.delete_after, o.limits, o.limits_version FROM organizations o
 WHERE (CASE $1::text WHEN '' THEN o.state <> 'deleted' ELSE o.state = $1 END)
   AND starts_with(o.slug, $2) AND o.metadata @> $3::jsonb
   AND ($4::boolean OR o.slug > (SELECT a.slug FROM organizations a WHERE a.id = $5))
@@ -343,6 +363,8 @@ func (q *Queries) PlatformOrgListBySlug(ctx context.Context, db DBTX, arg *Platf
 			&i.DeletionProtected,
 			&i.ActivatedAt,
 			&i.DeleteAfter,
+			&i.Limits,
+			&i.LimitsVersion,
 		); err != nil {
 			return nil, err
 		}
@@ -355,7 +377,7 @@ func (q *Queries) PlatformOrgListBySlug(ctx context.Context, db DBTX, arg *Platf
 }
 
 const platformOrgListBySlugBackwards = `-- name: PlatformOrgListBySlugBackwards :many
-SELECT o.id, o.slug, o.name, o.state, o.state_reason, o.namespace, o.version, o.created_at, o.updated_at, o.metadata, o.settings, o.deletion_protected, o.activated_at, o.delete_after FROM organizations o
+SELECT o.id, o.slug, o.name, o.state, o.state_reason, o.namespace, o.version, o.created_at, o.updated_at, o.metadata, o.settings, o.deletion_protected, o.activated_at, o.delete_after, o.limits, o.limits_version FROM organizations o
 WHERE (CASE $1::text WHEN '' THEN o.state <> 'deleted' ELSE o.state = $1 END)
   AND starts_with(o.slug, $2) AND o.metadata @> $3::jsonb
   AND ($4::boolean OR o.slug < (SELECT a.slug FROM organizations a WHERE a.id = $5))
@@ -404,6 +426,8 @@ func (q *Queries) PlatformOrgListBySlugBackwards(ctx context.Context, db DBTX, a
 			&i.DeletionProtected,
 			&i.ActivatedAt,
 			&i.DeleteAfter,
+			&i.Limits,
+			&i.LimitsVersion,
 		); err != nil {
 			return nil, err
 		}
@@ -416,7 +440,7 @@ func (q *Queries) PlatformOrgListBySlugBackwards(ctx context.Context, db DBTX, a
 }
 
 const platformOrgListNewest = `-- name: PlatformOrgListNewest :many
-SELECT o.id, o.slug, o.name, o.state, o.state_reason, o.namespace, o.version, o.created_at, o.updated_at, o.metadata, o.settings, o.deletion_protected, o.activated_at, o.delete_after FROM organizations o
+SELECT o.id, o.slug, o.name, o.state, o.state_reason, o.namespace, o.version, o.created_at, o.updated_at, o.metadata, o.settings, o.deletion_protected, o.activated_at, o.delete_after, o.limits, o.limits_version FROM organizations o
 WHERE (CASE $1::text WHEN '' THEN o.state <> 'deleted' ELSE o.state = $1 END)
   AND starts_with(o.slug, $2) AND o.metadata @> $3::jsonb
   AND ($4::boolean OR (o.created_at, o.id) < (SELECT a.created_at, a.id FROM organizations a WHERE a.id = $5))
@@ -465,6 +489,8 @@ func (q *Queries) PlatformOrgListNewest(ctx context.Context, db DBTX, arg *Platf
 			&i.DeletionProtected,
 			&i.ActivatedAt,
 			&i.DeleteAfter,
+			&i.Limits,
+			&i.LimitsVersion,
 		); err != nil {
 			return nil, err
 		}
@@ -477,7 +503,7 @@ func (q *Queries) PlatformOrgListNewest(ctx context.Context, db DBTX, arg *Platf
 }
 
 const platformOrgListOldest = `-- name: PlatformOrgListOldest :many
-SELECT o.id, o.slug, o.name, o.state, o.state_reason, o.namespace, o.version, o.created_at, o.updated_at, o.metadata, o.settings, o.deletion_protected, o.activated_at, o.delete_after FROM organizations o
+SELECT o.id, o.slug, o.name, o.state, o.state_reason, o.namespace, o.version, o.created_at, o.updated_at, o.metadata, o.settings, o.deletion_protected, o.activated_at, o.delete_after, o.limits, o.limits_version FROM organizations o
 WHERE (CASE $1::text WHEN '' THEN o.state <> 'deleted' ELSE o.state = $1 END)
   AND starts_with(o.slug, $2) AND o.metadata @> $3::jsonb
   AND ($4::boolean OR (o.created_at, o.id) > (SELECT a.created_at, a.id FROM organizations a WHERE a.id = $5))
@@ -526,6 +552,8 @@ func (q *Queries) PlatformOrgListOldest(ctx context.Context, db DBTX, arg *Platf
 			&i.DeletionProtected,
 			&i.ActivatedAt,
 			&i.DeleteAfter,
+			&i.Limits,
+			&i.LimitsVersion,
 		); err != nil {
 			return nil, err
 		}
