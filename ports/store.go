@@ -86,7 +86,11 @@ type Tx struct {
 type OrgWriter interface {
 	// Insert fails with org.ErrSlugTaken and org.ErrIDTaken.
 	Insert(ctx context.Context, o org.Org) error
-	// Update locks the organization's row until the transaction ends, gives the
+	// Lock returns the organization and takes its turn: until the transaction ends
+	// no other one that asks for it goes on, so that what is counted, and the state
+	// that was seen, stay true. It fails with fault.ErrNotFound.
+	Lock(ctx context.Context) (org.Org, error)
+	// Update takes the organization's turn as Lock does, gives the
 	// organization to fn and stores what fn made of it, but never another
 	// namespace. It fails with fault.ErrNotFound, with org.ErrSlugTaken, and with
 	// fn's error.
@@ -107,10 +111,9 @@ type UserWriter interface {
 	// Lock returns the user and locks their row against changes until the
 	// transaction ends. It fails with fault.ErrNotFound.
 	Lock(ctx context.Context, u id.User) (user.User, error)
-	// LockAll takes the organization's turn, as OrgWriter.Update does: until the
-	// transaction ends no other one that asks for it goes on, so that what is
-	// counted stays true. It then returns those of the users that there are, in
-	// the order of their ids, their rows locked.
+	// LockAll takes the organization's turn, as OrgWriter.Lock does. It then returns
+	// those of the users that there are, in the order of their ids, their rows
+	// locked.
 	LockAll(ctx context.Context, ids []id.User) ([]user.User, error)
 	// CountActive counts the active users who have a built-in role.
 	CountActive(ctx context.Context, r authz.Role) (int, error)

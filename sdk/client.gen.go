@@ -84,6 +84,7 @@ func (e AuditEventOutcome) Valid() bool {
 
 // Defines values for ExplanationDecidedBy.
 const (
+	ExplanationDecidedByAddress      ExplanationDecidedBy = "address"
 	ExplanationDecidedByOrganization ExplanationDecidedBy = "organization"
 	ExplanationDecidedByPlatform     ExplanationDecidedBy = "platform"
 	ExplanationDecidedByRole         ExplanationDecidedBy = "role"
@@ -94,6 +95,8 @@ const (
 // Valid indicates whether the value is a known member of the ExplanationDecidedBy enum.
 func (e ExplanationDecidedBy) Valid() bool {
 	switch e {
+	case ExplanationDecidedByAddress:
+		return true
 	case ExplanationDecidedByOrganization:
 		return true
 	case ExplanationDecidedByPlatform:
@@ -511,7 +514,10 @@ type APIKey struct {
 	AllowedIPs  []string  `json:"allowed_ips"`
 	CreatedAt   time.Time `json:"created_at"`
 	Description string    `json:"description,omitempty,omitzero"`
-	ExpiresAt   time.Time `json:"expires_at,omitempty,omitzero"`
+
+	// Etag The entity tag of this version. Send it as If-Match.
+	Etag      string    `json:"etag"`
+	ExpiresAt time.Time `json:"expires_at,omitempty,omitzero"`
 
 	// ExpiresSoon It ends within 30 days.
 	ExpiresSoon bool   `json:"expires_soon"`
@@ -602,7 +608,7 @@ type APIKeyUpdate struct {
 	// NeverExpires It does not end by itself any more. Not together with expires_at.
 	NeverExpires bool `json:"never_expires,omitempty,omitzero"`
 
-	// Scopes All of them, in the place of those that the key has.
+	// Scopes All of them, in the place of those that the key has. An empty list is all that the role of the key's user allows; a key of the organization itself has no such role, and needs scopes.
 	Scopes *[]string `json:"scopes,omitempty"`
 }
 
@@ -765,7 +771,7 @@ type AuditVerification struct {
 type Explanation struct {
 	Allowed bool `json:"allowed"`
 
-	// DecidedBy The role of the user, or of the key's owner; the scopes of the key; the state of the key, its user or their organization; that it is another organization's; or that it is the platform's.
+	// DecidedBy The role of the user, or of the key's owner; the scopes of the key; the state of the key, its user or their organization; the address, which is none that the key can be used from; that it is another organization's; or that it is the platform's.
 	DecidedBy ExplanationDecidedBy `json:"decided_by"`
 
 	// Reason The same, in words.
@@ -782,7 +788,7 @@ type Explanation struct {
 	TemporalPermission string `json:"temporal_permission,omitempty,omitzero"`
 }
 
-// ExplanationDecidedBy The role of the user, or of the key's owner; the scopes of the key; the state of the key, its user or their organization; that it is another organization's; or that it is the platform's.
+// ExplanationDecidedBy The role of the user, or of the key's owner; the scopes of the key; the state of the key, its user or their organization; the address, which is none that the key can be used from; that it is another organization's; or that it is the platform's.
 type ExplanationDecidedBy string
 
 // ExplanationStates defines model for ExplanationStates.

@@ -56,12 +56,13 @@ func (c *Client) Permissions(ctx context.Context) (*PermissionList, error) {
 type Question struct {
 	Actor    string // the id of a user or of an API key; "" is the key that asks
 	Action   string // a permission, such as workflows:start
+	IP       string // the address that a key is used from; "" is, for the key that asks, that of this request
 	Resource string // the id or slug of an organization, or "platform"
 }
 
 // Explain tells whether somebody may do something, and what decides it. About
 // oneself everybody may ask.
 func (c *Client) Explain(ctx context.Context, q Question) (*Explanation, error) {
-	r := get(path("api/v0/authz/explain")).with("actor", q.Actor).with("action", q.Action).with("resource", q.Resource)
+	r := get(path("api/v0/authz/explain")).with("actor", q.Actor).with("ip", q.IP).with("action", q.Action).with("resource", q.Resource)
 	return call[Explanation](ctx, c, r)
 }

@@ -90,7 +90,7 @@ func (s *shell) apikeyUpdateFlags() []cli.Flag {
 		orgFlag(),
 		&cli.StringFlag{Name: "name", Usage: "another name (`NAME`)"},
 		&cli.StringFlag{Name: "description", Usage: "what it is for; empty to remove it (`TEXT`)"},
-		&cli.StringSliceFlag{Name: "scope", Usage: "all that the key may do; repeat for more (`SCOPE`)"},
+		&cli.StringSliceFlag{Name: "scope", Usage: "all that the key may do; repeat for more, or \"\" for all that its user's role allows (`SCOPE`)"},
 		&cli.StringSliceFlag{Name: "allow-ip", Usage: "all addresses and networks it can be used from; repeat for more, or \"\" for everywhere (`CIDR`)"},
 		&cli.StringSliceFlag{Name: "metadata", Usage: "all notes of your own; repeat for more (`NAME=VALUE`)"},
 		&cli.StringFlag{Name: "expires-in", Usage: "how long it is valid from now on, such as 12h or 30d (`DURATION`)"},
@@ -111,8 +111,11 @@ func (s *shell) apikeyUpdate(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	k, err := api.UpdateAPIKey(c.Context, org, id, sdk.AnyVersion, in)
+	k, err := api.APIKey(c.Context, org, id)
 	if err != nil {
+		return err
+	}
+	if k, err = api.UpdateAPIKey(c.Context, org, id, k.Etag, in); err != nil {
 		return err
 	}
 	return s.printKey(c, k)
@@ -130,7 +133,7 @@ func (s *shell) readAPIKeyUpdate(c *cli.Context) (in sdk.APIKeyUpdate, err error
 		in.Description = new(c.String("description"))
 	}
 	if c.IsSet("scope") {
-		in.Scopes = new(c.StringSlice("scope"))
+		in.Scopes = new(withoutEmpty(c.StringSlice("scope")))
 	}
 	if c.IsSet("allow-ip") {
 		in.AllowedIPs = new(withoutEmpty(c.StringSlice("allow-ip")))
@@ -234,10 +237,14 @@ func (s *shell) apikeyDelete(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.confirm(c, fmt.Sprintf("Delete API key %s of %s?", printable(id), org)); err != nil {
+	k, err := api.APIKey(c.Context, org, id)
+	if err != nil {
 		return err
 	}
-	if err := api.DeleteAPIKey(c.Context, org, id, sdk.AnyVersion); err != nil {
+	if err := s.confirm(c, fmt.Sprintf("Delete API key %s (%s) of %s?", printable(k.Name), printable(k.ID), org)); err != nil {
+		return err
+	}
+	if err := api.DeleteAPIKey(c.Context, org, id, k.Etag); err != nil { // what is deleted is what was asked about
 		return err
 	}
 	if asJSON(c) {

@@ -11,8 +11,8 @@ import (
 func (s *shell) authzCommand() *cli.Command {
 	return &cli.Command{
 		Name: "authz", Usage: "why somebody may or may not do something", Category: categoryTenants,
-		Description: `What decides is the role, the scopes of the key, or the state of the key, its user or
-their organization.
+		Description: `What decides is the role, the scopes of the key, the address that it is used from, or the
+state of the key, its user or their organization.
 
 Example:
   bulkhead authz explain workflows:start`,
@@ -21,13 +21,14 @@ Example:
 			Flags: []cli.Flag{
 				orgFlag(),
 				&cli.StringFlag{Name: "actor", Usage: "id of the user or API key that it is about; the key in use if absent (`ID`)"},
+				&cli.StringFlag{Name: "ip", Usage: "address that the key is used from; for the key in use that of this request if absent (`ADDRESS`)"},
 				&cli.BoolFlag{Name: "platform", Usage: "on the platform as a whole, not in an organization"},
 			},
 			Description: `By the very decisions that requests are met with. Exits 0 whatever the answer is.
 
 Examples:
   bulkhead authz explain workflows:start --org acme
-  bulkhead authz explain users:create --actor ` + exampleKey + `
+  bulkhead authz explain users:create --actor ` + exampleKey + ` --ip 192.0.2.7
   bulkhead authz explain organizations:create --platform`,
 			Action: s.authzExplain,
 		}},
@@ -35,7 +36,7 @@ Examples:
 }
 
 func (s *shell) authzExplain(c *cli.Context) error {
-	q := sdk.Question{Actor: c.String("actor"), Resource: "platform"}
+	q := sdk.Question{Actor: c.String("actor"), IP: c.String("ip"), Resource: "platform"}
 	var err error
 	if q.Action, err = argument(c, "PERMISSION"); err != nil {
 		return err

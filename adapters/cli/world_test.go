@@ -200,7 +200,7 @@ func user(email string, role sdk.Role) sdk.User {
 func apiKey(state sdk.APIKeyState) sdk.APIKey {
 	k := sdk.APIKey{
 		ID: keyID, OrganizationID: orgID, UserID: adaID, Name: "ci", Scopes: []string{"workflows:start"}, Prefix: "bhk_NEWKEYNE",
-		LastFour: "0000", State: state, ExpiresAt: now.Add(longAgo), CreatedAt: now.Add(-longAgo), UpdatedAt: now.Add(-longAgo),
+		LastFour: "0000", State: state, ExpiresAt: now.Add(longAgo), Etag: `"3.x"`, CreatedAt: now.Add(-longAgo), UpdatedAt: now.Add(-longAgo),
 	}
 	if state == sdk.APIKeyStateRevoked {
 		k.RevokedAt = now

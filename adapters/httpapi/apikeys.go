@@ -26,7 +26,7 @@ func (h *handlers) apiKey(ctx context.Context, org, key string) (authz.Actor, id
 	return by, o, k, err
 }
 
-func (h *handlers) toAPIKey(k apikey.Key) gen.APIKey { return toAPIKey(h.Clock.Now())(k) }
+func (h *handlers) toAPIKey(k apikey.Key) gen.APIKey { return h.toAPIKeys()(k) }
 
 func (h *handlers) apiKeyTag(k apikey.Key) string {
 	s := k.Snapshot()
@@ -83,7 +83,7 @@ func (h *handlers) ListAPIKeys(ctx context.Context, req gen.ListAPIKeysRequestOb
 	if err != nil {
 		return nil, err
 	}
-	return gen.ListAPIKeys200JSONResponse{Items: each(p.Items, toAPIKey(h.Clock.Now())), NextCursor: l.next(p.Next)}, nil
+	return gen.ListAPIKeys200JSONResponse{Items: each(p.Items, h.toAPIKeys()), NextCursor: l.next(p.Next)}, nil
 }
 
 // GetAPIKey shows an API key.

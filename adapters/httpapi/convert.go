@@ -53,8 +53,9 @@ func (h *handlers) toUser(u user.User) gen.User {
 	}
 }
 
-// toAPIKey converts keys as they stand at a time.
-func toAPIKey(now time.Time) func(apikey.Key) gen.APIKey {
+// toAPIKeys converts keys as they stand now, with the tags of their versions.
+func (h *handlers) toAPIKeys() func(apikey.Key) gen.APIKey {
+	now := h.Clock.Now()
 	return func(k apikey.Key) gen.APIKey {
 		s := k.Snapshot()
 		return gen.APIKey{
@@ -62,7 +63,7 @@ func toAPIKey(now time.Time) func(apikey.Key) gen.APIKey {
 			Name: s.Name, Description: optional(s.Description), Scopes: s.Scopes.Names(), AllowedIPs: s.AllowedIPs.Strings(),
 			Metadata: apiKeyMetadata(s.Metadata), Prefix: s.Hint, LastFour: s.LastFour, LastUsedAt: optional(s.LastUsedAt),
 			OldSecret: toOldSecret(s.Old, now), State: gen.APIKeyState(s.State.String()), ExpiresAt: optional(s.ExpiresAt),
-			ExpiresSoon: k.ExpiresSoon(now), RevokedAt: optional(s.RevokedAt), CreatedAt: s.CreatedAt, UpdatedAt: s.UpdatedAt,
+			ExpiresSoon: k.ExpiresSoon(now), RevokedAt: optional(s.RevokedAt), Etag: h.apiKeyTag(k), CreatedAt: s.CreatedAt, UpdatedAt: s.UpdatedAt,
 		}
 	}
 }

@@ -109,6 +109,7 @@ func counted(o gen.Organization) gen.Organization {
 
 func TestConvert(t *testing.T) {
 	t.Parallel()
+	whole := &handlers{Deps: Deps{Clock: fixedClock(now)}}
 
 	for _, c := range []struct {
 		name     string
@@ -116,7 +117,7 @@ func TestConvert(t *testing.T) {
 	}{
 		{"an organization", wholeOrg, counted((&handlers{}).toOrganization(org.Restore(wholeOrg)))},
 		{"a user", wholeUser, (&handlers{}).toUser(user.Restore(wholeUser))},
-		{"an API key", wholeKey, toAPIKey(now)(apikey.Restore(wholeKey))},
+		{"an API key", wholeKey, whole.toAPIKey(apikey.Restore(wholeKey))},
 		{"an operation", wholeOperation, toOperation(operation.Restore(wholeOperation))},
 		{"an execution", wholeExecution, toWorkflow(wholeExecution)},
 		{"a result", wholeResult, toWorkflowResult(wholeResult)},
@@ -140,7 +141,7 @@ func TestConvert(t *testing.T) {
 		t.Parallel()
 		is := is.New(t)
 
-		k := toAPIKey(now)(apikey.Restore(wholeKey))
+		k := whole.toAPIKey(apikey.Restore(wholeKey))
 		is.Equal([]string{k.ID, k.OrganizationID, *k.UserID, k.Name, k.Prefix, k.LastFour, string(k.State)},
 			[]string{wholeKey.ID.String(), wholeKey.OrgID.String(), wholeKey.UserID.String(), "ci", "bhk_12345678", "wxyz", "disabled"})
 		is.Equal([]time.Time{k.CreatedAt, k.UpdatedAt, *k.RevokedAt, *k.ExpiresAt},
@@ -164,7 +165,7 @@ func TestConvert(t *testing.T) {
 		is := is.New(t)
 
 		for _, v := range []any{
-			(&handlers{}).toOrganization(org.Restore(org.Snapshot{})), (&handlers{}).toUser(user.Restore(user.Snapshot{})), toAPIKey(now)(apikey.Restore(apikey.Snapshot{})),
+			(&handlers{}).toOrganization(org.Restore(org.Snapshot{})), (&handlers{}).toUser(user.Restore(user.Snapshot{})), whole.toAPIKey(apikey.Restore(apikey.Snapshot{})),
 			toOperation(operation.Restore(operation.Snapshot{})), toWorkflow(workflow.Execution{}), toWorkflowResult(workflow.Result{}),
 			toAssignment(assignments.Assignment{}), toActor(authz.Actor{}), each(nil, (&handlers{}).toUser),
 		} {

@@ -18,6 +18,9 @@ func (h *handlers) ExplainAccess(ctx context.Context, req gen.ExplainAccessReque
 	by := actorOf(ctx)
 	q := roles.Question{Actor: orZero(req.Params.Actor)}
 	var err error
+	if q.IP, err = parseIP("ip", req.Params.IP); err != nil {
+		return nil, err
+	}
 	if req.Params.Resource != platformResource {
 		if q.Resource, err = h.Orgs.Resolve(ctx, by, req.Params.Resource); err != nil {
 			return nil, err

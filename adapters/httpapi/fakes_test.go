@@ -267,6 +267,10 @@ func (w orgWrites) Insert(_ context.Context, o org.Org) error {
 	return add(w.memory, &w.orgs, o)
 }
 
+func (w orgWrites) Lock(ctx context.Context) (org.Org, error) {
+	return platform{w.memory}.Org(ctx, w.org)
+}
+
 func (w orgWrites) Update(_ context.Context, fn func(*org.Org) error) error {
 	return change(w.memory, &w.orgs, func(o org.Org) bool { return o.ID() == w.org }, fn)
 }

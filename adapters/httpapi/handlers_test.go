@@ -70,6 +70,28 @@ func TestAnswers(t *testing.T) {
 		}
 	}
 
+	t.Run("Should name the version of an API key in its answers and in their headers alike", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		b := setup(t)
+		shown := b.call("getAPIKey")
+		tag := decode[gen.APIKey](t, shown).Etag
+		is.Equal(shown.Header().Get("ETag"), tag)
+		r := b.calls()["updateAPIKey"]
+		r.Header.Set("If-Match", tag)
+		changed := b.do(r)
+		is.Equal(changed.Code, http.StatusOK)
+		is.Equal(changed.Header().Get("ETag"), decode[gen.APIKey](t, changed).Etag)
+		is.True(changed.Header().Get("ETag") != tag)
+		made := b.call("createAPIKey")
+		is.Equal(made.Header().Get("ETag"), decode[gen.APIKeyCreated](t, made).APIKey.Etag)
+		tags := map[string]bool{}
+		for _, k := range decode[gen.APIKeyList](t, b.call("listAPIKeys")).Items {
+			tags[k.Etag] = true
+		}
+		is.True(len(tags) > 1 && !tags[""])
+	})
+
 	t.Run("Should know nothing of another tenant, whatever is asked", func(t *testing.T) {
 		t.Parallel()
 		is := is.New(t)

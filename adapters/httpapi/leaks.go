@@ -41,15 +41,24 @@ func toRotation(in gen.APIKeyRotate) (apikey.Rotation, error) {
 	return apikey.NewRotation(grace, orZero(in.UntilSeen))
 }
 
+// parseIP reads an address, which may be absent.
+func parseIP(pointer string, s *string) (netip.Addr, error) {
+	if s == nil {
+		return netip.Addr{}, nil
+	}
+	ip, err := netip.ParseAddr(*s)
+	if err != nil {
+		return netip.Addr{}, fault.InvalidField(pointer, ruleFormat, "must be an IP address")
+	}
+	return ip.WithZone(""), nil
+}
+
 // VerifyAPIKey says what a key is worth that another service was shown.
 func (h *handlers) VerifyAPIKey(ctx context.Context, req gen.VerifyAPIKeyRequestObject) (gen.VerifyAPIKeyResponseObject, error) {
 	in := auth.VerifyInput{Key: req.Body.Key, Permissions: orZero(req.Body.Permissions)}
-	if req.Body.IP != nil {
-		ip, err := netip.ParseAddr(*req.Body.IP)
-		if err != nil {
-			return nil, fault.InvalidField("/ip", ruleFormat, "must be an IP address")
-		}
-		in.IP = ip.WithZone("")
+	var err error
+	if in.IP, err = parseIP("/ip", req.Body.IP); err != nil {
+		return nil, err
 	}
 	v, err := h.Auth.Verify(ctx, actorOf(ctx), in)
 	if err != nil {

@@ -56,9 +56,13 @@ func (w orgWriter) Insert(ctx context.Context, o org.Org) error {
 	return queries.OrgInsert(ctx, w.tx, p)
 }
 
-func (w orgWriter) Update(ctx context.Context, fn func(*org.Org) error) error {
+func (w orgWriter) Lock(ctx context.Context) (org.Org, error) {
 	row, err := queries.OrgLock(ctx, w.tx, w.org.UUID())
-	o, err := one(row, err, toOrg)
+	return one(row, err, toOrg)
+}
+
+func (w orgWriter) Update(ctx context.Context, fn func(*org.Org) error) error {
+	o, err := w.Lock(ctx)
 	if err != nil {
 		return err
 	}

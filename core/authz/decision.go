@@ -13,6 +13,7 @@ const (
 	ByRole         Ground = "role"         // of the actor, or of their key's owner
 	ByScope        Ground = "scope"        // of the key, which is narrower than the role
 	ByState        Ground = "state"        // of the key, its user or their organization: there is no actor
+	ByAddress      Ground = "address"      // which is none that the key can be used from
 	ByOrganization Ground = "organization" // which is another one
 	ByPlatform     Ground = "platform"     // which operators alone act on
 )

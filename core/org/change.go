@@ -26,8 +26,8 @@ func (o *Org) Apply(c Change, now time.Time) (changed bool, err error) {
 	if err := c.check(); err != nil {
 		return false, err
 	}
-	if o.s.State == Deleting || o.s.State == Deleted {
-		return false, ErrState
+	if err := o.RequireStaying(); err != nil {
+		return false, err
 	}
 	if o.s.ID == id.SystemOrg && (c.Slug != nil || c.DeletionProtected != nil) {
 		return false, ErrReserved

@@ -209,6 +209,15 @@ func (o *Org) Namespace() string { return o.s.Namespace }
 // State returns the state.
 func (o *Org) State() State { return o.s.State }
 
+// RequireStaying fails with ErrState for an organization that is on its way out, or
+// gone: nothing is added to it any more.
+func (o *Org) RequireStaying() error {
+	if o.s.State == Deleting || o.s.State == Deleted {
+		return ErrState
+	}
+	return nil
+}
+
 // RequireActive fails with ErrNotActive unless work may be dispatched.
 func (o *Org) RequireActive() error {
 	if o.s.State != Active {

@@ -285,6 +285,7 @@ func TestStateMachine(t *testing.T) {
 		for _, s := range states {
 			o := org.Restore(org.Snapshot{State: s})
 			is.Equal(o.RequireActive() == nil, s == org.Active)
+			is.Equal(o.RequireStaying() == nil, s != org.Deleting && s != org.Deleted)
 		}
 	})
 

@@ -94,7 +94,7 @@ func ParsePermissions(names []string) (authz.Set, error) {
 	for i, n := range names {
 		if p, err := authz.ParsePermission(n); err == nil && p.IsPlatform() {
 			return 0, ErrPlatformPermission.WithFields(fault.Field{
-				Pointer: pointer(i), Rule: "tenant", Detail: "belongs to operators alone",
+				Pointer: pointer(i), Rule: "platform", Detail: "belongs to operators alone",
 			})
 		}
 	}

@@ -111,6 +111,7 @@ func TestParsePermissions(t *testing.T) {
 		_, err = role.ParsePermissions([]string{"workflows:read", "users:read", "organizations:create"})
 		is.True(errors.Is(err, role.ErrPlatformPermission))
 		is.Equal(fault.From(err).Fields[0].Pointer, "/permissions/2")
+		is.Equal(fault.From(err).Fields[0].Rule, "platform")
 	})
 }
 

@@ -2,6 +2,7 @@ package usecase_test
 
 import (
 	"errors"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/fault"
 	"github.com/bulkheadhq/bulkhead/core/id"
 	"github.com/bulkheadhq/bulkhead/core/org"
+	"github.com/bulkheadhq/bulkhead/core/usecase/apikeys"
 	"github.com/bulkheadhq/bulkhead/core/usecase/roles"
 	"github.com/bulkheadhq/bulkhead/core/user"
 )
@@ -104,6 +106,39 @@ func TestExplain(t *testing.T) {
 			}
 		}
 		is.True(asked > 1000)
+	})
+
+	t.Run("Should consider from where a key is used, as authentication does", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		w := newWorld(t)
+		s := newServices(w)
+		o := w.addOrg("own", org.Active)
+		k, _ := w.aKey(s, o, authz.Viewer, apikeys.CreateInput{AllowedIPs: []string{"192.0.2.0/24"}})
+		key := w.stored(o, k)
+		asker := holder(o, authz.Admin)
+		self := authz.NewKeyActor(authz.KeyHolder{Org: o, User: key.UserID, Key: k, Role: authz.Viewer})
+		for _, c := range []struct {
+			by   authz.Actor
+			ip   string
+			want authz.Ground
+		}{
+			{asker, "192.0.2.7", authz.ByRole},
+			{asker, "198.51.100.1", authz.ByAddress},
+			{asker, "", authz.ByAddress}, // that of who asks is not the key's
+			{self.From(authz.Origin{IP: netip.MustParseAddr("192.0.2.9")}), "", authz.ByRole},
+			{self.From(authz.Origin{IP: netip.MustParseAddr("192.0.2.9")}), "198.51.100.1", authz.ByAddress},
+		} {
+			q := roles.Question{Actor: k.String(), Action: authz.UsersRead, Resource: o}
+			if c.ip != "" {
+				q.IP = netip.MustParseAddr(c.ip)
+			}
+			e, err := s.roles.Explain(t.Context(), c.by, q)
+			is.NoErr(err)
+			is.Equal(e.Ground, c.want)
+			is.Equal(e.Err == nil, c.want == authz.ByRole)
+			is.True(e.Reason != "")
+		}
 	})
 
 	t.Run("Should find no actor of another organization, and none from elsewhere", func(t *testing.T) {

@@ -75,6 +75,24 @@ func TestAPIKeysChange(t *testing.T) {
 		is.Equal(len(w.trail()), len(trail))
 	})
 
+	t.Run("Should give a user's key all of the role again, and the organization's own never", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		w := newWorld(t)
+		s := newServices(w)
+		o := w.addOrg("own", org.Active)
+		by := holder(o, authz.Admin)
+		k, _ := w.aKey(s, o, authz.Member, apikeys.CreateInput{Scopes: []string{"users:read"}})
+		got, err := s.apikeys.Update(t.Context(), by, o, k, 0, apikeys.UpdateInput{Scopes: &[]string{}})
+		is.NoErr(err)
+		is.Equal(got.Snapshot().Scopes, authz.Set(0))
+		is.Equal(w.keyOf(o, k), got)
+		own, _, err := s.apikeys.Create(t.Context(), by, o, apikeys.CreateInput{Name: "own", Scopes: []string{"users:read"}})
+		is.NoErr(err)
+		_, err = s.apikeys.Update(t.Context(), by, o, own.Snapshot().ID, 0, apikeys.UpdateInput{Scopes: &[]string{}})
+		is.True(errors.Is(err, apikey.ErrScopesUnset))
+	})
+
 	for name, c := range map[string]struct {
 		call func(s services, by authz.Actor, o id.Org, k id.APIKey) error
 	}{

@@ -259,6 +259,10 @@ func (w orgWriter) Insert(ctx context.Context, o org.Org) error {
 	return done(w.spy, "Orgs.Insert", func() error { return w.real.Insert(ctx, o) })
 }
 
+func (w orgWriter) Lock(ctx context.Context) (org.Org, error) {
+	return asked(w.spy, "Orgs.Lock", func() (org.Org, error) { return w.real.Lock(ctx) })
+}
+
 func (w orgWriter) Update(ctx context.Context, fn func(*org.Org) error) error {
 	return done(w.spy, "Orgs.Update", func() error { return w.real.Update(ctx, fn) })
 }

@@ -22,6 +22,7 @@ import (
 // named test shows.
 var ofScope = map[string]string{
 	"Reads.Org":   "answer with its own organization for each scope",
+	"Orgs.Lock":   "answer with its own organization for each scope",
 	"Orgs.Update": "change no organization but the transaction's",
 	"Audit.Purge": "purge nothing of another organization",
 	"Orgs.Purge":  "remove everything but the tombstone, its trail and the deletion, and nothing of another's",
@@ -83,6 +84,13 @@ func storeAccounting(t *testing.T, b Backend) {
 			must(t, err)
 			if got.ID() != o {
 				t.Errorf("the scope of %s shows %s", o, got.ID())
+			}
+			must(t, b.Store.WriteTx(t.Context(), o, func(ctx context.Context, tx ports.Tx) (err error) {
+				got, err = tx.Orgs.Lock(ctx)
+				return err
+			}))
+			if got.ID() != o {
+				t.Errorf("the transaction of %s locks %s", o, got.ID())
 			}
 		}
 	})

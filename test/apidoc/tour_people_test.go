@@ -17,6 +17,13 @@ var people = []step{
 		op: "createUser", as: "ada", path: acme, header: once, body: `{"email": "linus@acme.example", "role": "member"}`, status: 422,
 		note: "A key that was used for another request:",
 	},
+	// As if the first attempt had not ended.
+	{sql: `UPDATE idempotency_keys SET state = 'running', lapses_at = now() + interval '1 hour', status = NULL, response = NULL, sealed_by = NULL
+		WHERE operation = 'createUser' AND org_id = (SELECT id FROM organizations WHERE slug = 'acme')`},
+	{
+		op: "createUser", as: "ada", path: acme, header: once, body: graceAdded, status: 409,
+		note: "The same request with the same key while the first is being carried out:",
+	},
 	{
 		op: "createUser", as: "ada", path: acme, body: `{"email": "grace", "role": "member"}`, status: 400,
 		note: "A broken rule is named:",

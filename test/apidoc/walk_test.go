@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"regexp"
+	"slices"
 	"sort"
 	"strings"
 	"testing"
@@ -44,7 +45,7 @@ type operation struct {
 }
 
 // shown is a step and what came of it, ready to print.
-type shown struct{ note, request, answer string }
+type shown struct{ note, request, answer, keep string }
 
 // operationsOf returns the operations in the order of their tags, paths and methods.
 func operationsOf(doc *openapi3.T) []operation {
@@ -90,7 +91,7 @@ func walk(t *testing.T, operations []operation) map[string][]shown {
 		}
 		request, answer := w.take(at)
 		if !at.hidden && !t.Failed() {
-			out[at.op] = append(out[at.op], shown{at.note, names.replace(request), names.replace(answer)})
+			out[at.op] = append(out[at.op], shown{at.note, names.replace(request), names.replace(answer), kept(at)})
 		}
 	}
 	return out
@@ -244,6 +245,18 @@ func (w *walker) curl(op operation, at step, path string) string {
 		fmt.Fprintf(&b, " \\\n    -H 'Content-Type: application/json' \\\n    -d '%s'", w.fill(at.body))
 	}
 	return b.String()
+}
+
+// kept says what the reader keeps of an answer for steps to come: the secret of
+// who takes some of them.
+func kept(at step) string {
+	for name := range at.keep {
+		as, isKey := strings.CutSuffix(name, ".key")
+		if isKey && slices.ContainsFunc(tour, func(s step) bool { return s.as == as }) {
+			return "Keep the secret of this answer: `export " + variable(as) + "=bhk_…`."
+		}
+	}
+	return ""
 }
 
 // variable names the shell variable that holds a key.

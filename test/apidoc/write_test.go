@@ -21,6 +21,9 @@ export BULKHEAD_URL=http://127.0.0.1:7400
 export OPERATOR_KEY=$BULKHEAD_API_KEY
 ` + "```" + `
 
+` + "`ADA_KEY` and `READER_KEY`" + ` are the secrets of answers that say so below. ` + "`FLEET_KEY`" + ` is a worker's key, which an operator makes with
+` + "`bulkhead apikey create fleet --org system --scope assignments:list --scope tokens:write`" + `.
+
 `
 
 // write prints the page.
@@ -45,6 +48,9 @@ func write(out *strings.Builder, doc *openapi3.T, operations []operation, seen m
 				fmt.Fprintf(out, "\n%s\n", s.note)
 			}
 			fmt.Fprintf(out, "\n```sh\n%s\n```\n\n```http\n%s```\n", s.request, s.answer)
+			if s.keep != "" {
+				fmt.Fprintf(out, "\n%s\n", s.keep)
+			}
 		}
 	}
 }

@@ -214,11 +214,26 @@ func (g *generator) foreign() {
 			g.deny("foreign thing with headers", foreignSuccess, t, twin)
 		}
 	}
+	for _, p := range g.o.params { // what the query names
+		theirs, none := g.w.b.For[g.o.id][p.Name], absent.For[g.o.id][p.Name]
+		if p.In == openapi3.ParameterInQuery && typedID.MatchString(theirs) {
+			t, twin := g.ours(), g.ours()
+			t.query, twin.query = withQuery(t.query, p.Name, theirs), withQuery(twin.query, p.Name, none)
+			g.deny("foreign thing in the query", foreignSuccess, t, twin)
+		}
+	}
 	if g.o.has("query", "run_id") {
 		t, twin := g.ours(), g.ours()
 		t.query, twin.query = "run_id="+g.w.b.values(g.o)["run_id"], "run_id="+absent.values(g.o)["run_id"]
 		g.deny("foreign run", foreignSuccess, t, twin)
 	}
+}
+
+// withQuery sets a parameter of a query.
+func withQuery(query, name, value string) string {
+	values, _ := url.ParseQuery(query) // which the test has made
+	values.Set(name, value)
+	return values.Encode()
 }
 
 // spelled are other spellings of an organization, as a path segment.

@@ -17,7 +17,7 @@ var _ = add(seeds{
 	"deleteRole":      {Make: makeRole},
 	"listPermissions": {},
 	"explainAccess": {Make: func(_ testing.TB, _ *world, p *party) map[string]string {
-		return map[string]string{"action": "users:read", "resource": p.ID}
+		return map[string]string{"action": "users:read", "resource": p.ID, "actor": p.Values["user"]}
 	}},
 })
 

@@ -47,7 +47,7 @@ type CreateInput struct {
 // Create creates a key and returns it with its secret, which exists nowhere else
 // afterwards. The key can be given no more power than the actor has, and no
 // longer life than the key that makes it. It fails with authz.ErrPowerExceeded,
-// apikey.ErrUnknownScope, apikey.ErrScopesUnset, fault.ErrInvalid for a broken
+// org.ErrState for an organization that is being deleted, apikey.ErrUnknownScope, apikey.ErrScopesUnset, fault.ErrInvalid for a broken
 // rule, and fault.ErrInvalid naming /user_id for a user who is absent or not
 // active.
 func (s *Service) Create(ctx context.Context, by authz.Actor, org id.Org, in CreateInput) (apikey.Key, apikey.Secret, error) {
@@ -74,6 +74,13 @@ func (s *Service) Create(ctx context.Context, by authz.Actor, org id.Org, in Cre
 		return apikey.Key{}, apikey.Secret{}, err
 	}
 	err = s.store.WriteTx(ctx, org, func(ctx context.Context, tx ports.Tx) error {
+		row, err := tx.Orgs.Lock(ctx) // before the user, as whoever changes users does
+		if err != nil {
+			return err
+		}
+		if err := row.RequireStaying(); err != nil {
+			return err
+		}
 		role, err := newOwnerRole(ctx, tx, org, in.UserID)
 		if err != nil {
 			return err

@@ -3,6 +3,7 @@ package roles
 import (
 	"context"
 	"errors"
+	"net/netip"
 
 	"github.com/bulkheadhq/bulkhead/core/apikey"
 	"github.com/bulkheadhq/bulkhead/core/authz"
@@ -18,6 +19,9 @@ type Question struct {
 	Actor    string // the id of a user or of an API key; "": whoever asks
 	Action   authz.Permission
 	Resource id.Org // zero: the platform
+	// IP is the address that a key is used from. When it is invalid, that of the
+	// request is taken for the key that asks, and none for another.
+	IP netip.Addr
 }
 
 // Explanation is the answer, with all that it follows from.
@@ -61,7 +65,10 @@ func (s *Service) Explain(ctx context.Context, by authz.Actor, q Question) (Expl
 	if err != nil {
 		return Explanation{}, err
 	}
-	e := decide(c, apikey.Judge(c, apikey.Presented{Now: s.clock.Now()}), q)
+	if !q.IP.IsValid() && c.Key == by.Key() {
+		q.IP = by.Origin().IP
+	}
+	e := decide(c, apikey.Judge(c, apikey.Presented{Now: s.clock.Now(), IP: q.IP}), q)
 	e.States = states
 	if q.Resource.IsZero() {
 		return e, nil
@@ -83,7 +90,7 @@ func (q Question) isAbout(by authz.Actor) bool {
 }
 
 // credential returns a key as authentication sees it, or a user as if they had one
-// without scopes. From where it is used is not considered.
+// without scopes.
 func (s *Service) credential(ctx context.Context, o id.Org, ref string) (apikey.Credential, States, error) {
 	reads := s.store.Reads(o)
 	c, states := apikey.Credential{Org: o, State: apikey.Active, UserOK: true}, States{}
@@ -99,7 +106,8 @@ func (s *Service) credential(ctx context.Context, o id.Org, ref string) (apikey.
 			return c, states, err
 		}
 		r := key.Snapshot()
-		c.Key, c.User, c.Scopes, c.State, c.ExpiresAt, states.Key = r.ID, r.UserID, r.Scopes, r.State, r.ExpiresAt, r.State
+		c.Key, c.User, c.Scopes, c.State, c.ExpiresAt, c.AllowedIPs = r.ID, r.UserID, r.Scopes, r.State, r.ExpiresAt, r.AllowedIPs
+		states.Key = r.State
 	}
 	if !c.User.IsZero() {
 		u, err := reads.User(ctx, c.User)
@@ -126,6 +134,9 @@ func decide(c apikey.Credential, verdict apikey.Code, q Question) Explanation {
 	e := Explanation{Role: actor.Role(), Scopes: c.Scopes}
 	if verdict != apikey.Valid {
 		e.Decision = authz.Decision{Ground: authz.ByState, Err: fault.ErrUnauthenticated}
+		if verdict == apikey.IPNotAllowed {
+			e.Ground = authz.ByAddress
+		}
 		e.Reason = unusable[verdict]
 		return e
 	}
@@ -148,6 +159,7 @@ var unusable = map[apikey.Code]string{
 	apikey.IsDisabled:            "The API key is disabled.",
 	apikey.OrganizationSuspended: "The actor's organization is suspended or deleted.",
 	apikey.UserSuspended:         "The user is suspended or removed.",
+	apikey.IPNotAllowed:          "The API key is bound to addresses, and this is none of them.",
 }
 
 func reason(d authz.Decision, r authz.Role) string {

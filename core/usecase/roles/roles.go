@@ -122,8 +122,8 @@ type CreateInput struct {
 
 // Create makes a custom role, which can hold no more than its maker may do. It
 // fails with role.ErrNameTaken, role.ErrUnknownPermission,
-// role.ErrPlatformPermission, authz.ErrPowerExceeded and, for a broken rule,
-// fault.ErrInvalid.
+// role.ErrPlatformPermission, authz.ErrPowerExceeded, org.ErrState for an
+// organization that is being deleted and, for a broken rule, fault.ErrInvalid.
 func (s *Service) Create(ctx context.Context, by authz.Actor, org id.Org, in CreateInput) (Role, error) {
 	if err := by.Require(authz.RolesCreate, org); err != nil {
 		return Role{}, err
@@ -141,6 +141,13 @@ func (s *Service) Create(ctx context.Context, by authz.Actor, org id.Org, in Cre
 		return Role{}, err
 	}
 	err = s.store.WriteTx(ctx, org, func(ctx context.Context, tx ports.Tx) error {
+		row, err := tx.Orgs.Lock(ctx)
+		if err != nil {
+			return err
+		}
+		if err := row.RequireStaying(); err != nil {
+			return err
+		}
 		if err := tx.Roles.Insert(ctx, r); err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 package users
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -66,7 +67,8 @@ type BulkResult struct {
 // Bulk does many things in one transaction. An item that fails does not keep the
 // others from happening, unless atomic asks for all or nothing: then done is false
 // and nothing has happened. Items are done in their order, but all that are added
-// come last. It fails when the actor lacks the permission of any item.
+// come last. Nobody is added to an organization that is being deleted: that item
+// fails with org.ErrState. It fails when the actor lacks the permission of any item.
 func (s *Service) Bulk(ctx context.Context, by authz.Actor, org id.Org, items []BulkItem, atomic bool) (results []BulkResult, done bool, err error) {
 	if err := authorize(by, org, items); err != nil {
 		return nil, false, err
@@ -144,6 +146,7 @@ type bulk struct {
 	roles  map[string]found
 	atomic bool
 
+	closed  error // why nobody can be added
 	results []BulkResult
 	added   []int // the items whose user is to be stored
 }
@@ -194,7 +197,8 @@ func (b *bulk) run(ctx context.Context, tx ports.Tx, now time.Time) error {
 	return nil
 }
 
-// lock takes the organization's turn and reads the users that the items name.
+// lock takes the organization's turn, and reads what decides about all items and
+// the users that they name.
 func (b *bulk) lock(ctx context.Context, tx ports.Tx) (map[id.User]user.User, int, error) {
 	var ids []id.User
 	for _, item := range b.items {
@@ -202,6 +206,11 @@ func (b *bulk) lock(ctx context.Context, tx ports.Tx) (map[id.User]user.User, in
 			ids = append(ids, item.User)
 		}
 	}
+	row, err := tx.Orgs.Lock(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	b.closed = row.RequireStaying()
 	locked, err := tx.Users.LockAll(ctx, ids)
 	if err != nil {
 		return nil, 0, err
@@ -219,8 +228,8 @@ func (b *bulk) lock(ctx context.Context, tx ports.Tx) (map[id.User]user.User, in
 
 func (b *bulk) add(i int, item BulkItem, now time.Time) {
 	r := b.roles[item.Add.Role]
-	if r.err != nil {
-		b.results[i].Err = r.err
+	if err := cmp.Or(b.closed, r.err); err != nil {
+		b.results[i].Err = err
 		return
 	}
 	u, err := compose(b.by, b.org, item.Add, r.role, now)

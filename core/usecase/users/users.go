@@ -40,7 +40,8 @@ type AddInput struct {
 
 // Add adds a user. Nobody can give a role with more power than their own. It
 // fails with user.ErrEmailTaken, authz.ErrPowerExceeded, user.ErrOperatorOutside,
-// role.ErrUnknown and, for a broken rule, fault.ErrInvalid.
+// role.ErrUnknown, org.ErrState for an organization that is being deleted and, for a
+// broken rule, fault.ErrInvalid.
 func (s *Service) Add(ctx context.Context, by authz.Actor, org id.Org, in AddInput) (user.User, error) {
 	if err := by.Require(authz.UsersCreate, org); err != nil {
 		return user.User{}, err
@@ -55,6 +56,13 @@ func (s *Service) Add(ctx context.Context, by authz.Actor, org id.Org, in AddInp
 		return user.User{}, err
 	}
 	err = s.store.WriteTx(ctx, org, func(ctx context.Context, tx ports.Tx) error {
+		row, err := tx.Orgs.Lock(ctx)
+		if err != nil {
+			return err
+		}
+		if err := row.RequireStaying(); err != nil {
+			return err
+		}
 		if err := tx.Users.Insert(ctx, u); err != nil {
 			return err
 		}

@@ -94,6 +94,7 @@ func (e AuditEventOutcome) Valid() bool {
 
 // Defines values for ExplanationDecidedBy.
 const (
+	ExplanationDecidedByAddress      ExplanationDecidedBy = "address"
 	ExplanationDecidedByOrganization ExplanationDecidedBy = "organization"
 	ExplanationDecidedByPlatform     ExplanationDecidedBy = "platform"
 	ExplanationDecidedByRole         ExplanationDecidedBy = "role"
@@ -104,6 +105,8 @@ const (
 // Valid indicates whether the value is a known member of the ExplanationDecidedBy enum.
 func (e ExplanationDecidedBy) Valid() bool {
 	switch e {
+	case ExplanationDecidedByAddress:
+		return true
 	case ExplanationDecidedByOrganization:
 		return true
 	case ExplanationDecidedByPlatform:
@@ -518,10 +521,13 @@ func (e WorkflowStatus) Valid() bool {
 // APIKey defines model for APIKey.
 type APIKey struct {
 	// AllowedIPs None is everywhere.
-	AllowedIPs  []string   `json:"allowed_ips"`
-	CreatedAt   time.Time  `json:"created_at"`
-	Description *string    `json:"description,omitempty"`
-	ExpiresAt   *time.Time `json:"expires_at,omitempty"`
+	AllowedIPs  []string  `json:"allowed_ips"`
+	CreatedAt   time.Time `json:"created_at"`
+	Description *string   `json:"description,omitempty"`
+
+	// Etag The entity tag of this version. Send it as If-Match.
+	Etag      string     `json:"etag"`
+	ExpiresAt *time.Time `json:"expires_at,omitempty"`
 
 	// ExpiresSoon It ends within 30 days.
 	ExpiresSoon bool   `json:"expires_soon"`
@@ -612,7 +618,7 @@ type APIKeyUpdate struct {
 	// NeverExpires It does not end by itself any more. Not together with expires_at.
 	NeverExpires *bool `json:"never_expires,omitempty"`
 
-	// Scopes All of them, in the place of those that the key has.
+	// Scopes All of them, in the place of those that the key has. An empty list is all that the role of the key's user allows; a key of the organization itself has no such role, and needs scopes.
 	Scopes *[]string `json:"scopes,omitempty"`
 }
 
@@ -775,7 +781,7 @@ type AuditVerification struct {
 type Explanation struct {
 	Allowed bool `json:"allowed"`
 
-	// DecidedBy The role of the user, or of the key's owner; the scopes of the key; the state of the key, its user or their organization; that it is another organization's; or that it is the platform's.
+	// DecidedBy The role of the user, or of the key's owner; the scopes of the key; the state of the key, its user or their organization; the address, which is none that the key can be used from; that it is another organization's; or that it is the platform's.
 	DecidedBy ExplanationDecidedBy `json:"decided_by"`
 
 	// Reason The same, in words.
@@ -792,7 +798,7 @@ type Explanation struct {
 	TemporalPermission *string `json:"temporal_permission,omitempty"`
 }
 
-// ExplanationDecidedBy The role of the user, or of the key's owner; the scopes of the key; the state of the key, its user or their organization; that it is another organization's; or that it is the platform's.
+// ExplanationDecidedBy The role of the user, or of the key's owner; the scopes of the key; the state of the key, its user or their organization; the address, which is none that the key can be used from; that it is another organization's; or that it is the platform's.
 type ExplanationDecidedBy string
 
 // ExplanationStates defines model for ExplanationStates.
@@ -1534,6 +1540,9 @@ type ExplainAction = string
 // ExplainActor defines model for ExplainActor.
 type ExplainActor = string
 
+// IP defines model for ExplainIP.
+type IP = string
+
 // ExplainResource defines model for ExplainResource.
 type ExplainResource = string
 
@@ -1631,6 +1640,9 @@ type ExplainAccessParams struct {
 
 	// Resource The id or slug of the organization that they would do it in, or `platform` for the platform as a whole.
 	Resource ExplainResource `form:"resource" json:"resource"`
+
+	// IP The address that the key is used from. Absent, it is that of the request for the key that asks; another key that is bound to addresses may do nothing then.
+	IP *IP `form:"ip,omitempty" json:"ip,omitempty"`
 }
 
 // GetOperationParams defines parameters for GetOperation.
@@ -2771,6 +2783,19 @@ func (siw *ServerInterfaceWrapper) ExplainAccess(w http.ResponseWriter, r *http.
 			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "resource"})
 		} else {
 			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "resource", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "ip" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "ip", r.URL.Query(), &params.IP, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "ip"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "ip", Err: err})
 		}
 		return
 	}
