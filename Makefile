@@ -11,13 +11,15 @@ MAKEFLAGS += --warn-undefined-variables --no-builtin-rules
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 VERSION_VARIABLE := main.version
 DATA_DIR ?= .data
+BENCH_FLAGS ?=
 RUN_FLAGS ?=
 TEST_FLAGS ?=
 
 BIN := bin
 TOOLS := $(BIN)/tools
 DEV := cmd/bulkhead-dev
-MODULES := . $(DEV) tools tools/lint tools/mutation
+LOAD := test/load
+MODULES := . $(DEV) $(LOAD) tools tools/lint tools/mutation
 API_LINT := tools/api-lint
 API_PROXY := tools/api-proxy
 SQL_LINT := tools/sql-lint
@@ -49,6 +51,7 @@ run: build ## Start the whole stack: API, worker, Postgres, Temporal (DATA_DIR=.
 test: deps build ## Run every test, with the race detector (TEST_FLAGS=)
 	go test -race -timeout 20m $(TEST_FLAGS) ./...
 	go test -C $(DEV) -timeout 20m $(TEST_FLAGS) ./...
+	go test -C $(LOAD) $(TEST_FLAGS) ./...
 
 # Without the race detector, which has seen the same code in `make test`: the attacks are many, and each fault is a build.
 .PHONY: test/isolation
@@ -62,11 +65,18 @@ test/isolation: deps build ## Attack every operation as another tenant would, al
 test/contract: deps build $(API_PROXY)/node_modules/.package-lock.json ## Run test/e2e through Prism, which holds every answer against the document
 	BULKHEAD_TEST_PRISM=$(abspath $(API_PROXY))/node_modules/.bin/prism go test -count=1 -timeout 30m $(TEST_FLAGS) ./test/e2e
 
+# A module of its own: what Bulkhead is compared with never enters the product's go.mod.
+.PHONY: bench
+bench: deps build ## Measure what Bulkhead costs beside what the same costs without it (BENCH_FLAGS="-rows EXPRESSION -short")
+	@go build -C $(LOAD) -buildvcs=false -o $(abspath $(BIN))/bulkhead-bench ./cmd/bench
+	@exec $(BIN)/bulkhead-bench $(BENCH_FLAGS)
+
 .PHONY: lint
-lint: $(TOOLS)/golangci-lint $(TOOLS)/workflowcheck lint-api lint-sql ## Check style, formatting and the import rule, in both modules, the API document and the migrations
+lint: $(TOOLS)/golangci-lint $(TOOLS)/workflowcheck lint-api lint-sql ## Check style, formatting and the import rule, in each module, the API document and the migrations
 	go vet ./...
 	$(TOOLS)/golangci-lint run ./...
 	cd $(DEV) && $(abspath $(TOOLS))/golangci-lint run ./...
+	cd $(LOAD) && $(abspath $(TOOLS))/golangci-lint run ./...
 	$(TOOLS)/workflowcheck ./adapters/temporal/workflows/...
 
 .PHONY: lint-api

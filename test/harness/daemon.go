@@ -122,6 +122,8 @@ type Daemon struct {
 	env  []string
 	url  string // whose /livez tells that it runs
 
+	logPath string // "" to keep the log here
+
 	mu   sync.Mutex
 	log  bytes.Buffer // of all its runs
 	cmd  *exec.Cmd
@@ -134,12 +136,32 @@ func NewDaemon(name, path, url string, env []string, args ...string) *Daemon {
 	return &Daemon{name: name, path: path, args: args, env: env, url: url}
 }
 
+// LogTo has the command write to a file from its next start on, as under a
+// service manager: where it is measured, nobody else should read what it writes.
+// Log then returns what is in the file.
+func (d *Daemon) LogTo(path string) { d.logPath = path }
+
+// PID is the process id of the command's last start.
+func (d *Daemon) PID() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.cmd.Process.Pid
+}
+
 // Launch starts the command and does not wait for anything.
 func (d *Daemon) Launch(t testing.TB) {
 	t.Helper()
 	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), d.path, d.args...)
 	cmd.Env = d.env
 	cmd.Stdout, cmd.Stderr = writer{d}, writer{d}
+	if d.logPath != "" {
+		file, err := os.OpenFile(d.logPath, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = file.Close() }() // the command has its own
+		cmd.Stdout, cmd.Stderr = file, file
+	}
 	cmd.WaitDelay = time.Second
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {
@@ -246,6 +268,13 @@ func (d *Daemon) end(s syscall.Signal) {
 
 // Log returns what the command has written in all its runs.
 func (d *Daemon) Log() string {
+	if d.logPath != "" {
+		text, err := os.ReadFile(d.logPath)
+		if err != nil {
+			return err.Error()
+		}
+		return string(text)
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.log.String()

@@ -1,0 +1,184 @@
+package bench
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/textproto"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Connections is how many clients ask a server at once, each for one thing at a
+// time.
+const Connections = 32
+
+// Target is a server and the one request that it is asked again and again.
+type Target struct {
+	Name    string
+	Address string // host:port
+	PID     int    // whose processor time is measured
+	Request string // as it goes over the wire
+}
+
+// Get returns the request of a GET with the headers given.
+func Get(address, path string, headers ...string) string {
+	lines := append([]string{"GET " + path + " HTTP/1.1", "Host: " + address}, headers...)
+	return strings.Join(lines, "\r\n") + "\r\n\r\n"
+}
+
+// Side returns the target as a side whose rounds measure "requests/s", "p50 ms",
+// "p99 ms", and "CPU µs/request", of the server's process. Who asks is a process
+// of its own. An answer that is not a success fails the comparison.
+func (g Target) Side(t *T) Side {
+	return Side{Name: g.Name, Round: func() Sample {
+		t.Helper()
+		before := CPU(t, g.PID)
+		var load Load
+		StartProgram(t, &load, loadProgram, g.Address, g.Request, t.Round.String()).Stop()
+		used := CPU(t, g.PID) - before
+		if load.Failure != "" {
+			t.Fatalf("%s: %s", g.Name, load.Failure)
+		}
+		return Sample{
+			"requests/s": float64(load.Requests) / load.Seconds, "p50 ms": load.P50, "p99 ms": load.P99,
+			"CPU µs/request": float64(used.Microseconds()) / float64(load.Requests),
+		}
+	}}
+}
+
+// CPU returns the processor time that a process has used so far, of all its
+// threads.
+func CPU(t *T, pid int) time.Duration {
+	t.Helper()
+	const perSecond = 100 // ticks; the kernel says so to every program, whatever it counts in
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// What is before the last parenthesis is the program's name, which may hold anything.
+	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
+	const user, system = 11, 12
+	var ticks int64
+	for _, i := range []int{user, system} {
+		n, err := strconv.ParseInt(fields[i], 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * time.Second / perSecond
+}
+
+// Load is what asking a server brought to light.
+type Load struct {
+	Requests int
+	Seconds  float64
+	P50, P99 float64 // milliseconds
+	Failure  string  // of the first request that failed
+}
+
+const loadProgram = "load"
+
+// runLoad is the program that asks. It writes the bytes of the request and reads
+// no more of an answer than its status and its length: what it spends itself is
+// missing to the server, and makes all servers look alike.
+func runLoad(ctx context.Context, ready func(any) error, args []string) error {
+	if len(args) != 3 {
+		return errors.New("usage: load ADDRESS REQUEST DURATION")
+	}
+	limit, err := time.ParseDuration(args[2])
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	var clients sync.WaitGroup
+	took, failures := make([][]time.Duration, Connections), make([]error, Connections)
+	start := time.Now()
+	for i := range Connections {
+		clients.Go(func() { took[i], failures[i] = ask(ctx, args[0], []byte(args[1])) })
+	}
+	clients.Wait()
+	all := slices.Sorted(func(yield func(time.Duration) bool) {
+		for _, one := range took {
+			for _, d := range one {
+				if !yield(d) {
+					return
+				}
+			}
+		}
+	})
+	load := Load{Requests: len(all), Seconds: time.Since(start).Seconds()}
+	if err := errors.Join(failures...); err != nil {
+		load.Failure = err.Error()
+	} else if len(all) == 0 {
+		load.Failure = "no answer within " + args[2]
+	} else {
+		ms := func(share float64) float64 { return all[int(share*float64(len(all)-1))].Seconds() * 1000 }
+		load.P50, load.P99 = ms(0.5), ms(0.99)
+	}
+	return ready(load)
+}
+
+// ask is one client: it sends the request and waits for the answer until ctx
+// ends, and returns how long each took.
+func ask(ctx context.Context, address string, request []byte) ([]time.Duration, error) {
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, "tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = conn.Close() }()
+	r := bufio.NewReader(conn)
+	var took []time.Duration
+	for ctx.Err() == nil {
+		start := time.Now()
+		if _, err := conn.Write(request); err != nil {
+			return nil, err
+		}
+		if err := readAnswer(r); err != nil {
+			return nil, err
+		}
+		took = append(took, time.Since(start))
+	}
+	return took, nil
+}
+
+// readAnswer reads a whole answer, which must be a success of a stated length.
+func readAnswer(r *bufio.Reader) error {
+	line, err := r.ReadSlice('\n')
+	if err != nil {
+		return err
+	}
+	if !bytes.HasPrefix(line, []byte("HTTP/1.1 2")) {
+		return fmt.Errorf("answered %s", textproto.TrimBytes(line))
+	}
+	length := -1
+	for {
+		line, err := r.ReadSlice('\n')
+		if err != nil {
+			return err
+		}
+		if len(line) <= len("\r\n") {
+			break
+		}
+		if value, is := bytes.CutPrefix(line, []byte("Content-Length:")); is {
+			if length, err = strconv.Atoi(string(textproto.TrimBytes(value))); err != nil {
+				return err
+			}
+		}
+	}
+	if length < 0 {
+		return errors.New("an answer without a length")
+	}
+	_, err = r.Discard(length)
+	return err
+}
