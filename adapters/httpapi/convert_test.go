@@ -13,8 +13,10 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/apikey"
 	"github.com/bulkheadhq/bulkhead/core/authz"
 	"github.com/bulkheadhq/bulkhead/core/id"
+	"github.com/bulkheadhq/bulkhead/core/limit"
 	"github.com/bulkheadhq/bulkhead/core/operation"
 	"github.com/bulkheadhq/bulkhead/core/org"
+	"github.com/bulkheadhq/bulkhead/core/ratelimit"
 	"github.com/bulkheadhq/bulkhead/core/signing"
 	"github.com/bulkheadhq/bulkhead/core/usecase/assignments"
 	"github.com/bulkheadhq/bulkhead/core/usecase/tokens"
@@ -24,12 +26,13 @@ import (
 
 // whole is one value of each kind with everything that it can hold.
 var (
-	wholeOrg = org.Snapshot{
+	wholeRate = limit.Set{limit.Requests: {Rate: ratelimit.Rate{Count: 60, Period: time.Minute, Burst: 6}}}
+	wholeOrg  = org.Snapshot{
 		ID: id.New[id.OrgKind](), Slug: "acme", Name: "Acme", State: org.Suspended, StateReason: "unpaid", Namespace: "org-acme-1",
 		Metadata:          org.Metadata{"plan": "gold"},
 		Settings:          org.Settings{DeletionGraceDays: 1, AuditRetentionDays: 30, APIKeyDefaultTTLDays: 3, APIKeyMaxTTLDays: 4},
 		DeletionProtected: true, ActivatedAt: now.Add(time.Minute), DeleteAfter: now.Add(time.Hour),
-		Version: 7, CreatedAt: now, UpdatedAt: now.Add(time.Second),
+		Limits: limit.Set{limit.Users: {Max: 5}}, LimitsVersion: 3, Version: 7, CreatedAt: now, UpdatedAt: now.Add(time.Second),
 	}
 	wholeUser = user.Snapshot{
 		ID: id.New[id.UserKind](), OrgID: id.New[id.OrgKind](), Kind: user.Person, Email: "ada@acme.example", Name: "Ada",
@@ -41,6 +44,7 @@ var (
 		Hash: apikey.Versioned{Version: 1, Hash: apikey.Hash{1}}, State: apikey.Disabled, ExpiresAt: now.Add(time.Hour),
 		RevokedAt: now.Add(time.Minute), Version: 7, CreatedAt: now, UpdatedAt: now.Add(time.Second),
 		Description: "from the pipeline", AllowedIPs: apikey.IPList{netip.MustParsePrefix("192.0.2.0/24")}, Metadata: apikey.Metadata{"team": "a"},
+		Limits:     wholeRate,
 		LastUsedAt: now.Add(3 * time.Second), Generation: 2, WarnAt: now.Add(time.Minute),
 		Old: apikey.Previous{
 			Hint: "bhk_87654321", LastFour: "dcba", Hash: apikey.Versioned{Version: 1, Hash: apikey.Hash{2}}, LastUsedAt: now.Add(2 * time.Second),

@@ -13,8 +13,6 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/ratelimit"
 )
 
-func ptr[T any](v T) *T { return &v }
-
 func TestStandard(t *testing.T) {
 	t.Parallel()
 	own := limit.Limit{Max: 3}
@@ -78,10 +76,10 @@ func TestNew(t *testing.T) {
 	t.Run("Should choose the burst and the warning that nobody has chosen", func(t *testing.T) {
 		t.Parallel()
 		is := is.New(t)
-		l, err := limit.Requests.New(limit.Spec{Count: ptr(int64(600)), Period: &minute})
+		l, err := limit.Requests.New(limit.Spec{Count: new(int64(600)), Period: &minute})
 		is.NoErr(err)
 		is.Equal(l, limit.Limit{Rate: ratelimit.Rate{Count: 600, Period: minute, Burst: 60}, WarnPercent: 80})
-		l, err = limit.Requests.New(limit.Spec{Count: ptr(int64(3)), Period: &minute, Burst: ptr(int64(3)), WarnPercent: ptr(0), DryRun: true})
+		l, err = limit.Requests.New(limit.Spec{Count: new(int64(3)), Period: &minute, Burst: new(int64(3)), WarnPercent: new(0), DryRun: true})
 		is.NoErr(err)
 		is.Equal(l, limit.Limit{Rate: ratelimit.Rate{Count: 3, Period: minute, Burst: 3}, DryRun: true})
 		is.Equal(limit.DefaultBurst(3), int64(1))
@@ -90,7 +88,7 @@ func TestNew(t *testing.T) {
 	t.Run("Should let a quota be nothing at all", func(t *testing.T) {
 		t.Parallel()
 		is := is.New(t)
-		l, err := limit.Users.New(limit.Spec{Max: ptr(int64(0))})
+		l, err := limit.Users.New(limit.Spec{Max: new(int64(0))})
 		is.NoErr(err)
 		is.Equal(l, limit.Limit{WarnPercent: 80})
 	})
@@ -104,8 +102,8 @@ func TestNew(t *testing.T) {
 		pointer, rule string
 	}{
 		{limit.Requests, limit.Spec{}, "/count", "required"},
-		{limit.Requests, limit.Spec{Count: ptr(int64(1))}, "/period_seconds", "required"},
-		{limit.Requests, limit.Spec{Max: ptr(int64(1))}, "/max", "kind"},
+		{limit.Requests, limit.Spec{Count: new(int64(1))}, "/period_seconds", "required"},
+		{limit.Requests, limit.Spec{Max: new(int64(1))}, "/max", "kind"},
 		{limit.Requests, rate(0, minute, 1), "/count", "range"},
 		{limit.Requests, rate(1e9+1, minute, 1), "/count", "range"},
 		{limit.Requests, rate(10, 0, 1), "/period_seconds", "range"},
@@ -113,12 +111,12 @@ func TestNew(t *testing.T) {
 		{limit.Requests, rate(10, 24*time.Hour+time.Second, 1), "/period_seconds", "range"},
 		{limit.Requests, rate(10, minute, 0), "/burst", "range"},
 		{limit.Requests, rate(10, minute, 11), "/burst", "range"},
-		{limit.Requests, limit.Spec{Count: ptr(int64(1)), Period: &minute, WarnPercent: ptr(101)}, "/warn_percent", "range"},
+		{limit.Requests, limit.Spec{Count: new(int64(1)), Period: &minute, WarnPercent: new(101)}, "/warn_percent", "range"},
 		{limit.Users, limit.Spec{}, "/max", "required"},
-		{limit.Users, limit.Spec{Max: ptr(int64(-1))}, "/max", "range"},
-		{limit.Users, limit.Spec{Max: ptr(int64(1e7 + 1))}, "/max", "range"},
-		{limit.Users, limit.Spec{Max: ptr(int64(1)), WarnPercent: ptr(-1)}, "/warn_percent", "range"},
-		{limit.Users, limit.Spec{Max: ptr(int64(1)), Count: ptr(int64(1))}, "/count", "kind"},
+		{limit.Users, limit.Spec{Max: new(int64(-1))}, "/max", "range"},
+		{limit.Users, limit.Spec{Max: new(int64(1e7 + 1))}, "/max", "range"},
+		{limit.Users, limit.Spec{Max: new(int64(1)), WarnPercent: new(-1)}, "/warn_percent", "range"},
+		{limit.Users, limit.Spec{Max: new(int64(1)), Count: new(int64(1))}, "/count", "kind"},
 	} {
 		t.Run(fmt.Sprintf("Should refuse %s of %s by its %s", c.pointer, c.of, c.rule), func(t *testing.T) {
 			t.Parallel()

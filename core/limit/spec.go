@@ -52,7 +52,7 @@ func (n Name) New(s Spec) (Limit, error) {
 }
 
 func (n Name) quota(s Spec) (int64, error) {
-	alien := ""
+	var alien string
 	switch {
 	case s.Count != nil:
 		alien = "/count"
