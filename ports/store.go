@@ -207,7 +207,9 @@ type Platform interface {
 // known. It can read nothing but what that takes.
 type Credentials interface {
 	// Find returns the credential stored under one of the hashes, whatever its
-	// state. It fails with fault.ErrNotFound.
+	// state, as it was at some time between the call and its return: never earlier,
+	// however many calls share a round trip. It fails with fault.ErrNotFound. A call
+	// whose ctx ends returns at once, and fails no other.
 	Find(ctx context.Context, candidates []apikey.Versioned) (apikey.Credential, error)
 }
 

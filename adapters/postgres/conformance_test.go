@@ -33,6 +33,11 @@ func TestCredentials(t *testing.T) {
 	porttest.Credentials(t, openBackend)
 }
 
+func TestCredentialFeed(t *testing.T) {
+	t.Parallel()
+	porttest.CredentialFeed(t, openBackend)
+}
+
 func TestKeyUses(t *testing.T) {
 	t.Parallel()
 	porttest.KeyUses(t, openBackend)
@@ -72,9 +77,13 @@ func openBackend(t *testing.T) porttest.Backend {
 func backend(t *testing.T, d harness.Database, db *postgres.DB) porttest.Backend {
 	t.Helper()
 	outbox := postgres.NewOutbox(db)
-	t.Cleanup(func() { _ = outbox.Close(context.Background()) })
+	feed := postgres.NewCredentialFeed(db)
+	t.Cleanup(func() {
+		_ = outbox.Close(context.Background())
+		_ = feed.Close(context.Background())
+	})
 	return porttest.Backend{
-		Store: postgres.NewStore(db), Platform: postgres.NewPlatform(db), Credentials: postgres.NewCredentials(db),
+		Store: postgres.NewStore(db), Platform: postgres.NewPlatform(db), Credentials: postgres.NewCredentials(db), Feed: feed,
 		KeyUses: postgres.NewKeyUses(db), KeyCensus: postgres.NewKeyCensus(db),
 		Outbox: outbox, SigningKeys: postgres.NewSigningKeys(db), Idempotency: postgres.NewIdempotency(db),
 		Audit: postgres.NewTrail(db), Trail: trail(d),

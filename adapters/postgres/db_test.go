@@ -60,6 +60,7 @@ func TestDatabaseAway(t *testing.T) {
 		},
 		"platform":    func(ctx context.Context) error { _, err := b.Platform.ActiveOrgs(ctx); return err },
 		"credentials": func(ctx context.Context) error { _, err := b.Credentials.Find(ctx, []apikey.Versioned{{}}); return err },
+		"feed":        func(ctx context.Context) error { _, _, err := b.Feed.Since(ctx, ""); return err },
 		"claim":       func(ctx context.Context) error { _, err := b.Outbox.Claim(ctx, time.Now(), 1, time.Minute); return err },
 		"keys":        func(ctx context.Context) error { _, err := b.SigningKeys.List(ctx); return err },
 		"ping":        db.Ping,

@@ -26,6 +26,7 @@ var withoutOrg = map[string]string{
 	"OutboxNotify":          "reads no table",
 	"IdempotencyErase":      "platform: what has expired, of all",
 	"CredentialFind":        "how the organization becomes known",
+	"CredentialChanges":     "authentication's role: what has changed, of all",
 	"APIKeyUseRecord":       "platform: names the organization of each row",
 	"KeyCensusPeppers":      "authentication's role: counts, of all",
 	"KeyCensusDue":          "authentication's role: whose key is to be warned of, of all",

@@ -40,6 +40,7 @@ var acrossOrganizations = map[string]string{
 // elsewhere says which test isolates a port that has no scope.
 var elsewhere = map[string]string{ //nolint:gosec // names of ports
 	"Credentials": "finds whom a secret belongs to; its role reads a few columns",
+	"Feed":        "names of keys and of organizations; its role reads a few columns",
 	"KeyUses":     "the suite of KeyUses",
 	"KeyCensus":   "counts, and names of keys; its role reads a few columns",
 	"Outbox":      "the relay's side: it works for all",

@@ -16,6 +16,7 @@ type Backend struct {
 	Store       ports.Store
 	Platform    ports.Platform
 	Credentials ports.Credentials
+	Feed        ports.CredentialFeed
 	KeyUses     ports.KeyUses
 	KeyCensus   ports.KeyCensus
 	Outbox      ports.Outbox

@@ -54,11 +54,11 @@ detached (relation, reason) AS (VALUES
 ),
 -- The columns that the authentication role reads: what it takes to tell who a key is.
 authentication (relation, columns) AS (VALUES
-    ('organizations', '{id,slug,state,limits}'::text[]),
-    ('users',         '{org_id,id,role,role_id,state}'),
-    ('roles',         '{org_id,id,name,permissions}'),
+    ('organizations', '{id,slug,state,limits,touched}'::text[]),
+    ('users',         '{org_id,id,role,role_id,state,touched}'),
+    ('roles',         '{org_id,id,name,permissions,touched}'),
     ('api_keys',      '{org_id,id,user_id,scopes,pepper_version,hash,state,expires_at,
-                       allowed_ips,generation,old_pepper_version,old_hash,old_expires_at,old_until_seen,warn_at,limits}')
+                       allowed_ips,generation,old_pepper_version,old_hash,old_expires_at,old_until_seen,warn_at,limits,touched}')
 ),
 -- Uniqueness across tenants.
 uniqueness (index, reason) AS (VALUES

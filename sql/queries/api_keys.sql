@@ -118,6 +118,41 @@ JOIN organizations o ON o.id = k.org_id
 LEFT JOIN users u ON u.org_id = k.org_id AND u.id = k.user_id
 LEFT JOIN roles r ON r.org_id = u.org_id AND r.id = u.role_id;
 
+-- CredentialChanges tells what CredentialFind reads and has become visible since an
+-- earlier snapshot: single keys, those of users who changed, and organizations as a
+-- whole. Its first row is there always, and says which snapshot this one is, for the
+-- next time. What that earlier snapshot saw is left out, whichever transaction wrote
+-- it; what was in progress then is not, however long it takes to commit. A snapshot of
+-- another server, or of a later time, says nothing about this one: is_lost. It runs as
+-- the authentication role.
+-- name: CredentialChanges :many
+SELECT moment.position::text AS position, moment.server::timestamptz AS server,
+       (moment.since IS NULL OR moment.server <> @server::timestamptz
+        OR pg_snapshot_xmin(moment.position) < pg_snapshot_xmin(moment.since)
+        OR pg_snapshot_xmax(moment.position) < pg_snapshot_xmax(moment.since))::boolean AS is_lost,
+       coalesce(change.org_id, '00000000-0000-0000-0000-000000000000')::uuid AS org_id,
+       coalesce(change.key_id, '00000000-0000-0000-0000-000000000000')::uuid AS key_id
+FROM (SELECT pg_current_snapshot() AS position, pg_postmaster_start_time() AS server,
+             nullif(@since::text, '')::pg_snapshot AS since) AS moment
+LEFT JOIN LATERAL (
+    SELECT k.org_id, k.id AS key_id FROM api_keys k
+    WHERE k.touched >= pg_snapshot_xmin(moment.since) AND k.touched < pg_snapshot_xmax(moment.position)
+      AND NOT pg_visible_in_snapshot(k.touched, moment.since)
+    UNION ALL
+    SELECT k.org_id, k.id FROM users u JOIN api_keys k ON k.org_id = u.org_id AND k.user_id = u.id
+    WHERE u.touched >= pg_snapshot_xmin(moment.since) AND u.touched < pg_snapshot_xmax(moment.position)
+      AND NOT pg_visible_in_snapshot(u.touched, moment.since)
+    UNION ALL
+    SELECT o.id, NULL FROM organizations o
+    WHERE o.touched >= pg_snapshot_xmin(moment.since) AND o.touched < pg_snapshot_xmax(moment.position)
+      AND NOT pg_visible_in_snapshot(o.touched, moment.since)
+    UNION ALL
+    SELECT r.org_id, NULL FROM roles r
+    WHERE r.touched >= pg_snapshot_xmin(moment.since) AND r.touched < pg_snapshot_xmax(moment.position)
+      AND NOT pg_visible_in_snapshot(r.touched, moment.since)
+) AS change ON true
+LIMIT @max_rows;
+
 -- KeyCensusPeppers counts the secrets that could still be used by the version of their
 -- pepper. It runs as the authentication role.
 -- name: KeyCensusPeppers :many

@@ -32,7 +32,7 @@ func (q *Queries) APIKeyDelete(ctx context.Context, db DBTX, arg *APIKeyDeletePa
 }
 
 const aPIKeyGet = `-- name: APIKeyGet :one
-SELECT k.org_id, k.id, k.user_id, k.name, k.scopes, k.hint, k.last_four, k.pepper_version, k.hash, k.state, k.expires_at, k.revoked_at, k.version, k.created_at, k.updated_at, k.description, k.allowed_ips, k.metadata, k.generation, k.old_hint, k.old_last_four, k.old_pepper_version, k.old_hash, k.old_expires_at, k.old_until_seen, k.warn_at, k.limits, u.last_used_at, old.last_used_at AS old_last_used_at
+SELECT k.org_id, k.id, k.user_id, k.name, k.scopes, k.hint, k.last_four, k.pepper_version, k.hash, k.state, k.expires_at, k.revoked_at, k.version, k.created_at, k.updated_at, k.description, k.allowed_ips, k.metadata, k.generation, k.old_hint, k.old_last_four, k.old_pepper_version, k.old_hash, k.old_expires_at, k.old_until_seen, k.warn_at, k.limits, k.touched, u.last_used_at, old.last_used_at AS old_last_used_at
 FROM api_keys k
 LEFT JOIN api_key_uses u ON u.org_id = k.org_id AND u.key_id = k.id AND u.generation = k.generation
 LEFT JOIN api_key_uses old ON old.org_id = k.org_id AND old.key_id = k.id AND old.generation = k.generation - 1
@@ -83,6 +83,7 @@ func (q *Queries) APIKeyGet(ctx context.Context, db DBTX, arg *APIKeyGetParams) 
 		&i.APIKey.OldUntilSeen,
 		&i.APIKey.WarnAt,
 		&i.APIKey.Limits,
+		&i.APIKey.Touched,
 		&i.LastUsedAt,
 		&i.OldLastUsedAt,
 	)
@@ -163,7 +164,7 @@ func (q *Queries) APIKeyInsert(ctx context.Context, db DBTX, arg *APIKeyInsertPa
 }
 
 const aPIKeyList = `-- name: APIKeyList :many
-SELECT k.org_id, k.id, k.user_id, k.name, k.scopes, k.hint, k.last_four, k.pepper_version, k.hash, k.state, k.expires_at, k.revoked_at, k.version, k.created_at, k.updated_at, k.description, k.allowed_ips, k.metadata, k.generation, k.old_hint, k.old_last_four, k.old_pepper_version, k.old_hash, k.old_expires_at, k.old_until_seen, k.warn_at, k.limits, u.last_used_at, old.last_used_at AS old_last_used_at
+SELECT k.org_id, k.id, k.user_id, k.name, k.scopes, k.hint, k.last_four, k.pepper_version, k.hash, k.state, k.expires_at, k.revoked_at, k.version, k.created_at, k.updated_at, k.description, k.allowed_ips, k.metadata, k.generation, k.old_hint, k.old_last_four, k.old_pepper_version, k.old_hash, k.old_expires_at, k.old_until_seen, k.warn_at, k.limits, k.touched, u.last_used_at, old.last_used_at AS old_last_used_at
 FROM api_keys k
 LEFT JOIN api_key_uses u ON u.org_id = k.org_id AND u.key_id = k.id AND u.generation = k.generation
 LEFT JOIN api_key_uses old ON old.org_id = k.org_id AND old.key_id = k.id AND old.generation = k.generation - 1
@@ -238,6 +239,7 @@ func (q *Queries) APIKeyList(ctx context.Context, db DBTX, arg *APIKeyListParams
 			&i.APIKey.OldUntilSeen,
 			&i.APIKey.WarnAt,
 			&i.APIKey.Limits,
+			&i.APIKey.Touched,
 			&i.LastUsedAt,
 			&i.OldLastUsedAt,
 		); err != nil {
@@ -252,7 +254,7 @@ func (q *Queries) APIKeyList(ctx context.Context, db DBTX, arg *APIKeyListParams
 }
 
 const aPIKeyLock = `-- name: APIKeyLock :one
-SELECT k.org_id, k.id, k.user_id, k.name, k.scopes, k.hint, k.last_four, k.pepper_version, k.hash, k.state, k.expires_at, k.revoked_at, k.version, k.created_at, k.updated_at, k.description, k.allowed_ips, k.metadata, k.generation, k.old_hint, k.old_last_four, k.old_pepper_version, k.old_hash, k.old_expires_at, k.old_until_seen, k.warn_at, k.limits, u.last_used_at, old.last_used_at AS old_last_used_at
+SELECT k.org_id, k.id, k.user_id, k.name, k.scopes, k.hint, k.last_four, k.pepper_version, k.hash, k.state, k.expires_at, k.revoked_at, k.version, k.created_at, k.updated_at, k.description, k.allowed_ips, k.metadata, k.generation, k.old_hint, k.old_last_four, k.old_pepper_version, k.old_hash, k.old_expires_at, k.old_until_seen, k.warn_at, k.limits, k.touched, u.last_used_at, old.last_used_at AS old_last_used_at
 FROM api_keys k
 LEFT JOIN api_key_uses u ON u.org_id = k.org_id AND u.key_id = k.id AND u.generation = k.generation
 LEFT JOIN api_key_uses old ON old.org_id = k.org_id AND old.key_id = k.id AND old.generation = k.generation - 1
@@ -302,6 +304,7 @@ func (q *Queries) APIKeyLock(ctx context.Context, db DBTX, arg *APIKeyLockParams
 		&i.APIKey.OldUntilSeen,
 		&i.APIKey.WarnAt,
 		&i.APIKey.Limits,
+		&i.APIKey.Touched,
 		&i.LastUsedAt,
 		&i.OldLastUsedAt,
 	)
@@ -490,6 +493,82 @@ func (q *Queries) APIKeyUseRecord(ctx context.Context, db DBTX, arg *APIKeyUseRe
 		arg.Times,
 	)
 	return err
+}
+
+const credentialChanges = `-- name: CredentialChanges :many
+SELECT moment.position::text AS position, moment.server::timestamptz AS server,
+       (moment.since IS NULL OR moment.server <> $1::timestamptz
+        OR pg_snapshot_xmin(moment.position) < pg_snapshot_xmin(moment.since)
+        OR pg_snapshot_xmax(moment.position) < pg_snapshot_xmax(moment.since))::boolean AS is_lost,
+       coalesce(change.org_id, '00000000-0000-0000-0000-000000000000')::uuid AS org_id,
+       coalesce(change.key_id, '00000000-0000-0000-0000-000000000000')::uuid AS key_id
+FROM (SELECT pg_current_snapshot() AS position, pg_postmaster_start_time() AS server,
+             nullif($2::text, '')::pg_snapshot AS since) AS moment
+LEFT JOIN LATERAL (
+    SELECT k.org_id, k.id AS key_id FROM api_keys k
+    WHERE k.touched >= pg_snapshot_xmin(moment.since) AND k.touched < pg_snapshot_xmax(moment.position)
+      AND NOT pg_visible_in_snapshot(k.touched, moment.since)
+    UNION ALL
+    SELECT k.org_id, k.id FROM users u JOIN api_keys k ON k.org_id = u.org_id AND k.user_id = u.id
+    WHERE u.touched >= pg_snapshot_xmin(moment.since) AND u.touched < pg_snapshot_xmax(moment.position)
+      AND NOT pg_visible_in_snapshot(u.touched, moment.since)
+    UNION ALL
+    SELECT o.id, NULL FROM organizations o
+    WHERE o.touched >= pg_snapshot_xmin(moment.since) AND o.touched < pg_snapshot_xmax(moment.position)
+      AND NOT pg_visible_in_snapshot(o.touched, moment.since)
+    UNION ALL
+    SELECT r.org_id, NULL FROM roles r
+    WHERE r.touched >= pg_snapshot_xmin(moment.since) AND r.touched < pg_snapshot_xmax(moment.position)
+      AND NOT pg_visible_in_snapshot(r.touched, moment.since)
+) AS change ON true
+LIMIT $3
+`
+
+type CredentialChangesParams struct {
+	Server  time.Time
+	Since   string
+	MaxRows int32
+}
+
+type CredentialChangesRow struct {
+	Position string
+	Server   time.Time
+	IsLost   bool
+	OrgID    uuid.UUID
+	KeyID    uuid.UUID
+}
+
+// CredentialChanges tells what CredentialFind reads and has become visible since an
+// earlier snapshot: single keys, those of users who changed, and organizations as a
+// whole. Its first row is there always, and says which snapshot this one is, for the
+// next time. What that earlier snapshot saw is left out, whichever transaction wrote
+// it; what was in progress then is not, however long it takes to commit. A snapshot of
+// another server, or of a later time, says nothing about this one: is_lost. It runs as
+// the authentication role.
+func (q *Queries) CredentialChanges(ctx context.Context, db DBTX, arg *CredentialChangesParams) ([]*CredentialChangesRow, error) {
+	rows, err := db.Query(ctx, credentialChanges, arg.Server, arg.Since, arg.MaxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []*CredentialChangesRow{}
+	for rows.Next() {
+		var i CredentialChangesRow
+		if err := rows.Scan(
+			&i.Position,
+			&i.Server,
+			&i.IsLost,
+			&i.OrgID,
+			&i.KeyID,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, &i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const credentialFind = `-- name: CredentialFind :many

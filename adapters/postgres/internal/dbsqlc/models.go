@@ -39,6 +39,7 @@ type APIKey struct {
 	OldUntilSeen     bool
 	WarnAt           *time.Time
 	Limits           []byte
+	Touched          *uint64
 }
 
 type APIKeyUse struct {
@@ -132,6 +133,7 @@ type Organization struct {
 	DeleteAfter       *time.Time
 	Limits            []byte
 	LimitsVersion     int64
+	Touched           *uint64
 }
 
 type Outbox struct {
@@ -154,6 +156,7 @@ type Role struct {
 	Version     int64
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
+	Touched     *uint64
 }
 
 type SigningKey struct {
@@ -179,4 +182,5 @@ type User struct {
 	Kind        string
 	StateReason string
 	RoleID      uuid.NullUUID
+	Touched     *uint64
 }

@@ -32,7 +32,7 @@ func (q *Queries) OrgCounts(ctx context.Context, db DBTX, orgID uuid.UUID) (*Org
 }
 
 const orgGet = `-- name: OrgGet :one
-SELECT id, slug, name, state, state_reason, namespace, version, created_at, updated_at, metadata, settings, deletion_protected, activated_at, delete_after, limits, limits_version FROM organizations WHERE id = $1
+SELECT id, slug, name, state, state_reason, namespace, version, created_at, updated_at, metadata, settings, deletion_protected, activated_at, delete_after, limits, limits_version, touched FROM organizations WHERE id = $1
 `
 
 // OrgGet reads the organization of the scope. The row's own id is the tenancy, so the
@@ -57,6 +57,7 @@ func (q *Queries) OrgGet(ctx context.Context, db DBTX, orgID uuid.UUID) (*Organi
 		&i.DeleteAfter,
 		&i.Limits,
 		&i.LimitsVersion,
+		&i.Touched,
 	)
 	return &i, err
 }
@@ -111,7 +112,7 @@ func (q *Queries) OrgInsert(ctx context.Context, db DBTX, arg *OrgInsertParams) 
 }
 
 const orgLock = `-- name: OrgLock :one
-SELECT id, slug, name, state, state_reason, namespace, version, created_at, updated_at, metadata, settings, deletion_protected, activated_at, delete_after, limits, limits_version FROM organizations WHERE id = $1 FOR UPDATE
+SELECT id, slug, name, state, state_reason, namespace, version, created_at, updated_at, metadata, settings, deletion_protected, activated_at, delete_after, limits, limits_version, touched FROM organizations WHERE id = $1 FOR UPDATE
 `
 
 // OrgLock reads the organization of the scope and holds its row until the
@@ -137,6 +138,7 @@ func (q *Queries) OrgLock(ctx context.Context, db DBTX, orgID uuid.UUID) (*Organ
 		&i.DeleteAfter,
 		&i.Limits,
 		&i.LimitsVersion,
+		&i.Touched,
 	)
 	return &i, err
 }
@@ -212,7 +214,7 @@ func (q *Queries) OrgUpdate(ctx context.Context, db DBTX, arg *OrgUpdateParams) 
 }
 
 const platformOrgGet = `-- name: PlatformOrgGet :one
-SELECT id, slug, name, state, state_reason, namespace, version, created_at, updated_at, metadata, settings, deletion_protected, activated_at, delete_after, limits, limits_version FROM organizations WHERE id = $1
+SELECT id, slug, name, state, state_reason, namespace, version, created_at, updated_at, metadata, settings, deletion_protected, activated_at, delete_after, limits, limits_version, touched FROM organizations WHERE id = $1
 `
 
 // PlatformOrgGet reads any organization. Platform scope only: without it, it finds
@@ -237,12 +239,13 @@ func (q *Queries) PlatformOrgGet(ctx context.Context, db DBTX, id uuid.UUID) (*O
 		&i.DeleteAfter,
 		&i.Limits,
 		&i.LimitsVersion,
+		&i.Touched,
 	)
 	return &i, err
 }
 
 const platformOrgGetBySlug = `-- name: PlatformOrgGetBySlug :one
-SELECT id, slug, name, state, state_reason, namespace, version, created_at, updated_at, metadata, settings, deletion_protected, activated_at, delete_after, limits, limits_version FROM organizations WHERE slug = $1
+SELECT id, slug, name, state, state_reason, namespace, version, created_at, updated_at, metadata, settings, deletion_protected, activated_at, delete_after, limits, limits_version, touched FROM organizations WHERE slug = $1
 `
 
 // PlatformOrgGetBySlug reads any organization by its slug. Platform scope only.
@@ -266,12 +269,13 @@ func (q *Queries) PlatformOrgGetBySlug(ctx context.Context, db DBTX, slug string
 		&i.DeleteAfter,
 		&i.Limits,
 		&i.LimitsVersion,
+		&i.Touched,
 	)
 	return &i, err
 }
 
 const platformOrgListActive = `-- name: PlatformOrgListActive :many
-SELECT id, slug, name, state, state_reason, namespace, version, created_at, updated_at, metadata, settings, deletion_protected, activated_at, delete_after, limits, limits_version FROM organizations WHERE state = 'active' AND id <> $1 ORDER BY id
+SELECT id, slug, name, state, state_reason, namespace, version, created_at, updated_at, metadata, settings, deletion_protected, activated_at, delete_after, limits, limits_version, touched FROM organizations WHERE state = 'active' AND id <> $1 ORDER BY id
 `
 
 // PlatformOrgListActive lists the organizations that workers serve. The system's is
@@ -302,6 +306,7 @@ func (q *Queries) PlatformOrgListActive(ctx context.Context, db DBTX, systemOrgI
 			&i.DeleteAfter,
 			&i.Limits,
 			&i.LimitsVersion,
+			&i.Touched,
 		); err != nil {
 			return nil, err
 		}
@@ -314,7 +319,7 @@ func (q *Queries) PlatformOrgListActive(ctx context.Context, db DBTX, systemOrgI
 }
 
 const platformOrgListBySlug = `-- name: PlatformOrgListBySlug :many
-SELECT o.id, o.slug, o.name, o.state, o.state_reason, o.namespace, o.version, o.created_at, o.updated_at, o.metadata, o.settings, o.deletion_protected, o.activated_at, o.delete_after, o.limits, o.limits_version FROM organizations o
+SELECT o.id, o.slug, o.name, o.state, o.state_reason, o.namespace, o.version, o.created_at, o.updated_at, o.metadata, o.settings, o.deletion_protected, o.activated_at, o.delete_after, o.limits, o.limits_version, o.touched FROM organizations o
 WHERE (CASE $1::text WHEN '' THEN o.state <> 'deleted' ELSE o.state = $1 END)
   AND starts_with(o.slug, $2) AND o.metadata @> $3::jsonb
   AND ($4::boolean OR o.slug > (SELECT a.slug FROM organizations a WHERE a.id = $5))
@@ -365,6 +370,7 @@ func (q *Queries) PlatformOrgListBySlug(ctx context.Context, db DBTX, arg *Platf
 			&i.DeleteAfter,
 			&i.Limits,
 			&i.LimitsVersion,
+			&i.Touched,
 		); err != nil {
 			return nil, err
 		}
@@ -377,7 +383,7 @@ func (q *Queries) PlatformOrgListBySlug(ctx context.Context, db DBTX, arg *Platf
 }
 
 const platformOrgListBySlugBackwards = `-- name: PlatformOrgListBySlugBackwards :many
-SELECT o.id, o.slug, o.name, o.state, o.state_reason, o.namespace, o.version, o.created_at, o.updated_at, o.metadata, o.settings, o.deletion_protected, o.activated_at, o.delete_after, o.limits, o.limits_version FROM organizations o
+SELECT o.id, o.slug, o.name, o.state, o.state_reason, o.namespace, o.version, o.created_at, o.updated_at, o.metadata, o.settings, o.deletion_protected, o.activated_at, o.delete_after, o.limits, o.limits_version, o.touched FROM organizations o
 WHERE (CASE $1::text WHEN '' THEN o.state <> 'deleted' ELSE o.state = $1 END)
   AND starts_with(o.slug, $2) AND o.metadata @> $3::jsonb
   AND ($4::boolean OR o.slug < (SELECT a.slug FROM organizations a WHERE a.id = $5))
@@ -428,6 +434,7 @@ func (q *Queries) PlatformOrgListBySlugBackwards(ctx context.Context, db DBTX, a
 			&i.DeleteAfter,
 			&i.Limits,
 			&i.LimitsVersion,
+			&i.Touched,
 		); err != nil {
 			return nil, err
 		}
@@ -440,7 +447,7 @@ func (q *Queries) PlatformOrgListBySlugBackwards(ctx context.Context, db DBTX, a
 }
 
 const platformOrgListNewest = `-- name: PlatformOrgListNewest :many
-SELECT o.id, o.slug, o.name, o.state, o.state_reason, o.namespace, o.version, o.created_at, o.updated_at, o.metadata, o.settings, o.deletion_protected, o.activated_at, o.delete_after, o.limits, o.limits_version FROM organizations o
+SELECT o.id, o.slug, o.name, o.state, o.state_reason, o.namespace, o.version, o.created_at, o.updated_at, o.metadata, o.settings, o.deletion_protected, o.activated_at, o.delete_after, o.limits, o.limits_version, o.touched FROM organizations o
 WHERE (CASE $1::text WHEN '' THEN o.state <> 'deleted' ELSE o.state = $1 END)
   AND starts_with(o.slug, $2) AND o.metadata @> $3::jsonb
   AND ($4::boolean OR (o.created_at, o.id) < (SELECT a.created_at, a.id FROM organizations a WHERE a.id = $5))
@@ -491,6 +498,7 @@ func (q *Queries) PlatformOrgListNewest(ctx context.Context, db DBTX, arg *Platf
 			&i.DeleteAfter,
 			&i.Limits,
 			&i.LimitsVersion,
+			&i.Touched,
 		); err != nil {
 			return nil, err
 		}
@@ -503,7 +511,7 @@ func (q *Queries) PlatformOrgListNewest(ctx context.Context, db DBTX, arg *Platf
 }
 
 const platformOrgListOldest = `-- name: PlatformOrgListOldest :many
-SELECT o.id, o.slug, o.name, o.state, o.state_reason, o.namespace, o.version, o.created_at, o.updated_at, o.metadata, o.settings, o.deletion_protected, o.activated_at, o.delete_after, o.limits, o.limits_version FROM organizations o
+SELECT o.id, o.slug, o.name, o.state, o.state_reason, o.namespace, o.version, o.created_at, o.updated_at, o.metadata, o.settings, o.deletion_protected, o.activated_at, o.delete_after, o.limits, o.limits_version, o.touched FROM organizations o
 WHERE (CASE $1::text WHEN '' THEN o.state <> 'deleted' ELSE o.state = $1 END)
   AND starts_with(o.slug, $2) AND o.metadata @> $3::jsonb
   AND ($4::boolean OR (o.created_at, o.id) > (SELECT a.created_at, a.id FROM organizations a WHERE a.id = $5))
@@ -554,6 +562,7 @@ func (q *Queries) PlatformOrgListOldest(ctx context.Context, db DBTX, arg *Platf
 			&i.DeleteAfter,
 			&i.Limits,
 			&i.LimitsVersion,
+			&i.Touched,
 		); err != nil {
 			return nil, err
 		}

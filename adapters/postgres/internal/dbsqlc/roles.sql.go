@@ -31,7 +31,7 @@ func (q *Queries) RoleDelete(ctx context.Context, db DBTX, arg *RoleDeleteParams
 }
 
 const roleGet = `-- name: RoleGet :one
-SELECT org_id, id, name, description, permissions, version, created_at, updated_at FROM roles WHERE org_id = $1 AND id = $2
+SELECT org_id, id, name, description, permissions, version, created_at, updated_at, touched FROM roles WHERE org_id = $1 AND id = $2
 `
 
 type RoleGetParams struct {
@@ -52,12 +52,13 @@ func (q *Queries) RoleGet(ctx context.Context, db DBTX, arg *RoleGetParams) (*Ro
 		&i.Version,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.Touched,
 	)
 	return &i, err
 }
 
 const roleGetByName = `-- name: RoleGetByName :one
-SELECT org_id, id, name, description, permissions, version, created_at, updated_at FROM roles WHERE org_id = $1 AND name = $2
+SELECT org_id, id, name, description, permissions, version, created_at, updated_at, touched FROM roles WHERE org_id = $1 AND name = $2
 `
 
 type RoleGetByNameParams struct {
@@ -78,6 +79,7 @@ func (q *Queries) RoleGetByName(ctx context.Context, db DBTX, arg *RoleGetByName
 		&i.Version,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.Touched,
 	)
 	return &i, err
 }
@@ -114,7 +116,7 @@ func (q *Queries) RoleInsert(ctx context.Context, db DBTX, arg *RoleInsertParams
 }
 
 const roleList = `-- name: RoleList :many
-SELECT org_id, id, name, description, permissions, version, created_at, updated_at FROM roles WHERE org_id = $1 AND id > $2 ORDER BY id LIMIT $3
+SELECT org_id, id, name, description, permissions, version, created_at, updated_at, touched FROM roles WHERE org_id = $1 AND id > $2 ORDER BY id LIMIT $3
 `
 
 type RoleListParams struct {
@@ -142,6 +144,7 @@ func (q *Queries) RoleList(ctx context.Context, db DBTX, arg *RoleListParams) ([
 			&i.Version,
 			&i.CreatedAt,
 			&i.UpdatedAt,
+			&i.Touched,
 		); err != nil {
 			return nil, err
 		}
@@ -154,7 +157,7 @@ func (q *Queries) RoleList(ctx context.Context, db DBTX, arg *RoleListParams) ([
 }
 
 const roleLock = `-- name: RoleLock :one
-SELECT org_id, id, name, description, permissions, version, created_at, updated_at FROM roles WHERE org_id = $1 AND id = $2 FOR UPDATE
+SELECT org_id, id, name, description, permissions, version, created_at, updated_at, touched FROM roles WHERE org_id = $1 AND id = $2 FOR UPDATE
 `
 
 type RoleLockParams struct {
@@ -176,6 +179,7 @@ func (q *Queries) RoleLock(ctx context.Context, db DBTX, arg *RoleLockParams) (*
 		&i.Version,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.Touched,
 	)
 	return &i, err
 }

@@ -30,7 +30,7 @@ func (q *Queries) UserCountActive(ctx context.Context, db DBTX, arg *UserCountAc
 }
 
 const userGet = `-- name: UserGet :one
-SELECT u.org_id, u.id, u.email, u.name, u.role, u.state, u.version, u.created_at, u.updated_at, u.kind, u.state_reason, u.role_id, r.name AS role_name, r.permissions AS role_permissions
+SELECT u.org_id, u.id, u.email, u.name, u.role, u.state, u.version, u.created_at, u.updated_at, u.kind, u.state_reason, u.role_id, u.touched, r.name AS role_name, r.permissions AS role_permissions
 FROM users u LEFT JOIN roles r ON r.org_id = u.org_id AND r.id = u.role_id
 WHERE u.org_id = $1 AND u.id = $2
 `
@@ -65,6 +65,7 @@ func (q *Queries) UserGet(ctx context.Context, db DBTX, arg *UserGetParams) (*Us
 		&i.User.Kind,
 		&i.User.StateReason,
 		&i.User.RoleID,
+		&i.User.Touched,
 		&i.RoleName,
 		&i.RolePermissions,
 	)
@@ -163,7 +164,7 @@ func (q *Queries) UserInsertAll(ctx context.Context, db DBTX, arg *UserInsertAll
 }
 
 const userList = `-- name: UserList :many
-SELECT u.org_id, u.id, u.email, u.name, u.role, u.state, u.version, u.created_at, u.updated_at, u.kind, u.state_reason, u.role_id, r.name AS role_name, r.permissions AS role_permissions
+SELECT u.org_id, u.id, u.email, u.name, u.role, u.state, u.version, u.created_at, u.updated_at, u.kind, u.state_reason, u.role_id, u.touched, r.name AS role_name, r.permissions AS role_permissions
 FROM users u LEFT JOIN roles r ON r.org_id = u.org_id AND r.id = u.role_id
 WHERE u.org_id = $1 AND u.id > $2
   AND (CASE $3::text WHEN '' THEN u.state <> 'removed' ELSE u.state = $3::text END)
@@ -222,6 +223,7 @@ func (q *Queries) UserList(ctx context.Context, db DBTX, arg *UserListParams) ([
 			&i.User.Kind,
 			&i.User.StateReason,
 			&i.User.RoleID,
+			&i.User.Touched,
 			&i.RoleName,
 			&i.RolePermissions,
 		); err != nil {
@@ -236,7 +238,7 @@ func (q *Queries) UserList(ctx context.Context, db DBTX, arg *UserListParams) ([
 }
 
 const userLock = `-- name: UserLock :one
-SELECT org_id, id, email, name, role, state, version, created_at, updated_at, kind, state_reason, role_id FROM users WHERE org_id = $1 AND id = $2 FOR UPDATE
+SELECT org_id, id, email, name, role, state, version, created_at, updated_at, kind, state_reason, role_id, touched FROM users WHERE org_id = $1 AND id = $2 FOR UPDATE
 `
 
 type UserLockParams struct {
@@ -263,12 +265,13 @@ func (q *Queries) UserLock(ctx context.Context, db DBTX, arg *UserLockParams) (*
 		&i.Kind,
 		&i.StateReason,
 		&i.RoleID,
+		&i.Touched,
 	)
 	return &i, err
 }
 
 const userLockAll = `-- name: UserLockAll :many
-SELECT org_id, id, email, name, role, state, version, created_at, updated_at, kind, state_reason, role_id FROM users WHERE org_id = $1 AND id = ANY ($2::uuid[]) ORDER BY id FOR UPDATE
+SELECT org_id, id, email, name, role, state, version, created_at, updated_at, kind, state_reason, role_id, touched FROM users WHERE org_id = $1 AND id = ANY ($2::uuid[]) ORDER BY id FOR UPDATE
 `
 
 type UserLockAllParams struct {
@@ -300,6 +303,7 @@ func (q *Queries) UserLockAll(ctx context.Context, db DBTX, arg *UserLockAllPara
 			&i.Kind,
 			&i.StateReason,
 			&i.RoleID,
+			&i.Touched,
 		); err != nil {
 			return nil, err
 		}
