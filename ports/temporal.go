@@ -12,7 +12,8 @@ import (
 )
 
 // Dispatcher runs tenants' workflows. The namespace is that of the
-// organization's row, and the adapter's credential is good for it alone.
+// organization's row, and the adapter's credential is good for it alone. Whoever
+// acts is recorded in the history of the execution.
 type Dispatcher interface {
 	// Start starts a workflow and returns its first description. The actor is
 	// recorded on the execution. It fails with workflow.ErrAlreadyStarted.
@@ -20,6 +21,18 @@ type Dispatcher interface {
 	// Describe returns the run, or the latest when runID is "". It fails with
 	// workflow.ErrNotFound.
 	Describe(ctx context.Context, namespace, workflowID, runID string) (workflow.Execution, error)
+	// Signal sends a signal to the run, or the latest when there is no run id. That
+	// of one claimed request reaches a run once. It fails with workflow.ErrNotFound
+	// and, unless that signal was sent before, workflow.ErrClosed.
+	Signal(ctx context.Context, namespace string, by authz.Actor, at workflow.Target, s workflow.Signal) error
+	// Cancel asks the run to cancel what it does; when and how is up to its own
+	// code. That it was asked before, or has ended, is success. It fails with
+	// workflow.ErrNotFound.
+	Cancel(ctx context.Context, namespace string, by authz.Actor, at workflow.Target, reason string) error
+	// Terminate ends the run at once. That it was terminated before is success. It
+	// fails with workflow.ErrNotFound, and workflow.ErrClosed for one that ended
+	// otherwise.
+	Terminate(ctx context.Context, namespace string, by authz.Actor, at workflow.Target, reason string) error
 	// Result waits up to wait for the execution to close and returns how it
 	// ended, or its running state. It follows continued runs when runID is "".
 	// It never waits longer, even when the server loses the notification. It

@@ -1424,6 +1424,12 @@ type Workflow struct {
 	WorkflowID    string         `json:"workflow_id"`
 }
 
+// WorkflowCancel defines model for WorkflowCancel.
+type WorkflowCancel struct {
+	// Reason For people; it stands in the workflow's history.
+	Reason string `json:"reason,omitempty,omitzero"`
+}
+
 // WorkflowFailure defines model for WorkflowFailure.
 type WorkflowFailure struct {
 	Message string `json:"message"`
@@ -1439,6 +1445,15 @@ type WorkflowResult struct {
 	RunID      string          `json:"run_id"`
 	Status     WorkflowStatus  `json:"status"`
 	WorkflowID string          `json:"workflow_id"`
+}
+
+// WorkflowSignal defines model for WorkflowSignal.
+type WorkflowSignal struct {
+	// Input The arguments in order, each any JSON value; 512 KiB together.
+	Input []json.RawMessage `json:"input,omitempty,omitzero"`
+
+	// Name The signal that the workflow waits for.
+	Name string `json:"name"`
 }
 
 // WorkflowStart defines model for WorkflowStart.
@@ -1462,3 +1477,9 @@ type WorkflowStart struct {
 
 // WorkflowStatus defines model for WorkflowStatus.
 type WorkflowStatus string
+
+// WorkflowTerminate defines model for WorkflowTerminate.
+type WorkflowTerminate struct {
+	// Reason For people; it is how the result says that it ended.
+	Reason string `json:"reason"`
+}

@@ -181,6 +181,15 @@ var operations = map[string]func(context.Context, *Client) error{
 		_, err := c.WorkflowResult(ctx, "{org}", "{workflow_id}", "", 0)
 		return err
 	},
+	"POST /api/v0/organizations/{org}/workflows/{workflow_id}/signal": func(ctx context.Context, c *Client) error {
+		return c.SignalWorkflow(ctx, "{org}", "{workflow_id}", "", WorkflowSignal{})
+	},
+	"POST /api/v0/organizations/{org}/workflows/{workflow_id}/cancel": func(ctx context.Context, c *Client) error {
+		return c.CancelWorkflow(ctx, "{org}", "{workflow_id}", "", "")
+	},
+	"POST /api/v0/organizations/{org}/workflows/{workflow_id}/terminate": func(ctx context.Context, c *Client) error {
+		return c.TerminateWorkflow(ctx, "{org}", "{workflow_id}", "", "stuck")
+	},
 	"GET /api/v0/operations/{operation}": func(ctx context.Context, c *Client) error {
 		_, err := c.Operation(ctx, "{operation}", 0)
 		return err

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -15,15 +16,14 @@ import (
 	"github.com/bulkheadhq/bulkhead/sdk"
 )
 
+// commandCase is a command line, and the last request that it makes, with its body.
+type commandCase struct{ name, args, request string }
+
 // Each command once as a table and once as JSON: what it prints stands in
 // testdata, what it asks the API stands here.
 func TestCommands(t *testing.T) {
 	t.Parallel()
-	for _, c := range []struct {
-		name    string
-		args    string
-		request string // the last one, with its body
-	}{
+	for _, c := range slices.Concat(workflowCommands, []commandCase{
 		{"org-create", "org create acme --admin-email ada@acme.example --name Acme", "GET /api/v0/organizations/" + orgID},
 		{
 			"org-create-no-wait", "org create acme --admin-email ada@acme.example --admin-name Ada --no-wait",
@@ -80,13 +80,6 @@ func TestCommands(t *testing.T) {
 		{"apikey-report-leak", "apikey report-leak", `POST /api/v0/api-keys/report-leak {"key":"` + newKey + `"}`},
 		{"apikey-peppers", "apikey peppers", ""},
 		{
-			"workflow-start", `workflow start --org acme --type Greet -q default --id greet-1 --input "a,b" -i {"n":1} --execution-timeout 90s`,
-			`POST /api/v0/organizations/acme/workflows {"execution_timeout_seconds":90,"input":["a,b",{"n":1}],"task_queue":"default","type":"Greet","workflow_id":"greet-1"}`,
-		},
-		{"workflow-show", "workflow show greet-1 --org acme --run " + runID, "GET /api/v0/organizations/acme/workflows/greet-1?run_id=" + runID},
-		{"workflow-result", "workflow result greet-1 --org acme --wait 0s", "GET /api/v0/organizations/acme/workflows/greet-1/result"},
-		{"workflow-result-wait", "workflow result greet-1 --org acme --wait 60s", "GET /api/v0/organizations/acme/workflows/greet-1/result?wait=30"},
-		{
 			"audit-list", "audit list --org acme --actor " + adaID + " --resource user/" + adaID + " --outcome refused --since 24h --limit 7",
 			"GET /api/v0/organizations/acme/audit?actor=" + adaID + "&from=2030-01-01T03%3A04%3A05Z&limit=7&outcome=refused&resource_id=" + adaID + "&resource_type=user",
 		},
@@ -114,7 +107,7 @@ func TestCommands(t *testing.T) {
 		{"migrate-check", "migrate check", ""},
 		{"bootstrap", "bootstrap", ""},
 		{"bootstrap-new-key", "bootstrap --new-key", ""},
-	} {
+	}) {
 		t.Run("Should do "+c.args, func(t *testing.T) {
 			is := is.New(t)
 			for _, format := range []string{"table", "json"} {

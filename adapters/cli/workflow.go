@@ -14,14 +14,13 @@ import (
 )
 
 func (s *shell) workflowCommand() *cli.Command {
-	run := &cli.StringFlag{Name: "run", Usage: "one run; the latest if absent (`RUN_ID`)"}
 	return &cli.Command{
 		Name: "workflow", Usage: "workflows of an organization", Category: categoryTenants,
 		Description: `They run in the organization's own Temporal namespace, on workers of your own.
 
 Example:
   bulkhead workflow start --org acme --type Greet --task-queue default --input '"Ada"'`,
-		Subcommands: []*cli.Command{
+		Subcommands: append([]*cli.Command{
 			{
 				Name: "start", Usage: "start a workflow", ArgsUsage: "--type TYPE --task-queue QUEUE",
 				Flags: []cli.Flag{
@@ -29,7 +28,7 @@ Example:
 					&cli.StringFlag{Name: "type", Aliases: []string{"t"}, Usage: "workflow type that a worker has registered (`TYPE`)"},
 					&cli.StringFlag{Name: "task-queue", Aliases: []string{"q"}, Usage: "queue that the worker serves (`QUEUE`)"},
 					&cli.StringFlag{Name: "id", Usage: "workflow id; a random one if absent (`ID`)"},
-					&cli.StringSliceFlag{Name: "input", Aliases: []string{"i"}, Usage: "an argument, as JSON; repeat for more, in order (`JSON`)"},
+					inputFlag(),
 					&cli.DurationFlag{Name: "execution-timeout", Usage: "how long it may take in all; for ever if absent (`DURATION`)"},
 				},
 				Description: `An id that is running or has run is refused: starting the same twice starts it once.
@@ -40,7 +39,7 @@ Examples:
 				Action: s.workflowStart,
 			},
 			{
-				Name: "show", Usage: "show a workflow", ArgsUsage: "ID", Flags: []cli.Flag{orgFlag(), run},
+				Name: "show", Usage: "show a workflow", ArgsUsage: "ID", Flags: []cli.Flag{orgFlag(), runFlag()},
 				Description: `Where it stands, and since when.
 
 Example:
@@ -50,7 +49,7 @@ Example:
 			{
 				Name: "result", Usage: "print what a workflow returned", ArgsUsage: "ID",
 				Flags: []cli.Flag{
-					orgFlag(), run,
+					orgFlag(), runFlag(),
 					&cli.DurationFlag{Name: "wait", Value: time.Minute, Usage: "how long to wait for its end; 1m if absent, 0s is not at all (`DURATION`)"},
 				},
 				Description: `Prints the JSON that it returned. The exit code tells how it ended: 0 completed,
@@ -61,7 +60,7 @@ Examples:
   bulkhead workflow result charge-42 --output json`,
 				Action: s.workflowResult,
 			},
-		},
+		}, s.workflowControlCommands()...),
 	}
 }
 
@@ -73,13 +72,9 @@ func (s *shell) workflowStart(c *cli.Context) error {
 		return err
 	}
 	in := sdk.WorkflowStart{WorkflowID: c.String("id"), Type: c.String("type"), TaskQueue: c.String("task-queue")}
-	for _, text := range c.StringSlice("input") {
-		if !json.Valid([]byte(text)) {
-			e := usageError(fmt.Sprintf("--input %s is not JSON", quote(text)))
-			e.hint = fmt.Sprintf("If it is a text: --input %s", quote(strconv.Quote(text)))
-			return e
-		}
-		in.Input = append(in.Input, json.RawMessage(text))
+	var err error
+	if in.Input, err = inputs(c); err != nil {
+		return err
 	}
 	if timeout := c.Duration("execution-timeout"); timeout != 0 {
 		if timeout < time.Second {

@@ -307,7 +307,10 @@ var usual = map[string]struct {
 	"POST /organizations/acme/audit/verify": {200, sdk.AuditVerification{
 		Valid: true, Checked: 7, FromSeq: 1, HeadSeq: 7, HeadHash: strings.Repeat("0a", 32),
 	}},
-	"GET /organizations/acme/workflows/greet-1": {200, greetWorkflow(sdk.WorkflowStatusRunning)},
+	"POST /organizations/acme/workflows/greet-1/signal":    {204, nil},
+	"POST /organizations/acme/workflows/greet-1/cancel":    {204, nil},
+	"POST /organizations/acme/workflows/greet-1/terminate": {204, nil},
+	"GET /organizations/acme/workflows/greet-1":            {200, greetWorkflow(sdk.WorkflowStatusRunning)},
 	"GET /organizations/acme/workflows/greet-1/result": {200, sdk.WorkflowResult{
 		WorkflowID: "greet-1", RunID: runID, Status: sdk.WorkflowStatusCompleted, Output: json.RawMessage(greeting),
 	}},

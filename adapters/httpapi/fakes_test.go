@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -51,6 +52,8 @@ type memory struct {
 
 	started   workflow.Start // the last start
 	described [3]string      // namespace, workflow id and run id of the last description
+
+	controlled string // what was last done to an execution
 }
 
 type fixedClock time.Time
@@ -386,6 +389,21 @@ func (outboxWrites) Append(context.Context, outbox.Message) error { return nil }
 func (m *memory) Start(_ context.Context, _ string, _ authz.Actor, s workflow.Start) (workflow.Execution, error) {
 	m.started = s
 	return workflow.Execution{ID: s.ID, RunID: "run", Type: s.Type, TaskQueue: s.TaskQueue, Status: workflow.Running, StartedAt: now}, nil
+}
+
+func (m *memory) Signal(_ context.Context, _ string, _ authz.Actor, at workflow.Target, s workflow.Signal) error {
+	m.controlled = fmt.Sprintf("signal %s %s %s %s", at.ID, at.RunID, s.Name, s.Input)
+	return nil
+}
+
+func (m *memory) Cancel(_ context.Context, _ string, _ authz.Actor, at workflow.Target, reason string) error {
+	m.controlled = fmt.Sprintf("cancel %s %s %s", at.ID, at.RunID, reason)
+	return nil
+}
+
+func (m *memory) Terminate(_ context.Context, _ string, _ authz.Actor, at workflow.Target, reason string) error {
+	m.controlled = fmt.Sprintf("terminate %s %s %s", at.ID, at.RunID, reason)
+	return nil
 }
 
 func (m *memory) Describe(_ context.Context, namespace, workflowID, runID string) (workflow.Execution, error) {

@@ -52,3 +52,46 @@ func (h *handlers) GetWorkflowResult(ctx context.Context, req gen.GetWorkflowRes
 	}
 	return gen.GetWorkflowResult200JSONResponse(toWorkflowResult(r)), nil
 }
+
+// SignalWorkflow sends a signal to a workflow.
+func (h *handlers) SignalWorkflow(ctx context.Context, req gen.SignalWorkflowRequestObject) (gen.SignalWorkflowResponseObject, error) {
+	by, org, err := h.organization(ctx, req.Org)
+	if err != nil {
+		return nil, err
+	}
+	in := workflow.Signal{Name: req.Body.Name, Input: orZero(req.Body.Input)}
+	if err := h.Workflows.Signal(ctx, by, org, target(req.WorkflowID, req.Params.RunID), in); err != nil {
+		return nil, err
+	}
+	return gen.SignalWorkflow204Response{}, nil
+}
+
+// CancelWorkflow asks a workflow to cancel what it does.
+func (h *handlers) CancelWorkflow(ctx context.Context, req gen.CancelWorkflowRequestObject) (gen.CancelWorkflowResponseObject, error) {
+	by, org, err := h.organization(ctx, req.Org)
+	if err != nil {
+		return nil, err
+	}
+	reason := orZero(orZero(req.Body).Reason)
+	if err := h.Workflows.Cancel(ctx, by, org, target(req.WorkflowID, req.Params.RunID), reason); err != nil {
+		return nil, err
+	}
+	return gen.CancelWorkflow204Response{}, nil
+}
+
+// TerminateWorkflow ends a workflow at once.
+func (h *handlers) TerminateWorkflow(ctx context.Context, req gen.TerminateWorkflowRequestObject) (gen.TerminateWorkflowResponseObject, error) {
+	by, org, err := h.organization(ctx, req.Org)
+	if err != nil {
+		return nil, err
+	}
+	if err := h.Workflows.Terminate(ctx, by, org, target(req.WorkflowID, req.Params.RunID), req.Body.Reason); err != nil {
+		return nil, err
+	}
+	return gen.TerminateWorkflow204Response{}, nil
+}
+
+// target reads which execution a request is about.
+func target(workflowID string, run *gen.RunID) workflow.Target {
+	return workflow.Target{ID: workflowID, RunID: orZero(run)}
+}

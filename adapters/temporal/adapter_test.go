@@ -99,6 +99,7 @@ func (b bundle) serve(t *testing.T, namespace string) client.Client {
 		porttest.FailType:     failing,
 		porttest.WaitType:     waiting,
 		porttest.ContinueType: continuing,
+		porttest.CollectType:  collecting,
 		"Activity":            perform,
 		"Bytes":               func(workflow.Context) ([]byte, error) { return []byte{0, 0xff}, nil },
 	} {
@@ -123,6 +124,18 @@ func waiting(ctx workflow.Context) (string, error) {
 		AddReceive(ctx.Done(), func(workflow.ReceiveChannel, bool) {})
 	selector.Select(ctx)
 	return "released", ctx.Err()
+}
+
+func collecting(ctx workflow.Context) ([]json.RawMessage, error) {
+	signals, got := workflow.GetSignalChannel(ctx, porttest.SignalName), []json.RawMessage{}
+	for {
+		var v json.RawMessage
+		signals.Receive(ctx, &v)
+		if v == nil || string(v) == "null" {
+			return got, nil
+		}
+		got = append(got, v)
+	}
 }
 
 func continuing(ctx workflow.Context) (string, error) {

@@ -1,12 +1,14 @@
 package temporal_test
 
 import (
+	"strings"
 	"testing"
 
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/workflowservice/v1"
 
 	"github.com/bulkheadhq/bulkhead/adapters/temporal"
+	"github.com/bulkheadhq/bulkhead/core/authz"
 	"github.com/bulkheadhq/bulkhead/core/id"
 	"github.com/bulkheadhq/bulkhead/ports/porttest"
 )
@@ -27,6 +29,20 @@ func TestDispatcherContract(t *testing.T) {
 			if err := worker.SignalWorkflow(t.Context(), workflowID, "", release, nil); err != nil {
 				t.Fatalf("release %s: %v", workflowID, err)
 			}
+		},
+		Recorded: func(t *testing.T, workflowID string, by authz.Actor) (n int) {
+			t.Helper()
+			events := worker.GetWorkflowHistory(t.Context(), workflowID, "", false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+			for events.HasNext() {
+				e, err := events.Next()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if strings.Contains(e.String(), by.Subject()) {
+					n++
+				}
+			}
+			return n
 		},
 	})
 }

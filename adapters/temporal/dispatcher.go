@@ -28,6 +28,9 @@ const (
 // identity is how Temporal shows the control plane in its histories.
 const identity = "bulkhead"
 
+// identityOf is how it shows who acts through the control plane.
+func identityOf(by authz.Actor) string { return identity + "/" + by.Subject() }
+
 // firstEvents is the length of a history right after its start: the start
 // itself, and the first workflow task.
 const firstEvents = 2
@@ -69,7 +72,7 @@ func (d *Dispatcher) Start(ctx context.Context, namespace string, by authz.Actor
 		Input:                    encodeInput(s.Input),
 		WorkflowExecutionTimeout: timeout(s.ExecutionTimeout),
 		WorkflowRunTimeout:       timeout(s.RunTimeout),
-		Identity:                 identity,
+		Identity:                 identityOf(by),
 		RequestId:                requestID(ctx),
 		WorkflowIdReusePolicy:    enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
 		WorkflowIdConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_FAIL,

@@ -43,6 +43,15 @@ func TestOutage(t *testing.T) {
 				_, err := b.dispatcher.Result(t.Context(), namespace, e.ID, "", 20*time.Second)
 				return err
 			},
+			"signal": func() error {
+				return b.dispatcher.Signal(t.Context(), namespace, member(), workflow.Target{ID: e.ID}, workflow.Signal{Name: "any"})
+			},
+			"cancel": func() error {
+				return b.dispatcher.Cancel(t.Context(), namespace, member(), workflow.Target{ID: e.ID}, "")
+			},
+			"terminate": func() error {
+				return b.dispatcher.Terminate(t.Context(), namespace, member(), workflow.Target{ID: e.ID}, "")
+			},
 			"probe": func() error { return b.namespaces.Probe(t.Context(), namespace) },
 			"check": func() error { return b.conn.CheckServer(t.Context()) },
 			"connect": func() error {

@@ -47,10 +47,13 @@ var (
 	APIKeyOldSecretEnded           = Action{"apikey.old_secret_ended"} // its successor has been seen
 	APIKeyExpiresSoon              = Action{"apikey.expires_soon"}
 	APIKeyLeaked                   = Action{"apikey.leaked"}
-	// WorkflowStartRequested stands before the start itself: a start that nobody
-	// can account for must not happen, while one that Temporal then refuses may
-	// well be on record.
-	WorkflowStartRequested = Action{"workflow.start_requested"}
+	// What is asked of a workflow stands before it is done: what nobody can
+	// account for must not happen, while what Temporal then refuses may well be on
+	// record.
+	WorkflowStartRequested     = Action{"workflow.start_requested"}
+	WorkflowSignalRequested    = Action{"workflow.signal_requested"}
+	WorkflowCancelRequested    = Action{"workflow.cancel_requested"}
+	WorkflowTerminateRequested = Action{"workflow.terminate_requested"}
 
 	// AccessRefused is a request that an actor's power did not allow, and
 	// AccessUnauthenticated one whose credential was not good. Both are counted

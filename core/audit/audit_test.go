@@ -62,6 +62,7 @@ func TestNames(t *testing.T) {
 		for _, a := range []audit.Action{
 			audit.OrganizationCreated, audit.OrganizationActivated, audit.OrganizationProvisioningFailed,
 			audit.UserCreated, audit.RoleCreated, audit.RoleUpdated, audit.RoleDeleted, audit.APIKeyCreated, audit.APIKeyRevoked, audit.WorkflowStartRequested,
+			audit.WorkflowSignalRequested, audit.WorkflowCancelRequested, audit.WorkflowTerminateRequested,
 			audit.AccessRefused, audit.AccessUnauthenticated, audit.TrailPurged,
 		} {
 			is.True(form.MatchString(a.String()))

@@ -47,6 +47,9 @@ const (
 	TokensWrite
 	WorkflowsStart
 	WorkflowsRead
+	WorkflowsSignal
+	WorkflowsCancel
+	WorkflowsTerminate
 	OperationsRead
 	OperationsRetry
 	AssignmentsRead
@@ -91,6 +94,9 @@ var catalogue = [permissionEnd]struct {
 	TokensWrite:          {"tokens:write", "exchange an API key for a data-plane token that starts and serves workflows", false},
 	WorkflowsStart:       {"workflows:start", "start workflows", false},
 	WorkflowsRead:        {"workflows:read", "see workflows and their results", false},
+	WorkflowsSignal:      {"workflows:signal", "send signals to workflows", false},
+	WorkflowsCancel:      {"workflows:cancel", "ask workflows to cancel what they do", false},
+	WorkflowsTerminate:   {"workflows:terminate", "end workflows at once", false},
 	OperationsRead:       {"operations:read", "follow long-running operations", false},
 	OperationsRetry:      {"operations:retry", "try a failed operation again", false},
 	AssignmentsRead:      {"assignments:read", "ask which namespaces a worker should serve", false},

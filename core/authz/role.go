@@ -18,8 +18,10 @@ type Role struct {
 }
 
 var (
-	viewerSet  = SetOf(OrganizationsRead, UsersRead, RolesRead, WorkflowsRead, OperationsRead, TokensRead)
-	memberSet  = viewerSet | SetOf(WorkflowsStart, TokensWrite, AssignmentsRead)
+	viewerSet = SetOf(OrganizationsRead, UsersRead, RolesRead, WorkflowsRead, OperationsRead, TokensRead)
+	// Whoever may write by a data-plane token can do all of this to a workflow through Temporal itself: a role
+	// that had only a part of it would promise what it does not hold. The parts are for scopes and custom roles.
+	memberSet  = viewerSet | SetOf(WorkflowsStart, WorkflowsSignal, WorkflowsCancel, WorkflowsTerminate, TokensWrite, AssignmentsRead)
 	managerSet = memberSet | SetOf(UsersCreate, UsersUpdate, UsersSuspend, UsersRemove, APIKeysRead, AuditRead, AuthzExplain)
 	adminSet   = all(func(platform bool) bool { return !platform })
 	everything = all(func(bool) bool { return true })

@@ -232,6 +232,15 @@ var account = map[string]struct {
 		_, err := s.workflows.Describe(ctx, by, o, "wf", "")
 		return err
 	}},
+	"workflows.Signal": {oneOrganization, authz.WorkflowsSignal, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
+		return s.workflows.Signal(ctx, by, o, workflow.Target{ID: "wf"}, workflow.Signal{Name: "n"})
+	}},
+	"workflows.Cancel": {oneOrganization, authz.WorkflowsCancel, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
+		return s.workflows.Cancel(ctx, by, o, workflow.Target{ID: "wf"}, "")
+	}},
+	"workflows.Terminate": {oneOrganization, authz.WorkflowsTerminate, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
+		return s.workflows.Terminate(ctx, by, o, workflow.Target{ID: "wf"}, "")
+	}},
 	"workflows.Result": {oneOrganization, authz.WorkflowsRead, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
 		_, err := s.workflows.Result(ctx, by, o, "wf", "", 0)
 		return err

@@ -21,6 +21,7 @@ type temporal struct {
 	*spy
 	starts     []workflow.Start
 	starters   []authz.Actor
+	status     workflow.Status // of every execution
 	blueprints []ports.Blueprint
 	started    map[id.Operation]int // deliveries
 	deliver    func(context.Context, outbox.ProvisionPayload) error
@@ -32,7 +33,22 @@ func (d *temporal) Start(_ context.Context, namespace string, by authz.Actor, s 
 }
 
 func (d *temporal) Describe(_ context.Context, namespace, workflowID, runID string) (workflow.Execution, error) {
-	return workflow.Execution{ID: workflowID, RunID: runID}, d.remote("Describe " + namespace)
+	if runID == "" {
+		runID = "latest"
+	}
+	return workflow.Execution{ID: workflowID, RunID: runID, Status: d.status}, d.remote("Describe " + namespace)
+}
+
+func (d *temporal) Signal(_ context.Context, namespace string, _ authz.Actor, _ workflow.Target, _ workflow.Signal) error {
+	return d.remote("Signal " + namespace)
+}
+
+func (d *temporal) Cancel(_ context.Context, namespace string, _ authz.Actor, _ workflow.Target, _ string) error {
+	return d.remote("Cancel " + namespace)
+}
+
+func (d *temporal) Terminate(_ context.Context, namespace string, _ authz.Actor, _ workflow.Target, _ string) error {
+	return d.remote("Terminate " + namespace)
 }
 
 func (d *temporal) Result(_ context.Context, namespace, workflowID, runID string, _ time.Duration) (workflow.Result, error) {

@@ -1,6 +1,7 @@
 package usecase_test
 
 import (
+	"encoding/json"
 	"errors"
 	"slices"
 	"strings"
@@ -93,6 +94,91 @@ func TestWorkflowsStart(t *testing.T) {
 	})
 }
 
+func TestWorkflowsControl(t *testing.T) {
+	t.Parallel()
+	at := workflow.Target{ID: "order-42"}
+	for name, c := range map[string]struct {
+		action  audit.Action
+		changes string
+		done    workflow.Status // is as good as doing it
+		call    func(s *workflows.Service, t *testing.T, by authz.Actor, o id.Org) error
+	}{
+		"Signal": {audit.WorkflowSignalRequested, `{"run_id":{"after":"latest"},"signal":{"after":"approve"}}`, workflow.Status{}, func(s *workflows.Service, t *testing.T, by authz.Actor, o id.Org) error {
+			return s.Signal(t.Context(), by, o, at, workflow.Signal{Name: "approve"})
+		}},
+		"Cancel": {audit.WorkflowCancelRequested, `{"run_id":{"after":"latest"}}`, workflow.Canceled, func(s *workflows.Service, t *testing.T, by authz.Actor, o id.Org) error {
+			return s.Cancel(t.Context(), by, o, at, "")
+		}},
+		"Terminate": {audit.WorkflowTerminateRequested, `{"reason":{"after":"stuck"},"run_id":{"after":"latest"}}`, workflow.Terminated, func(s *workflows.Service, t *testing.T, by authz.Actor, o id.Org) error {
+			return s.Terminate(t.Context(), by, o, at, "stuck")
+		}},
+	} {
+		t.Run("Should stand in the trail, with the run, before it is done: "+name, func(t *testing.T) {
+			t.Parallel()
+			is := is.New(t)
+			w := newWorld(t)
+			o := w.addOrg("own", org.Active)
+			by := holder(o, authz.Member)
+			is.NoErr(c.call(newServices(w).workflows, t, by, o))
+			is.Equal(w.called(), []string{"Reads.Org", "Describe " + w.namespaceOf(o), "WriteTx", "Audit.Append", "Audit.Append", name + " " + w.namespaceOf(o)})
+			trail := w.trail()
+			is.Equal(len(trail), 1)
+			is.Equal(trail[0].Action, c.action.String())
+			is.Equal(trail[0].ResourceID, "order-42")
+			changes, err := json.Marshal(trail[0].Changes)
+			is.NoErr(err)
+			is.Equal(string(changes), c.changes)
+			is.Equal(trail[0].Actor, whoIs(by))
+		})
+
+		t.Run("Should do nothing that nobody can account for: "+name, func(t *testing.T) {
+			t.Parallel()
+			is := is.New(t)
+			for _, port := range []string{"Reads.Org", "Describe", "WriteTx", "Audit.Append", "Commit"} {
+				w := newWorld(t)
+				o := w.addOrg("own", org.Active)
+				if port == "Describe" {
+					port += " " + w.namespaceOf(o)
+				}
+				w.breaks(port, fault.ErrUnavailable)
+				is.True(errors.Is(c.call(newServices(w).workflows, t, holder(o, authz.Member), o), fault.ErrUnavailable))
+				is.Equal(len(w.trail()), 0)
+				is.True(!slices.Contains(w.called(), name+" "+w.namespaceOf(o)))
+			}
+		})
+
+		if c.done == (workflow.Status{}) {
+			continue
+		}
+		t.Run("Should ask nothing of what has ended: "+name, func(t *testing.T) {
+			t.Parallel()
+			is := is.New(t)
+			for _, s := range []workflow.Status{workflow.Completed, workflow.Failed, workflow.TimedOut, workflow.Canceled, workflow.Terminated} {
+				w := newWorld(t)
+				w.temporal.status = s
+				o := w.addOrg("own", org.Active)
+				err := c.call(newServices(w).workflows, t, holder(o, authz.Member), o)
+				is.Equal(errors.Is(err, workflow.ErrClosed), s != c.done)
+				is.Equal(err == nil, s == c.done)
+				is.Equal(len(w.trail()), 0)
+				is.True(!slices.Contains(w.called(), name+" "+w.namespaceOf(o)))
+			}
+		})
+	}
+
+	t.Run("Should refuse a broken rule before anything is asked", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		w := newWorld(t)
+		o := w.addOrg("own", org.Active)
+		s, by := newServices(w).workflows, holder(o, authz.Member)
+		is.True(errors.Is(s.Signal(t.Context(), by, o, at, workflow.Signal{}), fault.ErrInvalid))
+		is.True(errors.Is(s.Cancel(t.Context(), by, o, at, " "), fault.ErrInvalid))
+		is.True(errors.Is(s.Terminate(t.Context(), by, o, at, strings.Repeat("x", 501)), fault.ErrInvalid))
+		is.Equal(len(w.called()), 0)
+	})
+}
+
 func TestWorkflows(t *testing.T) {
 	t.Parallel()
 	// calls are the ways to a dispatcher.
@@ -108,6 +194,15 @@ func TestWorkflows(t *testing.T) {
 		"Result": func(s *workflows.Service, t *testing.T, by authz.Actor, o id.Org, wf string) error {
 			_, err := s.Result(t.Context(), by, o, wf, "run", time.Second)
 			return err
+		},
+		"Signal": func(s *workflows.Service, t *testing.T, by authz.Actor, o id.Org, wf string) error {
+			return s.Signal(t.Context(), by, o, workflow.Target{ID: wf, RunID: "run"}, workflow.Signal{Name: "n"})
+		},
+		"Cancel": func(s *workflows.Service, t *testing.T, by authz.Actor, o id.Org, wf string) error {
+			return s.Cancel(t.Context(), by, o, workflow.Target{ID: wf, RunID: "run"}, "why")
+		},
+		"Terminate": func(s *workflows.Service, t *testing.T, by authz.Actor, o id.Org, wf string) error {
+			return s.Terminate(t.Context(), by, o, workflow.Target{ID: wf, RunID: "run"}, "why")
 		},
 	}
 	for name, call := range calls {

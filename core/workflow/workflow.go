@@ -58,14 +58,7 @@ func (s Start) Validate() error {
 	if s.RunTimeout < 0 || s.RunTimeout > MaxTimeout {
 		return fault.InvalidField("/run_timeout_seconds", "range", "must be between 0 and ten years")
 	}
-	n := 0
-	for _, a := range s.Input {
-		n += len(a)
-	}
-	if n > MaxInputBytes {
-		return fault.InvalidField("/input", "max_size", "must have at most 512 KiB")
-	}
-	return nil
+	return checkInput(s.Input)
 }
 
 // CheckID checks a workflow id that stands in a path. An id that can not exist

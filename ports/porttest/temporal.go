@@ -24,11 +24,13 @@ const (
 	EchoType     = "Echo"     // returns its argument, byte for byte
 	NothingType  = "Nothing"  // returns nothing
 	FailType     = "Fail"     // fails with the message FailMessage and the type FailureType
-	WaitType     = "Wait"     // returns "released" once it is released
+	WaitType     = "Wait"     // returns "released" once it is released, and stops when it is canceled
+	CollectType  = "Collect"  // returns what the signals SignalName brought, in order, once one brings null
 	ContinueType = "Continue" // continues as new once, then returns "continued"
 
 	FailMessage = "the dice fell badly"
 	FailureType = "BadLuck"
+	SignalName  = "collect"
 )
 
 // DispatcherSetup is an implementation under test, with the world it needs.
@@ -40,6 +42,8 @@ type DispatcherSetup struct {
 	TaskQueue  string // served, in Namespace, with the workflow types above
 	// Release lets an execution of WaitType complete.
 	Release func(t *testing.T, workflowID string)
+	// Recorded returns how often the history of the latest run names the actor.
+	Recorded func(t *testing.T, workflowID string, by authz.Actor) int
 }
 
 // waitLimit is how long a suite waits for what must happen.
@@ -221,6 +225,8 @@ func Dispatcher(t *testing.T, s DispatcherSetup) {
 			})
 		}
 	})
+
+	t.Run("Should let executions be controlled", func(t *testing.T) { control(t, s, by, start, result) })
 }
 
 // NamespacesSetup is an implementation under test, with the world it needs.

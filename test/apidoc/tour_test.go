@@ -73,6 +73,8 @@ var trail = []step{
 	},
 }
 
+var order = map[string]string{"org": "acme", "workflow_id": "order-42"}
+
 var work = []step{
 	{
 		op: "startWorkflow", as: "reader", path: acme, body: `{"type": "Greet", "task_queue": "default", "workflow_id": "never"}`,
@@ -87,6 +89,17 @@ var work = []step{
 		until: "Hello",
 	},
 	{op: "describeWorkflow", as: "ada", path: map[string]string{"org": "acme", "workflow_id": "hello"}},
+	{
+		op: "startWorkflow", as: "ada", path: acme, status: 201, hidden: true,
+		body: `{"type": "Greet", "task_queue": "nobody", "workflow_id": "order-42"}`,
+	},
+	{op: "signalWorkflow", as: "ada", path: order, body: `{"name": "approve", "input": [{"by": "ada"}]}`, status: 204},
+	{op: "cancelWorkflow", as: "ada", path: order, body: `{"reason": "The customer has changed their mind."}`, status: 204},
+	{op: "terminateWorkflow", as: "ada", path: order, body: `{"reason": "Nobody serves its queue."}`, status: 204},
+	{
+		op: "signalWorkflow", as: "ada", path: order, body: `{"name": "approve"}`, status: 409,
+		note: "A workflow that has ended takes no more signals:",
+	},
 	{op: "listAssignments", as: "fleet"},
 }
 

@@ -8,6 +8,11 @@ var _ = add(seeds{
 	}},
 	"describeWorkflow":  {Make: makeWorkflow},
 	"getWorkflowResult": {Make: makeResult},
+	"signalWorkflow": {Make: makeWorkflow, Body: func(*party) map[string]any {
+		return map[string]any{"name": "made", "input": []any{"made"}}
+	}},
+	"cancelWorkflow":    {Make: makeWorkflow, Body: func(*party) map[string]any { return map[string]any{"reason": "made"} }},
+	"terminateWorkflow": {Make: makeWorkflow, Body: func(*party) map[string]any { return map[string]any{"reason": "made"} }},
 })
 
 // makeWorkflow starts a workflow of the party's.

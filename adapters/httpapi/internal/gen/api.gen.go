@@ -1456,6 +1456,12 @@ type Workflow struct {
 	WorkflowID    string         `json:"workflow_id"`
 }
 
+// WorkflowCancel defines model for WorkflowCancel.
+type WorkflowCancel struct {
+	// Reason For people; it stands in the workflow's history.
+	Reason *string `json:"reason,omitempty"`
+}
+
 // WorkflowFailure defines model for WorkflowFailure.
 type WorkflowFailure struct {
 	Message string  `json:"message"`
@@ -1471,6 +1477,15 @@ type WorkflowResult struct {
 	RunID      string           `json:"run_id"`
 	Status     WorkflowStatus   `json:"status"`
 	WorkflowID string           `json:"workflow_id"`
+}
+
+// WorkflowSignal defines model for WorkflowSignal.
+type WorkflowSignal struct {
+	// Input The arguments in order, each any JSON value; 512 KiB together.
+	Input *[]json.RawMessage `json:"input,omitempty"`
+
+	// Name The signal that the workflow waits for.
+	Name string `json:"name"`
 }
 
 // WorkflowStart defines model for WorkflowStart.
@@ -1494,6 +1509,12 @@ type WorkflowStart struct {
 
 // WorkflowStatus defines model for WorkflowStatus.
 type WorkflowStatus string
+
+// WorkflowTerminate defines model for WorkflowTerminate.
+type WorkflowTerminate struct {
+	// Reason For people; it is how the result says that it ended.
+	Reason string `json:"reason"`
+}
 
 // APIKeyExpiresSoon defines model for APIKeyExpiresSoon.
 type APIKeyExpiresSoon = string
@@ -1933,6 +1954,15 @@ type DescribeWorkflowParams struct {
 	RunID *RunID `form:"run_id,omitempty" json:"run_id,omitempty"`
 }
 
+// CancelWorkflowParams defines parameters for CancelWorkflow.
+type CancelWorkflowParams struct {
+	// RunID One run; without it the latest.
+	RunID *RunID `form:"run_id,omitempty" json:"run_id,omitempty"`
+
+	// IdempotencyKey A word of the client's own for this request. The same request with the same word within 24 hours is answered with the first one's answer and does nothing again; another request with it is refused with 422.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // GetWorkflowResultParams defines parameters for GetWorkflowResult.
 type GetWorkflowResultParams struct {
 	// RunID One run; without it the latest.
@@ -1940,6 +1970,24 @@ type GetWorkflowResultParams struct {
 
 	// Wait How long the answer may wait, in seconds.
 	Wait *Wait `form:"wait,omitempty" json:"wait,omitempty"`
+}
+
+// SignalWorkflowParams defines parameters for SignalWorkflow.
+type SignalWorkflowParams struct {
+	// RunID One run; without it the latest.
+	RunID *RunID `form:"run_id,omitempty" json:"run_id,omitempty"`
+
+	// IdempotencyKey A word of the client's own for this request. The same request with the same word within 24 hours is answered with the first one's answer and does nothing again; another request with it is refused with 422.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// TerminateWorkflowParams defines parameters for TerminateWorkflow.
+type TerminateWorkflowParams struct {
+	// RunID One run; without it the latest.
+	RunID *RunID `form:"run_id,omitempty" json:"run_id,omitempty"`
+
+	// IdempotencyKey A word of the client's own for this request. The same request with the same word within 24 hours is answered with the first one's answer and does nothing again; another request with it is refused with 422.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // ListAssignmentsParams defines parameters for ListAssignments.
@@ -1998,6 +2046,15 @@ type SuspendUserJSONRequestBody = UserSuspend
 
 // StartWorkflowJSONRequestBody defines body for StartWorkflow for application/json ContentType.
 type StartWorkflowJSONRequestBody = WorkflowStart
+
+// CancelWorkflowJSONRequestBody defines body for CancelWorkflow for application/json ContentType.
+type CancelWorkflowJSONRequestBody = WorkflowCancel
+
+// SignalWorkflowJSONRequestBody defines body for SignalWorkflow for application/json ContentType.
+type SignalWorkflowJSONRequestBody = WorkflowSignal
+
+// TerminateWorkflowJSONRequestBody defines body for TerminateWorkflow for application/json ContentType.
+type TerminateWorkflowJSONRequestBody = WorkflowTerminate
 
 // ReceiveGitHubLeaksJSONRequestBody defines body for ReceiveGitHubLeaks for application/json ContentType.
 type ReceiveGitHubLeaksJSONRequestBody = GitHubLeaks
@@ -2148,9 +2205,18 @@ type ServerInterface interface {
 	// DescribeWorkflow Show a workflow execution
 	// (GET /api/v0/organizations/{org}/workflows/{workflow_id})
 	DescribeWorkflow(w http.ResponseWriter, r *http.Request, org OrgPath, workflowID WorkflowID, params DescribeWorkflowParams)
+	// CancelWorkflow Ask a workflow to cancel what it does
+	// (POST /api/v0/organizations/{org}/workflows/{workflow_id}/cancel)
+	CancelWorkflow(w http.ResponseWriter, r *http.Request, org OrgPath, workflowID WorkflowID, params CancelWorkflowParams)
 	// GetWorkflowResult Get how a workflow ended
 	// (GET /api/v0/organizations/{org}/workflows/{workflow_id}/result)
 	GetWorkflowResult(w http.ResponseWriter, r *http.Request, org OrgPath, workflowID WorkflowID, params GetWorkflowResultParams)
+	// SignalWorkflow Send a signal to a workflow
+	// (POST /api/v0/organizations/{org}/workflows/{workflow_id}/signal)
+	SignalWorkflow(w http.ResponseWriter, r *http.Request, org OrgPath, workflowID WorkflowID, params SignalWorkflowParams)
+	// TerminateWorkflow End a workflow at once
+	// (POST /api/v0/organizations/{org}/workflows/{workflow_id}/terminate)
+	TerminateWorkflow(w http.ResponseWriter, r *http.Request, org OrgPath, workflowID WorkflowID, params TerminateWorkflowParams)
 	// ReceiveGitHubLeaks Take reports of GitHub's secret scanning
 	// (POST /api/v0/secret-scanning/github)
 	ReceiveGitHubLeaks(w http.ResponseWriter, r *http.Request)
@@ -2460,9 +2526,27 @@ func (_ Unimplemented) DescribeWorkflow(w http.ResponseWriter, r *http.Request, 
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
+// CancelWorkflow Ask a workflow to cancel what it does
+// (POST /api/v0/organizations/{org}/workflows/{workflow_id}/cancel)
+func (_ Unimplemented) CancelWorkflow(w http.ResponseWriter, r *http.Request, org OrgPath, workflowID WorkflowID, params CancelWorkflowParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
 // GetWorkflowResult Get how a workflow ended
 // (GET /api/v0/organizations/{org}/workflows/{workflow_id}/result)
 func (_ Unimplemented) GetWorkflowResult(w http.ResponseWriter, r *http.Request, org OrgPath, workflowID WorkflowID, params GetWorkflowResultParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// SignalWorkflow Send a signal to a workflow
+// (POST /api/v0/organizations/{org}/workflows/{workflow_id}/signal)
+func (_ Unimplemented) SignalWorkflow(w http.ResponseWriter, r *http.Request, org OrgPath, workflowID WorkflowID, params SignalWorkflowParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// TerminateWorkflow End a workflow at once
+// (POST /api/v0/organizations/{org}/workflows/{workflow_id}/terminate)
+func (_ Unimplemented) TerminateWorkflow(w http.ResponseWriter, r *http.Request, org OrgPath, workflowID WorkflowID, params TerminateWorkflowParams) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -5123,6 +5207,78 @@ func (siw *ServerInterfaceWrapper) DescribeWorkflow(w http.ResponseWriter, r *ht
 	handler.ServeHTTP(w, r)
 }
 
+// CancelWorkflow operation middleware
+func (siw *ServerInterfaceWrapper) CancelWorkflow(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "org" -------------
+	var org OrgPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "org", chi.URLParam(r, "org"), &org, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "org", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "workflow_id" -------------
+	var workflowID WorkflowID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "workflow_id", chi.URLParam(r, "workflow_id"), &workflowID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "workflow_id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CancelWorkflowParams
+
+	// ------------- Optional query parameter "run_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "run_id", r.URL.Query(), &params.RunID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "run_id"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "run_id", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.CancelWorkflow(w, r, org, workflowID, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // GetWorkflowResult operation middleware
 func (siw *ServerInterfaceWrapper) GetWorkflowResult(w http.ResponseWriter, r *http.Request) {
 
@@ -5178,6 +5334,150 @@ func (siw *ServerInterfaceWrapper) GetWorkflowResult(w http.ResponseWriter, r *h
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.GetWorkflowResult(w, r, org, workflowID, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// SignalWorkflow operation middleware
+func (siw *ServerInterfaceWrapper) SignalWorkflow(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "org" -------------
+	var org OrgPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "org", chi.URLParam(r, "org"), &org, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "org", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "workflow_id" -------------
+	var workflowID WorkflowID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "workflow_id", chi.URLParam(r, "workflow_id"), &workflowID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "workflow_id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params SignalWorkflowParams
+
+	// ------------- Optional query parameter "run_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "run_id", r.URL.Query(), &params.RunID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "run_id"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "run_id", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.SignalWorkflow(w, r, org, workflowID, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// TerminateWorkflow operation middleware
+func (siw *ServerInterfaceWrapper) TerminateWorkflow(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "org" -------------
+	var org OrgPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "org", chi.URLParam(r, "org"), &org, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "org", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "workflow_id" -------------
+	var workflowID WorkflowID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "workflow_id", chi.URLParam(r, "workflow_id"), &workflowID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "workflow_id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params TerminateWorkflowParams
+
+	// ------------- Optional query parameter "run_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "run_id", r.URL.Query(), &params.RunID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "run_id"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "run_id", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.TerminateWorkflow(w, r, org, workflowID, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -5547,6 +5847,15 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 	})
 	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/api/v0/organizations/{org}/workflows/{workflow_id}/result", wrapper.GetWorkflowResult)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/api/v0/organizations/{org}/workflows/{workflow_id}/signal", wrapper.SignalWorkflow)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/api/v0/organizations/{org}/workflows/{workflow_id}/cancel", wrapper.CancelWorkflow)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/api/v0/organizations/{org}/workflows/{workflow_id}/terminate", wrapper.TerminateWorkflow)
 	})
 	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/api/v0/operations/{operation}", wrapper.GetOperation)
@@ -8231,6 +8540,52 @@ func (response DescribeWorkflowdefaultApplicationProblemPlusJSONResponse) VisitD
 	return err
 }
 
+type CancelWorkflowRequestObject struct {
+	Org        OrgPath    `json:"org"`
+	WorkflowID WorkflowID `json:"workflow_id"`
+	Params     CancelWorkflowParams
+	Body       *CancelWorkflowJSONRequestBody
+}
+
+type CancelWorkflowResponseObject interface {
+	VisitCancelWorkflowResponse(w http.ResponseWriter) error
+}
+
+type CancelWorkflow204Response struct {
+}
+
+func (response CancelWorkflow204Response) VisitCancelWorkflowResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type CancelWorkflowdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemResponseHeaders
+	StatusCode int
+}
+
+func (response CancelWorkflowdefaultApplicationProblemPlusJSONResponse) VisitCancelWorkflowResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.Allow != nil {
+		w.Header().Set("Allow", fmt.Sprint(*response.Headers.Allow))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetWorkflowResultRequestObject struct {
 	Org        OrgPath    `json:"org"`
 	WorkflowID WorkflowID `json:"workflow_id"`
@@ -8262,6 +8617,98 @@ type GetWorkflowResultdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetWorkflowResultdefaultApplicationProblemPlusJSONResponse) VisitGetWorkflowResultResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.Allow != nil {
+		w.Header().Set("Allow", fmt.Sprint(*response.Headers.Allow))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SignalWorkflowRequestObject struct {
+	Org        OrgPath    `json:"org"`
+	WorkflowID WorkflowID `json:"workflow_id"`
+	Params     SignalWorkflowParams
+	Body       *SignalWorkflowJSONRequestBody
+}
+
+type SignalWorkflowResponseObject interface {
+	VisitSignalWorkflowResponse(w http.ResponseWriter) error
+}
+
+type SignalWorkflow204Response struct {
+}
+
+func (response SignalWorkflow204Response) VisitSignalWorkflowResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type SignalWorkflowdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemResponseHeaders
+	StatusCode int
+}
+
+func (response SignalWorkflowdefaultApplicationProblemPlusJSONResponse) VisitSignalWorkflowResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.Allow != nil {
+		w.Header().Set("Allow", fmt.Sprint(*response.Headers.Allow))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TerminateWorkflowRequestObject struct {
+	Org        OrgPath    `json:"org"`
+	WorkflowID WorkflowID `json:"workflow_id"`
+	Params     TerminateWorkflowParams
+	Body       *TerminateWorkflowJSONRequestBody
+}
+
+type TerminateWorkflowResponseObject interface {
+	VisitTerminateWorkflowResponse(w http.ResponseWriter) error
+}
+
+type TerminateWorkflow204Response struct {
+}
+
+func (response TerminateWorkflow204Response) VisitTerminateWorkflowResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type TerminateWorkflowdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemResponseHeaders
+	StatusCode int
+}
+
+func (response TerminateWorkflowdefaultApplicationProblemPlusJSONResponse) VisitTerminateWorkflowResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -8706,9 +9153,18 @@ type StrictServerInterface interface {
 	// DescribeWorkflow Show a workflow execution
 	// (GET /api/v0/organizations/{org}/workflows/{workflow_id})
 	DescribeWorkflow(ctx context.Context, request DescribeWorkflowRequestObject) (DescribeWorkflowResponseObject, error)
+	// CancelWorkflow Ask a workflow to cancel what it does
+	// (POST /api/v0/organizations/{org}/workflows/{workflow_id}/cancel)
+	CancelWorkflow(ctx context.Context, request CancelWorkflowRequestObject) (CancelWorkflowResponseObject, error)
 	// GetWorkflowResult Get how a workflow ended
 	// (GET /api/v0/organizations/{org}/workflows/{workflow_id}/result)
 	GetWorkflowResult(ctx context.Context, request GetWorkflowResultRequestObject) (GetWorkflowResultResponseObject, error)
+	// SignalWorkflow Send a signal to a workflow
+	// (POST /api/v0/organizations/{org}/workflows/{workflow_id}/signal)
+	SignalWorkflow(ctx context.Context, request SignalWorkflowRequestObject) (SignalWorkflowResponseObject, error)
+	// TerminateWorkflow End a workflow at once
+	// (POST /api/v0/organizations/{org}/workflows/{workflow_id}/terminate)
+	TerminateWorkflow(ctx context.Context, request TerminateWorkflowRequestObject) (TerminateWorkflowResponseObject, error)
 	// ReceiveGitHubLeaks Take reports of GitHub's secret scanning
 	// (POST /api/v0/secret-scanning/github)
 	ReceiveGitHubLeaks(ctx context.Context, request ReceiveGitHubLeaksRequestObject) (ReceiveGitHubLeaksResponseObject, error)
@@ -10165,6 +10621,44 @@ func (sh *strictHandler) DescribeWorkflow(w http.ResponseWriter, r *http.Request
 	}
 }
 
+// CancelWorkflow operation middleware
+func (sh *strictHandler) CancelWorkflow(w http.ResponseWriter, r *http.Request, org OrgPath, workflowID WorkflowID, params CancelWorkflowParams) {
+	var request CancelWorkflowRequestObject
+
+	request.Org = org
+	request.WorkflowID = workflowID
+	request.Params = params
+
+	var body CancelWorkflowJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		if !errors.Is(err, io.EOF) {
+			sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+			return
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.CancelWorkflow(ctx, request.(CancelWorkflowRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CancelWorkflow")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(CancelWorkflowResponseObject); ok {
+		if err := validResponse.VisitCancelWorkflowResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // GetWorkflowResult operation middleware
 func (sh *strictHandler) GetWorkflowResult(w http.ResponseWriter, r *http.Request, org OrgPath, workflowID WorkflowID, params GetWorkflowResultParams) {
 	var request GetWorkflowResultRequestObject
@@ -10186,6 +10680,76 @@ func (sh *strictHandler) GetWorkflowResult(w http.ResponseWriter, r *http.Reques
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(GetWorkflowResultResponseObject); ok {
 		if err := validResponse.VisitGetWorkflowResultResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// SignalWorkflow operation middleware
+func (sh *strictHandler) SignalWorkflow(w http.ResponseWriter, r *http.Request, org OrgPath, workflowID WorkflowID, params SignalWorkflowParams) {
+	var request SignalWorkflowRequestObject
+
+	request.Org = org
+	request.WorkflowID = workflowID
+	request.Params = params
+
+	var body SignalWorkflowJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.SignalWorkflow(ctx, request.(SignalWorkflowRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SignalWorkflow")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(SignalWorkflowResponseObject); ok {
+		if err := validResponse.VisitSignalWorkflowResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// TerminateWorkflow operation middleware
+func (sh *strictHandler) TerminateWorkflow(w http.ResponseWriter, r *http.Request, org OrgPath, workflowID WorkflowID, params TerminateWorkflowParams) {
+	var request TerminateWorkflowRequestObject
+
+	request.Org = org
+	request.WorkflowID = workflowID
+	request.Params = params
+
+	var body TerminateWorkflowJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.TerminateWorkflow(ctx, request.(TerminateWorkflowRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "TerminateWorkflow")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(TerminateWorkflowResponseObject); ok {
+		if err := validResponse.VisitTerminateWorkflowResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

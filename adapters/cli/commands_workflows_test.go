@@ -1,0 +1,23 @@
+package cli
+
+var workflowCommands = []commandCase{
+	{
+		"workflow-start", `workflow start --org acme --type Greet -q default --id greet-1 --input "a,b" -i {"n":1} --execution-timeout 90s`,
+		`POST /api/v0/organizations/acme/workflows {"execution_timeout_seconds":90,"input":["a,b",{"n":1}],"task_queue":"default","type":"Greet","workflow_id":"greet-1"}`,
+	},
+	{"workflow-show", "workflow show greet-1 --org acme --run " + runID, "GET /api/v0/organizations/acme/workflows/greet-1?run_id=" + runID},
+	{"workflow-result", "workflow result greet-1 --org acme --wait 0s", "GET /api/v0/organizations/acme/workflows/greet-1/result"},
+	{"workflow-result-wait", "workflow result greet-1 --org acme --wait 60s", "GET /api/v0/organizations/acme/workflows/greet-1/result?wait=30"},
+	{
+		"workflow-signal", `workflow signal greet-1 --org acme --name approve -i {"n":1}`,
+		`POST /api/v0/organizations/acme/workflows/greet-1/signal {"input":[{"n":1}],"name":"approve"}`,
+	},
+	{
+		"workflow-cancel", "workflow cancel greet-1 --org acme --run " + runID,
+		"POST /api/v0/organizations/acme/workflows/greet-1/cancel?run_id=" + runID + " {}",
+	},
+	{
+		"workflow-terminate", "workflow terminate greet-1 --org acme --reason stuck --yes",
+		`POST /api/v0/organizations/acme/workflows/greet-1/terminate {"reason":"stuck"}`,
+	},
+}
