@@ -31,6 +31,7 @@ type API struct {
 	Tokens   *tokens.Service
 	Auth     *auth.Service
 	Refusals *refusals.Service
+	Buckets  ports.Buckets
 	HTTP     *httpapi.Server
 	Metrics  *telemetry.Metrics
 }

@@ -13,6 +13,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/bulkheadhq/bulkhead/adapters/buckets"
 	"github.com/bulkheadhq/bulkhead/adapters/config"
 	"github.com/bulkheadhq/bulkhead/adapters/httpapi"
 	"github.com/bulkheadhq/bulkhead/adapters/postgres"
@@ -56,6 +57,12 @@ func newDB(ctx context.Context, cfg config.Config) (*postgres.DB, func(), error)
 func newOutbox(ctx context.Context, db *postgres.DB) (*postgres.Outbox, func()) {
 	o := postgres.NewOutbox(db)
 	return o, func() { _ = o.Close(context.WithoutCancel(ctx)) }
+}
+
+// newBuckets keeps the state of rates in this process.
+func newBuckets() (ports.Buckets, func()) {
+	m := buckets.NewMemory()
+	return m, m.Close
 }
 
 func newCrypto(cfg config.Config) (*signing.Crypto, error) {

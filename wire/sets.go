@@ -66,7 +66,7 @@ var temporalSet = gw.NewSet(
 var apiSet = gw.NewSet(
 	orgs.New, users.New, roles.New, apikeys.New, auth.New, workflows.New, operations.New, assignments.New, trail.New, refusals.New,
 	leaks.New, postgres.NewKeyUses, gw.Bind(new(ports.KeyUses), new(*postgres.KeyUses)),
-	newCursors, newETagKey, newPingers, newAPIConfig,
+	newBuckets, newCursors, newETagKey, newPingers, newAPIConfig,
 	newVault, gw.Bind(new(ports.Vault), new(*signing.Vault)),
 	gw.Struct(new(httpapi.Deps), "*"), httpapi.New,
 )

@@ -71,6 +71,7 @@ func NewAPI(ctx context.Context, cfg config.Config, out Output, b Build) (*API, 
 	metrics := telemetry.NewMetrics()
 	authService := auth.New(credentials, keyUses, store, clock, peppers, metrics, logger)
 	refusalsService := refusals.New(store, clock, logger)
+	buckets, cleanup3 := newBuckets()
 	platform := postgres.NewPlatform(db)
 	orgsService := orgs.New(store, platform, clock)
 	postgresTrail := postgres.NewTrail(db)
@@ -86,12 +87,14 @@ func NewAPI(ctx context.Context, cfg config.Config, out Output, b Build) (*API, 
 	trailService := trail.New(postgresTrail)
 	sealer, err := newCursors(cfg)
 	if err != nil {
+		cleanup3()
 		cleanup2()
 		cleanup()
 		return nil, nil, err
 	}
 	eTagKey, err := newETagKey(cfg)
 	if err != nil {
+		cleanup3()
 		cleanup2()
 		cleanup()
 		return nil, nil, err
@@ -99,6 +102,7 @@ func NewAPI(ctx context.Context, cfg config.Config, out Output, b Build) (*API, 
 	idempotency := postgres.NewIdempotency(db)
 	vault, err := newVault(cfg)
 	if err != nil {
+		cleanup3()
 		cleanup2()
 		cleanup()
 		return nil, nil, err
@@ -107,6 +111,7 @@ func NewAPI(ctx context.Context, cfg config.Config, out Output, b Build) (*API, 
 	v := newPingers(db, health)
 	httpapiConfig, err := newAPIConfig(cfg, b)
 	if err != nil {
+		cleanup3()
 		cleanup2()
 		cleanup()
 		return nil, nil, err
@@ -135,6 +140,7 @@ func NewAPI(ctx context.Context, cfg config.Config, out Output, b Build) (*API, 
 	}
 	server, err := httpapi.New(deps)
 	if err != nil {
+		cleanup3()
 		cleanup2()
 		cleanup()
 		return nil, nil, err
@@ -148,10 +154,12 @@ func NewAPI(ctx context.Context, cfg config.Config, out Output, b Build) (*API, 
 		Tokens:   service,
 		Auth:     authService,
 		Refusals: refusalsService,
+		Buckets:  buckets,
 		HTTP:     server,
 		Metrics:  metrics,
 	}
 	return api, func() {
+		cleanup3()
 		cleanup2()
 		cleanup()
 	}, nil

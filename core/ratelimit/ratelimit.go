@@ -6,6 +6,8 @@
 package ratelimit
 
 import (
+	"math"
+	"math/bits"
 	"net/netip"
 	"time"
 
@@ -23,8 +25,31 @@ type Rate struct {
 // Unlimited tells whether the rate limits nothing.
 func (r Rate) Unlimited() bool { return r.Count <= 0 }
 
-// interval is how long the bucket takes to recover from a cost of one.
-func (r Rate) interval() int64 { return max(1, int64(r.Period)/r.Count) }
+// maxRoom bounds how far ahead of the clock a bucket can be, so that no rate, however
+// it came about, lets a number overflow.
+const maxRoom = int64(1) << 60 // 36 years
+
+// pace returns how long the bucket takes to recover from a cost of one, and how many
+// of these it is ahead at most. It rounds up to whole nanoseconds: rounded down, a rate
+// would let through more than it says.
+func (r Rate) pace() (each, burst int64) {
+	each = min((max(1, int64(r.Period))-1)/r.Count+1, maxRoom)
+	burst = max(1, r.Burst)
+	if hi, lo := bits.Mul64(uint64(each), uint64(burst)); hi != 0 || lo > uint64(maxRoom) { //nolint:gosec // both are positive
+		burst = maxRoom / each
+	}
+	return each, burst
+}
+
+// Coarse returns the rate with its pace rounded up to a multiple of unit, for a clock
+// that counts in units. It never lets through more than the rate.
+func (r Rate) Coarse(unit time.Duration) Rate {
+	if r.Unlimited() {
+		return r
+	}
+	each, burst := r.pace()
+	return Rate{Count: 1, Period: time.Duration((each-1)/int64(unit)+1) * unit, Burst: burst}
+}
 
 // Decision is what a bucket answered.
 type Decision struct {
@@ -36,29 +61,35 @@ type Decision struct {
 
 // Take takes a cost from a bucket at the time now. The bucket is its theoretical
 // arrival time: when it will have recovered from all that was taken; 0 is a bucket
-// that was never used. Both times are nanoseconds of one clock. It returns what
-// the bucket becomes, which is what it was when the cost is refused. A cost of 0
-// asks without taking. A cost above the burst is never let through: its RetryAfter
-// is that of the whole burst.
+// that was never used. Both times are nanoseconds of one clock that does not go back,
+// neither negative nor above 1<<62.
+//
+// It returns what the bucket becomes. A cost that is refused takes nothing, and one of
+// 0 asks only. A cost above the burst is never let through: its RetryAfter is that of
+// the whole burst. A bucket that is further ahead than the rate allows, as it was used
+// at a slower one, is as if it had just been used up: a rate that was raised is felt
+// at once.
 func (r Rate) Take(tat, now, cost int64) (int64, Decision) {
 	if r.Unlimited() {
-		return tat, Decision{Allowed: true, Remaining: cost}
+		return tat, Decision{Allowed: true, Remaining: math.MaxInt64}
 	}
-	each := r.interval()
-	room := each * max(1, r.Burst)
-	base := max(tat, now)
-	next := base + cost*each
-	d := Decision{Allowed: next-now <= room}
-	if !d.Allowed {
-		d.RetryAfter = time.Duration(min(next-now-room, base-now))
-		next = base
+	each, burst := r.pace()
+	room := each * burst
+	cost = max(0, cost)
+	ahead := min(max(0, tat-now), room)
+	left := (room - ahead) / each
+	d := Decision{Allowed: cost <= left, Remaining: left}
+	if d.Allowed {
+		d.Remaining -= cost
+		ahead += cost * each
+	} else {
+		d.RetryAfter = time.Duration(max(1, ahead+min(cost, burst)*each-room))
 	}
-	d.Remaining = max(0, room-(next-now)) / each
-	d.ResetAfter = time.Duration(next - now)
-	if cost == 0 || !d.Allowed {
+	d.ResetAfter = time.Duration(ahead)
+	if ahead == 0 {
 		return tat, d
 	}
-	return next, d
+	return now + ahead, d
 }
 
 // Bucket names a bucket, in the 16 bytes of whose it is. An identifier's six fixed
@@ -92,4 +123,23 @@ type Charge struct {
 	Rate   Rate
 	Cost   int64
 	DryRun bool // the bucket only says what it would have decided: it refuses nothing
+}
+
+// Take takes each charge's cost from its bucket, or nothing from any, as ports.Buckets
+// says. The buckets are tats, and become next. All slices are as long as charges.
+func Take(charges []Charge, tats []int64, now int64, next []int64, decisions []Decision) {
+	refused := false
+	for i := range charges {
+		c := &charges[i]
+		next[i], decisions[i] = c.Rate.Take(tats[i], now, c.Cost)
+		refused = refused || !decisions[i].Allowed && !c.DryRun
+	}
+	if !refused {
+		return
+	}
+	for i := range charges {
+		if decisions[i].Allowed {
+			next[i], decisions[i] = charges[i].Rate.Take(tats[i], now, 0)
+		}
+	}
 }
