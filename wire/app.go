@@ -34,6 +34,7 @@ type API struct {
 	Buckets  ports.Buckets
 	HTTP     *httpapi.Server
 	Metrics  *telemetry.Metrics
+	Lines    *telemetry.Buffer
 }
 
 // Worker is the worker process: what cmd starts and stops.

@@ -33,8 +33,24 @@ type Output io.Writer
 // Build says which release is running.
 type Build struct{ Version, Commit string }
 
-func newLogger(cfg config.Config, out Output) *slog.Logger {
+// newBuffer returns what every line of the log goes through, so that they stay in
+// order.
+func newBuffer(out Output) (*telemetry.Buffer, func()) {
+	b := telemetry.NewBuffer(out)
+	return b, b.Flush
+}
+
+func newLogger(cfg config.Config, out *telemetry.Buffer) *slog.Logger {
 	return telemetry.NewLogger(out, cfg.Log.Level, cfg.Log.Format)
+}
+
+// newRequestLog returns nothing for a log that people read: the API's requests
+// are then records of the log like all others.
+func newRequestLog(cfg config.Config, out *telemetry.Buffer) ports.RequestLog {
+	if cfg.Log.Format != telemetry.JSON {
+		return nil
+	}
+	return telemetry.NewRequestLog(out, cfg.Log.Level)
 }
 
 func newRandom() io.Reader { return rand.Reader }

@@ -29,11 +29,15 @@ func (a *API) Run(ctx context.Context) error {
 	system.Listen(ctx, g, httpapi.NewHTTPServer(a.Config.HTTP.Address, a.HTTP), system.Shutdown{
 		Announce: a.HTTP.SetDraining, Delay: a.Config.HTTP.DrainDelay, Limit: a.Config.HTTP.ShutdownLimit,
 	}, a.Log)
-	g.Go(func() error { return verify(ctx, a.Log, "Postgres", a.DB.CheckServer) })
-	g.Go(func() error { return verify(ctx, a.Log, "Temporal", a.Temporal.CheckServer) })
-	g.Go(func() error { return rotate(ctx, a.Log, a.Tokens.Rotate) })
-	g.Go(func() error { a.Refusals.Run(ctx); return nil })
-	g.Go(func() error { a.Auth.Run(ctx); return nil })
+	// A panic of any of these ends the process: the requests before it are in the log.
+	logged := func(f func() error) {
+		g.Go(func() error { defer a.Lines.Flush(); return f() })
+	}
+	logged(func() error { return verify(ctx, a.Log, "Postgres", a.DB.CheckServer) })
+	logged(func() error { return verify(ctx, a.Log, "Temporal", a.Temporal.CheckServer) })
+	logged(func() error { return rotate(ctx, a.Log, a.Tokens.Rotate) })
+	logged(func() error { a.Refusals.Run(ctx); return nil })
+	logged(func() error { a.Auth.Run(ctx); return nil })
 	measure(ctx, g, a.Metrics, a.Config.Metrics.API(), a.Config.Metrics.Unset, a.Log)
 	err := g.Wait()
 	a.flush(context.WithoutCancel(ctx)) // no request is left that could use a key

@@ -35,8 +35,9 @@ import (
 )
 
 var systemSet = gw.NewSet(
-	newLogger, newPeppers, newRandom,
+	newBuffer, newLogger, newPeppers, newRandom,
 	telemetry.NewMetrics, gw.Bind(new(ports.KeyMeter), new(*telemetry.Metrics)),
+	gw.Bind(new(ports.RequestMeter), new(*telemetry.Metrics)),
 	gw.Value(system.Clock{}), gw.Bind(new(ports.Clock), new(system.Clock)),
 )
 
@@ -68,6 +69,7 @@ var apiSet = gw.NewSet(
 	leaks.New, postgres.NewKeyUses, gw.Bind(new(ports.KeyUses), new(*postgres.KeyUses)),
 	newBuckets, newCursors, newETagKey, newPingers, newAPIConfig,
 	newVault, gw.Bind(new(ports.Vault), new(*signing.Vault)),
+	newRequestLog,
 	gw.Struct(new(httpapi.Deps), "*"), httpapi.New,
 )
 

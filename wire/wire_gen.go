@@ -40,23 +40,27 @@ import (
 
 // NewAPI assembles the API process.
 func NewAPI(ctx context.Context, cfg config.Config, out Output, b Build) (*API, func(), error) {
-	logger := newLogger(cfg, out)
-	db, cleanup, err := newDB(ctx, cfg)
+	buffer, cleanup := newBuffer(out)
+	logger := newLogger(cfg, buffer)
+	db, cleanup2, err := newDB(ctx, cfg)
 	if err != nil {
+		cleanup()
 		return nil, nil, err
 	}
 	store := postgres.NewStore(db)
 	signingKeys := postgres.NewSigningKeys(db)
 	crypto, err := newCrypto(cfg)
 	if err != nil {
+		cleanup2()
 		cleanup()
 		return nil, nil, err
 	}
 	clock := _wireClockValue
 	policy := _wirePolicyValue
 	service := tokens.New(store, signingKeys, crypto, clock, policy)
-	connection, cleanup2, err := newConnection(cfg, service, clock, logger)
+	connection, cleanup3, err := newConnection(cfg, service, clock, logger)
 	if err != nil {
+		cleanup2()
 		cleanup()
 		return nil, nil, err
 	}
@@ -64,6 +68,7 @@ func NewAPI(ctx context.Context, cfg config.Config, out Output, b Build) (*API, 
 	keyUses := postgres.NewKeyUses(db)
 	peppers, err := newPeppers(cfg)
 	if err != nil {
+		cleanup3()
 		cleanup2()
 		cleanup()
 		return nil, nil, err
@@ -71,7 +76,7 @@ func NewAPI(ctx context.Context, cfg config.Config, out Output, b Build) (*API, 
 	metrics := telemetry.NewMetrics()
 	authService := auth.New(credentials, keyUses, store, clock, peppers, metrics, logger)
 	refusalsService := refusals.New(store, clock, logger)
-	buckets, cleanup3 := newBuckets()
+	buckets, cleanup4 := newBuckets()
 	platform := postgres.NewPlatform(db)
 	orgsService := orgs.New(store, platform, clock)
 	postgresTrail := postgres.NewTrail(db)
@@ -87,6 +92,7 @@ func NewAPI(ctx context.Context, cfg config.Config, out Output, b Build) (*API, 
 	trailService := trail.New(postgresTrail)
 	sealer, err := newCursors(cfg)
 	if err != nil {
+		cleanup4()
 		cleanup3()
 		cleanup2()
 		cleanup()
@@ -94,14 +100,17 @@ func NewAPI(ctx context.Context, cfg config.Config, out Output, b Build) (*API, 
 	}
 	eTagKey, err := newETagKey(cfg)
 	if err != nil {
+		cleanup4()
 		cleanup3()
 		cleanup2()
 		cleanup()
 		return nil, nil, err
 	}
 	idempotency := postgres.NewIdempotency(db)
+	requestLog := newRequestLog(cfg, buffer)
 	vault, err := newVault(cfg)
 	if err != nil {
+		cleanup4()
 		cleanup3()
 		cleanup2()
 		cleanup()
@@ -111,6 +120,7 @@ func NewAPI(ctx context.Context, cfg config.Config, out Output, b Build) (*API, 
 	v := newPingers(db, health)
 	httpapiConfig, err := newAPIConfig(cfg, b)
 	if err != nil {
+		cleanup4()
 		cleanup3()
 		cleanup2()
 		cleanup()
@@ -132,6 +142,8 @@ func NewAPI(ctx context.Context, cfg config.Config, out Output, b Build) (*API, 
 		Cursors:     sealer,
 		ETagKey:     eTagKey,
 		Requests:    idempotency,
+		Lines:       requestLog,
+		Meter:       metrics,
 		Vault:       vault,
 		Clock:       clock,
 		Pingers:     v,
@@ -140,6 +152,7 @@ func NewAPI(ctx context.Context, cfg config.Config, out Output, b Build) (*API, 
 	}
 	server, err := httpapi.New(deps)
 	if err != nil {
+		cleanup4()
 		cleanup3()
 		cleanup2()
 		cleanup()
@@ -157,8 +170,10 @@ func NewAPI(ctx context.Context, cfg config.Config, out Output, b Build) (*API, 
 		Buckets:  buckets,
 		HTTP:     server,
 		Metrics:  metrics,
+		Lines:    buffer,
 	}
 	return api, func() {
+		cleanup4()
 		cleanup3()
 		cleanup2()
 		cleanup()
@@ -172,27 +187,31 @@ var (
 
 // NewWorker assembles the worker process.
 func NewWorker(ctx context.Context, cfg config.Config, out Output, b Build) (*Worker, func(), error) {
-	logger := newLogger(cfg, out)
-	db, cleanup, err := newDB(ctx, cfg)
+	buffer, cleanup := newBuffer(out)
+	logger := newLogger(cfg, buffer)
+	db, cleanup2, err := newDB(ctx, cfg)
 	if err != nil {
+		cleanup()
 		return nil, nil, err
 	}
 	store := postgres.NewStore(db)
 	signingKeys := postgres.NewSigningKeys(db)
 	crypto, err := newCrypto(cfg)
 	if err != nil {
+		cleanup2()
 		cleanup()
 		return nil, nil, err
 	}
 	clock := _wireClockValue
 	policy := _wirePolicyValue
 	service := tokens.New(store, signingKeys, crypto, clock, policy)
-	connection, cleanup2, err := newConnection(cfg, service, clock, logger)
+	connection, cleanup3, err := newConnection(cfg, service, clock, logger)
 	if err != nil {
+		cleanup2()
 		cleanup()
 		return nil, nil, err
 	}
-	outbox, cleanup3 := newOutbox(ctx, db)
+	outbox, cleanup4 := newOutbox(ctx, db)
 	orchestrator := temporal.NewOrchestrator(connection)
 	relayService := relay.New(outbox, orchestrator, clock, logger)
 	platform := postgres.NewPlatform(db)
@@ -225,6 +244,7 @@ func NewWorker(ctx context.Context, cfg config.Config, out Output, b Build) (*Wo
 		Metrics:  metrics,
 	}
 	return wireWorker, func() {
+		cleanup4()
 		cleanup3()
 		cleanup2()
 		cleanup()
@@ -248,13 +268,15 @@ func NewAdmin(ctx context.Context, cfg config.Config, out Output) (*Admin, func(
 	service := bootstrap.New(store, clock, peppers, reader)
 	keyCensus := postgres.NewKeyCensus(db)
 	metrics := telemetry.NewMetrics()
-	logger := newLogger(cfg, out)
+	buffer, cleanup2 := newBuffer(out)
+	logger := newLogger(cfg, buffer)
 	keywatchService := keywatch.New(keyCensus, store, clock, metrics, logger)
 	admin := &Admin{
 		Bootstrap: service,
 		Keys:      keywatchService,
 	}
 	return admin, func() {
+		cleanup2()
 		cleanup()
 	}, nil
 }

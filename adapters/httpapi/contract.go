@@ -26,6 +26,8 @@ type endpoint struct {
 	waits  bool // can be asked to wait
 	probe  bool // is asked every few seconds by whoever runs us
 
+	count func(status int, took time.Duration) // counts its requests; nil: as any other's
+
 	limit time.Duration // how long it may take; 0: as long as any request
 
 	deprecation *deprecation // nil: it stays

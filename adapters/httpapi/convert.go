@@ -112,15 +112,6 @@ func toOperation(o operation.Operation) gen.Operation {
 // maxAttempts is the contract's.
 const maxAttempts = 1_000_000_000
 
-func toActor(a authz.Actor) gen.Actor {
-	return gen.Actor{
-		Kind:         gen.ActorKind(a.Kind().String()),
-		Organization: gen.OrganizationRef{ID: a.Org().String(), Slug: a.OrgSlug()},
-		UserID:       optional(a.User().String()), APIKeyID: optional(a.Key().String()),
-		Role: a.Role().String(), Permissions: a.Permissions().Names(),
-	}
-}
-
 func toToken(t tokens.Token, temporalAddress string) gen.Token {
 	return gen.Token{
 		Token: t.JWT, TokenType: gen.Bearer, ExpiresAt: t.ExpiresAt, Namespace: t.Namespace,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/netip"
+	"time"
 
 	"github.com/bulkheadhq/bulkhead/core/authz"
 	"github.com/bulkheadhq/bulkhead/core/fault"
@@ -14,9 +15,13 @@ import (
 // others need no context value and no writer of their own: those are what a
 // short answer costs most.
 //
-// It is the ResponseWriter that everything inside writes to.
+// It is the ResponseWriter that everything inside writes to, and holds the
+// context of all that the request makes anybody do.
 type exchange struct {
 	http.ResponseWriter
+	context requestContext
+
+	start time.Time
 
 	requestID       [1]string // as a header has it, so that it needs no copy
 	clientRequestID string    // what the client calls the request; for the log alone
@@ -29,6 +34,13 @@ type exchange struct {
 	problem *fault.Error
 	stack   []byte // of a panic
 	cut     bool   // the answer could not be finished
+}
+
+// newExchange begins an exchange.
+func newExchange(w http.ResponseWriter, r *http.Request) *exchange {
+	e := &exchange{ResponseWriter: w, start: time.Now()}
+	e.context.init(r.Context(), e)
+	return e
 }
 
 // exchangeKey is the one key that this package puts into a context.

@@ -39,6 +39,7 @@ type memory struct {
 	credentials map[apikey.Versioned]apikey.Credential
 
 	written []audit.Entry // by every transaction
+	tallies []tallied     // of requests, for the metrics
 
 	trailFailure error // what reading on in a trail fails with
 
@@ -362,6 +363,20 @@ func (*memory) ExpiryWarned(int)                {}
 func (*memory) SecretsByPepper(map[int16]int64) {}
 func (*memory) LeakReported(string)             {}
 func (*memory) UsesDropped(int)                 {}
+
+// tallied is a request that was counted.
+type tallied struct {
+	operation string
+	status    int
+}
+
+func (m *memory) Requests(operation string) func(int, time.Duration) {
+	return func(status int, _ time.Duration) {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.tallies = append(m.tallies, tallied{operation, status})
+	}
+}
 
 func (w operationWrites) Insert(_ context.Context, o operation.Operation) error {
 	return add(w.memory, &w.operations, o)

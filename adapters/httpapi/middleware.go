@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/bulkheadhq/bulkhead/core/fault"
+	"github.com/bulkheadhq/bulkhead/ports"
 )
 
 // begin gives the request its identity and its exchange. The identifier is
@@ -18,13 +19,15 @@ import (
 // forge entries of the log. Theirs is kept beside it when it is a plain word.
 func (s *Server) begin(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		e := &exchange{ResponseWriter: w, ip: clientIP(r, s.config.TrustedProxies)}
+		e := newExchange(w, r)
+		defer e.context.end()
+		e.ip = clientIP(r, s.config.TrustedProxies)
 		e.requestID[0] = newRequestID()
 		if given := r.Header[requestIDHeader]; len(given) == 1 && isPlainWord(given[0]) {
 			e.clientRequestID = given[0]
 		}
 		w.Header()[requestIDHeader] = e.requestID[:]
-		next.ServeHTTP(e, r.WithContext(context.WithValue(r.Context(), exchangeKey{}, e)))
+		next.ServeHTTP(e, r.WithContext(&e.context)) //nolint:contextcheck // it is made of the request's
 	})
 }
 
@@ -93,22 +96,44 @@ func (s *Server) secureHeaders(next http.Handler) http.Handler {
 // ours is logged, once.
 func (s *Server) accessLog(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		defer s.record(r, time.Now())
+		defer s.record(r)
 		next.ServeHTTP(w, r)
 	})
 }
 
-// record writes the line of a request that began at start, and counts it for the
-// trail when it was refused.
-func (s *Server) record(r *http.Request, start time.Time) {
+// record writes the line of a request that has ended, and counts it: for the
+// metrics, and for the trail when it was refused.
+func (s *Server) record(r *http.Request) {
 	e := exchangeOf(r.Context())
+	line := e.line(r)
+	s.countOf(e)(line.Status, line.Took)
 	if e.problem != nil {
 		s.countRefusal(r.Context(), e)
 	}
-	level := levelOf(e)
-	if s.log.Enabled(r.Context(), level) {
-		var room [14]slog.Attr // on the stack; enough for all that there can be
-		s.log.LogAttrs(r.Context(), level, "request", attributes(room[:0], e, r, time.Since(start))...)
+	if e.isOurs() {
+		s.log.LogAttrs(r.Context(), slog.LevelError, "request", append(attributes(line), e.causes()...)...)
+		return
+	}
+	s.lines.Request(line)
+}
+
+// countOf returns what counts the requests of an operation. Those that are none
+// of the contract's are counted together.
+func (s *Server) countOf(e *exchange) func(int, time.Duration) {
+	if e.endpoint == nil || e.endpoint.count == nil {
+		return s.countOther
+	}
+	return e.endpoint.count
+}
+
+// otherOperation stands for all that is asked for and is no operation.
+const otherOperation = "other"
+
+// measure has every operation counted.
+func (s *Server) measure(meter ports.RequestMeter) {
+	s.countOther = meter.Requests(otherOperation)
+	for _, e := range s.contract {
+		e.count = meter.Requests(e.id)
 	}
 }
 
@@ -121,47 +146,6 @@ func (s *Server) countRefusal(ctx context.Context, e *exchange) {
 	case e.problem.Kind == fault.Unauthenticated:
 		s.refusals.Unauthenticated(actorOf(ctx), e.problem)
 	}
-}
-
-// levelOf makes faults of ours stand out and lets probes, which come every few
-// seconds, be left out.
-func levelOf(e *exchange) slog.Level {
-	switch {
-	case e.isOurs():
-		return slog.LevelError
-	case e.endpoint != nil && e.endpoint.probe:
-		return slog.LevelDebug
-	}
-	return slog.LevelInfo
-}
-
-// attributes appends what is logged of a request.
-func attributes(attrs []slog.Attr, e *exchange, r *http.Request, took time.Duration) []slog.Attr {
-	attrs = append(attrs,
-		slog.String("request_id", e.requestID[0]),
-		slog.String("method", methodOf(r)),
-		slog.String("route", e.route()),
-		slog.Int("status", e.status),
-		slog.Int64("bytes", e.bytes),
-		slog.Int64("duration_us", took.Microseconds()),
-		slog.String("ip", e.ip.String()),
-	)
-	if !e.actor.Org().IsZero() {
-		attrs = append(attrs, slog.String("organization_id", e.actor.Org().String()), slog.String("api_key_id", e.actor.Key().String()))
-	}
-	if e.clientRequestID != "" {
-		attrs = append(attrs, slog.String("client_request_id", e.clientRequestID))
-	}
-	if e.problem != nil {
-		attrs = append(attrs, slog.String("code", e.problem.Code))
-	}
-	if e.problem != nil && e.isOurs() {
-		attrs = append(attrs, slog.String("error", e.problem.Error()))
-	}
-	if e.stack != nil {
-		attrs = append(attrs, slog.String("stack", string(e.stack)))
-	}
-	return attrs
 }
 
 // methodOf returns a method for the log. One that no route could have is the
@@ -222,7 +206,8 @@ func (s *Server) identify(next http.Handler) http.Handler {
 func (s *Server) deadline(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		limit := s.config.Timeout
-		e := exchangeOf(r.Context()).endpoint
+		x := exchangeOf(r.Context())
+		e := x.endpoint
 		if e.waits {
 			limit += requestedWait(r)
 		}
@@ -234,8 +219,7 @@ func (s *Server) deadline(next http.Handler) http.Handler {
 			_ = connection.SetReadDeadline(time.Now().Add(limit + writeGrace))
 			_ = connection.SetWriteDeadline(time.Now().Add(limit + writeGrace))
 		}
-		ctx, cancel := context.WithTimeout(r.Context(), limit)
-		defer cancel()
-		next.ServeHTTP(w, r.WithContext(ctx))
+		x.context.until(x.start.Add(limit))
+		next.ServeHTTP(w, r)
 	})
 }

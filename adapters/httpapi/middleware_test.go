@@ -346,8 +346,9 @@ func TestDeadline(t *testing.T) {
 			t.Parallel()
 			is := is.New(t)
 			s := &Server{config: Config{}.withDefaults()}
-			e := &exchange{endpoint: &endpoint{waits: strings.HasPrefix(c.target, opURL)}}
 			r := request(http.MethodGet, c.target, "", "")
+			e := newExchange(httptest.NewRecorder(), r)
+			e.endpoint = &endpoint{waits: strings.HasPrefix(c.target, opURL)}
 			r.Header.Set("Prefer", c.prefer)
 
 			var left time.Duration
@@ -355,7 +356,7 @@ func TestDeadline(t *testing.T) {
 				at, ok := r.Context().Deadline()
 				is.True(ok)
 				left = time.Until(at)
-			})).ServeHTTP(httptest.NewRecorder(), r.WithContext(context.WithValue(r.Context(), exchangeKey{}, e)))
+			})).ServeHTTP(e, r.WithContext(&e.context))
 			is.True(left <= c.want && left > c.want-5*time.Second)
 		})
 	}
@@ -404,5 +405,28 @@ func TestClientIP(t *testing.T) {
 		r := httptest.NewRequest(http.MethodGet, "/", nil)
 		r.RemoteAddr, r.Header["X-Forwarded-For"] = "10.0.0.1:80", []string{"198.51.100.1"}
 		is.Equal(clientIP(r, nil).String(), "10.0.0.1")
+	})
+}
+
+func TestMeter(t *testing.T) {
+	t.Parallel()
+
+	t.Run("Should count every request by its operation, and by no word of the client's", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		b := setup(t)
+		for _, r := range []*http.Request{
+			request(http.MethodGet, whoamiURL, b.admin, ""),
+			request(http.MethodGet, whoamiURL, "garbage", ""),
+			request(http.MethodGet, "/nowhere", b.admin, ""),
+			request("BREW", "/livez", "", ""),
+			request(http.MethodGet, "/livez", "", ""),
+			request(http.MethodGet, "/docs", "", ""),
+		} {
+			b.server.ServeHTTP(httptest.NewRecorder(), r)
+		}
+		is.Equal(b.memory.tallies, []tallied{
+			{"getWhoami", 200}, {"getWhoami", 401}, {"other", 404}, {"other", 405}, {"getLiveness", 200}, {"other", 200},
+		})
 	})
 }

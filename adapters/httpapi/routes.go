@@ -10,12 +10,11 @@ import (
 	"github.com/bulkheadhq/bulkhead/adapters/httpapi/internal/gen"
 )
 
-// routes puts everything together: the middleware in their order, and under them
-// the routes, which the generated code takes from the OpenAPI document.
+// routes puts everything together: the middleware in their order, begin first of
+// all, and under them the routes, which the generated code takes from the OpenAPI document.
 func (s *Server) routes(h *handlers) (http.Handler, error) {
 	router := chi.NewRouter()
 	router.Use(
-		s.begin,       // an identity, for all that follows
 		s.accessLog,   // outside of recovery, to see what became of a panic
 		recoverPanics, // outside of whatever may panic
 		s.secureHeaders,
@@ -46,7 +45,8 @@ func (s *Server) routes(h *handlers) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return router, s.contract.compare(served)
+	// Outside of the router, which then finds its own context in the exchange.
+	return s.begin(router), s.contract.compare(served)
 }
 
 // registered returns the routes that the router knows, but for those of the

@@ -51,7 +51,9 @@ type Deps struct {
 	Cursors     page.Sealer
 	ETagKey     ETagKey
 	Requests    ports.Idempotency // what is remembered of requests that may be sent again
-	Vault       ports.Vault       // seals their answers
+	Lines       ports.RequestLog  // gets a line for each request; nil: Log does
+	Meter       ports.RequestMeter
+	Vault       ports.Vault // seals their answers
 	Clock       ports.Clock
 	Pingers     []ports.Pinger // what readiness asks after
 	Log         *slog.Logger
@@ -103,9 +105,12 @@ type Server struct {
 	auth     *auth.Service
 	refusals *refusals.Service
 	log      *slog.Logger
+	lines    ports.RequestLog
 	drain    *drain
 	requests ports.Idempotency
 	vault    ports.Vault
+
+	countOther func(status int, took time.Duration) // counts requests that are no operation's
 }
 
 // New returns a server. It fails when the routes and the OpenAPI document do not
@@ -118,7 +123,11 @@ func New(d Deps) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{contract: c, config: d.Config.withDefaults(), auth: d.Auth, refusals: d.Refusals, log: d.Log, drain: newDrain(), requests: d.Requests, vault: d.Vault}
+	s := &Server{contract: c, config: d.Config.withDefaults(), auth: d.Auth, refusals: d.Refusals, log: d.Log, lines: d.Lines, drain: newDrain(), requests: d.Requests, vault: d.Vault}
+	if s.lines == nil {
+		s.lines = records{d.Log}
+	}
+	s.measure(d.Meter)
 	d.Config = s.config
 	s.handler, err = s.routes(&handlers{Deps: d, drain: s.drain})
 	if err != nil {

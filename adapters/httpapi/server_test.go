@@ -131,7 +131,7 @@ func setup(t testing.TB, pingers ...ports.Pinger) *bundle {
 		Tokens:    tokens.New(m, signingKeys{}, crypto{}, clock, signing.DefaultPolicy),
 		Workflows: workflows.New(m, m, clock), Operations: operations.New(m, platform{m}, clock), Assignments: assignments.New(m, platform{m}),
 		Trail: trail.New(trails{m}), Refusals: refusals.New(m, clock, slog.New(slog.DiscardHandler)),
-		Cursors: page.NewSealer(make([]byte, 32)), ETagKey: make([]byte, 32), Requests: b.requests, Vault: vault{}, Pingers: pingers,
+		Cursors: page.NewSealer(make([]byte, 32)), ETagKey: make([]byte, 32), Requests: b.requests, Vault: vault{}, Pingers: pingers, Meter: m,
 		Log: slog.New(slog.NewJSONHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Config: Config{
 			TemporalAddress: "temporal:7233", Version: "1.2.3", Commit: "abc", GitHubKeys: must(ParseGitHubKeys(publicPEM(b.github))),

@@ -10,6 +10,12 @@ import (
 	"strings"
 )
 
+// The formats of a log.
+const (
+	JSON = "json"
+	Text = "text"
+)
+
 // NewLogger returns a logger that writes one line a record, as JSON or as text,
 // and shows no secret: attributes whose name speaks of one are replaced, and so
 // is anything in a text that has the form of an API key, a token or a password
@@ -17,7 +23,7 @@ import (
 func NewLogger(w io.Writer, level slog.Level, format string) *slog.Logger {
 	o := &slog.HandlerOptions{Level: level, ReplaceAttr: redact}
 	var h slog.Handler = slog.NewJSONHandler(w, o)
-	if format == "text" {
+	if format == Text {
 		h = slog.NewTextHandler(w, o)
 	}
 	return slog.New(messageRedactor{h})

@@ -3,6 +3,7 @@ package telemetry
 import (
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -21,9 +22,18 @@ type Metrics struct {
 	secrets        *prometheus.GaugeVec
 	leaks          *prometheus.CounterVec
 	usesDropped    prometheus.Counter
+	requests       *prometheus.CounterVec
+	durations      *prometheus.HistogramVec
 }
 
-var _ ports.KeyMeter = (*Metrics)(nil)
+var (
+	_ ports.KeyMeter     = (*Metrics)(nil)
+	_ ports.RequestMeter = (*Metrics)(nil)
+)
+
+// durations are the bounds of how long requests take, in seconds: from one that
+// is answered from memory to one that waits for a change.
+var durations = []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 15, 60}
 
 // NewMetrics returns metrics in a registry of their own, with those of Go and of
 // the process.
@@ -42,9 +52,16 @@ func NewMetrics() *Metrics {
 		usesDropped: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "bulkhead_apikey_uses_dropped_total", Help: "Uses of API keys that were not noted for lack of room.",
 		}),
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "bulkhead_http_requests_total", Help: "Requests to the API, by operation and class of their status.",
+		}, []string{"operation", "status"}),
+		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "bulkhead_http_request_duration_seconds", Help: "How long requests to the API took, waiting included, by operation.",
+			Buckets: durations,
+		}, []string{"operation"}),
 	}
 	m.registry.MustRegister(
-		m.expiryWarnings, m.secrets, m.leaks, m.usesDropped,
+		m.expiryWarnings, m.secrets, m.leaks, m.usesDropped, m.requests, m.durations,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	return m
@@ -69,6 +86,28 @@ func (m *Metrics) LeakReported(source string) { m.leaks.WithLabelValues(source).
 
 // UsesDropped implements ports.KeyMeter.
 func (m *Metrics) UsesDropped(n int) { m.usesDropped.Add(float64(n)) }
+
+// classes are the classes of a status, by its first digit. What has none of them
+// was cut off before it was answered.
+var classes = [...]string{"none", "1xx", "2xx", "3xx", "4xx", "5xx"}
+
+// Requests implements ports.RequestMeter. A series begins with its first request:
+// nobody scrapes the many that an operation could have and never has.
+func (m *Metrics) Requests(operation string) func(status int, took time.Duration) {
+	duration := sync.OnceValue(func() prometheus.Observer { return m.durations.WithLabelValues(operation) })
+	var counters [len(classes)]func() prometheus.Counter
+	for i, class := range classes {
+		counters[i] = sync.OnceValue(func() prometheus.Counter { return m.requests.WithLabelValues(operation, class) })
+	}
+	return func(status int, took time.Duration) {
+		class := status / 100
+		if class < 0 || class >= len(counters) {
+			class = 0
+		}
+		counters[class]().Inc()
+		duration().Observe(took.Seconds())
+	}
+}
 
 const (
 	metricsPath    = "/metrics"

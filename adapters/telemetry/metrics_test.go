@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/matryer/is"
 
@@ -49,5 +50,27 @@ func TestMetrics(t *testing.T) {
 		is.True(!strings.Contains(text, `pepper_version="1"`))
 		code, _ = scrape(t, m, "/")
 		is.Equal(code, http.StatusNotFound)
+	})
+	t.Run("Should count requests by operation and class of status", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		m := telemetry.NewMetrics()
+		whoami, unused := m.Requests("getWhoami"), m.Requests("listUsers")
+		_ = unused
+		for _, status := range []int{200, 204, 401, 503, 0, 999, -1} {
+			whoami(status, 3*time.Millisecond)
+		}
+		_, text := scrape(t, m, "/metrics")
+		for _, line := range []string{
+			`bulkhead_http_requests_total{operation="getWhoami",status="2xx"} 2`,
+			`bulkhead_http_requests_total{operation="getWhoami",status="4xx"} 1`,
+			`bulkhead_http_requests_total{operation="getWhoami",status="5xx"} 1`,
+			`bulkhead_http_requests_total{operation="getWhoami",status="none"} 3`,
+			`bulkhead_http_request_duration_seconds_bucket{operation="getWhoami",le="0.0025"} 0`,
+			`bulkhead_http_request_duration_seconds_bucket{operation="getWhoami",le="0.005"} 7`,
+		} {
+			is.True(strings.Contains(text, line+"\n"))
+		}
+		is.True(!strings.Contains(text, "listUsers")) // nobody asked for it
 	})
 }

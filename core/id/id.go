@@ -20,6 +20,9 @@ const alphabet = "0123456789abcdefghjkmnpqrstvwxyz"
 // encodedLen is the length of 128 bits in base32.
 const encodedLen = 26
 
+// maxTextLen is the length of the longest external form, that of a role.
+const maxTextLen = len("role_") + encodedLen
+
 // Kind tells the kinds of identifier apart at compile time. Its method is not
 // exported, so the kinds listed in this package are all there are.
 type Kind interface{ prefix() string }
@@ -80,15 +83,32 @@ func (i ID[K]) String() string {
 	if i.IsZero() {
 		return ""
 	}
+	var room [maxTextLen]byte
+	return string(i.appendTo(room[:0]))
+}
+
+// AppendText appends the external form.
+func (i ID[K]) AppendText(b []byte) ([]byte, error) {
+	if i.IsZero() {
+		return b, nil
+	}
+	return i.appendTo(b), nil
+}
+
+// appendTo appends the external form of an identifier that is not zero.
+func (i ID[K]) appendTo(b []byte) []byte {
 	var k K
-	return k.prefix() + "_" + encode(i.u)
+	b = append(b, k.prefix()...)
+	b = append(b, '_')
+	encoded := encode(i.u)
+	return append(b, encoded[:]...)
 }
 
 // Tail returns the last n characters of the external form. These come from the
 // random part of the value.
 func (i ID[K]) Tail(n int) string {
 	s := encode(i.u)
-	return s[len(s)-min(n, len(s)):]
+	return string(s[len(s)-min(n, len(s)):])
 }
 
 // MarshalText writes the external form.
@@ -124,8 +144,7 @@ func malformed(k Kind) error {
 }
 
 // encode writes 128 bits as 26 characters, the first of which holds 3 bits.
-func encode(u uuid.UUID) string {
-	var out [encodedLen]byte
+func encode(u uuid.UUID) (out [encodedLen]byte) {
 	var acc uint32
 	bits, pos := 2, 0 // two leading zero bits fill 130 bits
 	for _, b := range u {
@@ -137,7 +156,7 @@ func encode(u uuid.UUID) string {
 			pos++
 		}
 	}
-	return string(out[:])
+	return out
 }
 
 func decode(s string) (uuid.UUID, bool) {

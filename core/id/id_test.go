@@ -102,6 +102,9 @@ func roundTrip[K id.Kind](is *is.I, prefix string) {
 		back, err := id.Parse[K](i.String())
 		is.NoErr(err)
 		is.Equal(back, i)
+		appended, err := i.AppendText([]byte("x "))
+		is.NoErr(err)
+		is.Equal(string(appended), "x "+i.String())
 	}
 }
 
@@ -129,6 +132,9 @@ func TestZero(t *testing.T) {
 		var zero id.Org
 		is.True(zero.IsZero())
 		is.Equal(zero.String(), "")
+		appended, err := zero.AppendText([]byte("x"))
+		is.NoErr(err)
+		is.Equal(string(appended), "x")
 	})
 }
 
