@@ -20,6 +20,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/page"
 	"github.com/bulkheadhq/bulkhead/core/role"
 	"github.com/bulkheadhq/bulkhead/core/signing"
+	"github.com/bulkheadhq/bulkhead/core/usage"
 	"github.com/bulkheadhq/bulkhead/core/user"
 )
 
@@ -64,6 +65,8 @@ type Reads interface {
 	APIKey(ctx context.Context, k id.APIKey) (apikey.Key, error)
 	// APIKeys lists the keys that the filter admits, revoked ones too, oldest first.
 	APIKeys(ctx context.Context, f apikey.Filter, r page.Request) (page.Page[apikey.Key], error)
+	// Usage sums up what the filter chooses: by their keys, or by time, the oldest first.
+	Usage(ctx context.Context, f usage.Filter, r page.Request) (page.Page[usage.Sum], error)
 	// Operation fails with fault.ErrNotFound.
 	Operation(ctx context.Context, o id.Operation) (operation.Operation, error)
 	// Operations lists all operations, oldest first.

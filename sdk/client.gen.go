@@ -322,6 +322,27 @@ func (e TokenRequestAccess) Valid() bool {
 	}
 }
 
+// Defines values for UsageGrouping.
+const (
+	UsageGroupingDay  UsageGrouping = "day"
+	UsageGroupingHour UsageGrouping = "hour"
+	UsageGroupingKey  UsageGrouping = "key"
+)
+
+// Valid indicates whether the value is a known member of the UsageGrouping enum.
+func (e UsageGrouping) Valid() bool {
+	switch e {
+	case UsageGroupingDay:
+		return true
+	case UsageGroupingHour:
+		return true
+	case UsageGroupingKey:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for UserBulkItemStatus.
 const (
 	UserBulkItemStatusDone       UserBulkItemStatus = "done"
@@ -1229,6 +1250,35 @@ type TokenRequest struct {
 
 // TokenRequestAccess What the token allows. Starting and serving workflows needs write.
 type TokenRequestAccess string
+
+// UsageGrouping defines model for UsageGrouping.
+type UsageGrouping string
+
+// UsageList defines model for UsageList.
+type UsageList struct {
+	Items []UsageSum `json:"items"`
+
+	// NextCursor Absent at the end.
+	NextCursor string `json:"next_cursor,omitempty,omitzero"`
+}
+
+// UsageSum defines model for UsageSum.
+type UsageSum struct {
+	// APIKeyID Of a sum by key. The key may have been deleted since.
+	APIKeyID string `json:"api_key_id,omitempty,omitzero"`
+
+	// Limited Those for which a limit was reached: 429.
+	Limited int64 `json:"limited"`
+
+	// Refused Those that were not allowed: 403.
+	Refused int64 `json:"refused"`
+
+	// Requests All of them.
+	Requests int64 `json:"requests"`
+
+	// Start Of a sum by time: when the hour or the day begins.
+	Start time.Time `json:"start,omitempty,omitzero"`
+}
 
 // User defines model for User.
 type User struct {

@@ -202,6 +202,10 @@ var operations = map[string]func(context.Context, *Client) error{
 		_, err := c.Operation(ctx, "{operation}", 0)
 		return err
 	},
+	"GET /api/v0/organizations/{org}/usage": func(ctx context.Context, c *Client) error {
+		_, err := c.ListUsage(ctx, "{org}", UsageFilter{By: UsageGroupingDay}, ListOptions{})
+		return err
+	},
 	"GET /api/v0/organizations/{org}/audit": func(ctx context.Context, c *Client) error {
 		_, err := c.ListAuditEvents(ctx, "{org}", AuditFilter{}, ListOptions{})
 		return err

@@ -14,6 +14,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/usecase/auth"
 	"github.com/bulkheadhq/bulkhead/core/usecase/bootstrap"
 	"github.com/bulkheadhq/bulkhead/core/usecase/keywatch"
+	"github.com/bulkheadhq/bulkhead/core/usecase/metering"
 	"github.com/bulkheadhq/bulkhead/core/usecase/refusals"
 	"github.com/bulkheadhq/bulkhead/core/usecase/relay"
 	"github.com/bulkheadhq/bulkhead/core/usecase/retention"
@@ -32,6 +33,7 @@ type API struct {
 	Auth     *auth.Service
 	Refusals *refusals.Service
 	Buckets  ports.Buckets
+	Usage    *metering.Service
 	HTTP     *httpapi.Server
 	Metrics  *telemetry.Metrics
 	Lines    *telemetry.Buffer
@@ -48,6 +50,7 @@ type Worker struct {
 	Relay    *relay.Service
 	Archive  *retention.Service
 	Requests ports.Idempotency
+	Usage    ports.UsageHours
 	System   *worker.Worker
 	Probe    *httpapi.Probe
 	Keys     *keywatch.Service

@@ -38,13 +38,14 @@ func (a *API) Run(ctx context.Context) error {
 	logged(func() error { return rotate(ctx, a.Log, a.Tokens.Rotate) })
 	logged(func() error { a.Refusals.Run(ctx); return nil })
 	logged(func() error { a.Auth.Run(ctx); return nil })
+	logged(func() error { a.Usage.Run(ctx); return nil })
 	measure(ctx, g, a.Metrics, a.Config.Metrics.API(), a.Config.Metrics.Unset, a.Log)
 	err := g.Wait()
 	a.flush(context.WithoutCancel(ctx)) // no request is left that could use a key
 	return ended(a.Log, "API", err)
 }
 
-// flushLimit bounds what the uses of keys, and refusals, may take of the process's end.
+// flushLimit bounds what the uses of keys, usage, and refusals may take of the process's end.
 const flushLimit = 5 * time.Second
 
 func (a *API) flush(ctx context.Context) {
@@ -52,6 +53,9 @@ func (a *API) flush(ctx context.Context) {
 	defer cancel()
 	if err := a.Auth.Flush(ctx); err != nil {
 		a.Log.WarnContext(ctx, "uses of API keys not noted", "error", err)
+	}
+	if err := a.Usage.Flush(ctx); err != nil {
+		a.Log.WarnContext(ctx, "usage not added", "error", err)
 	}
 	a.Refusals.Flush(ctx) // those of the requests that ended last
 }
@@ -87,7 +91,8 @@ func (w *Worker) Run(ctx context.Context) error {
 	g.Go(func() error { return verify(ctx, w.Log, "Postgres", w.DB.CheckServer) })
 	g.Go(func() error { return verify(ctx, w.Log, "Temporal", w.Temporal.CheckServer) })
 	g.Go(func() error { return rotate(ctx, w.Log, w.Tokens.Rotate) })
-	g.Go(func() error { return erase(ctx, w.Log, w.Requests.Erase) })
+	g.Go(func() error { return erase(ctx, w.Log, "answers", w.Requests.Erase) })
+	g.Go(func() error { return erase(ctx, w.Log, "usage", w.Usage.Erase) })
 	g.Go(func() error { w.Relay.Run(ctx); return nil })
 	g.Go(func() error { w.Keys.Run(ctx); return nil })
 	measure(ctx, g, w.Metrics, w.Config.Metrics.Worker(), w.Config.Metrics.Unset, w.Log)
@@ -143,16 +148,15 @@ func rotate(ctx context.Context, log *slog.Logger, do func(context.Context, bool
 	}
 }
 
-// eraseBatch is how many requests are forgotten at once, so that no transaction
-// is long.
+// eraseBatch is how much is forgotten at once, so that no transaction is long.
 const eraseBatch = 1000
 
-// erase forgets the requests, and the answers, whose time is over.
-func erase(ctx context.Context, log *slog.Logger, do func(context.Context, int) (int, error)) error {
+// erase forgets what has been kept for its time.
+func erase(ctx context.Context, log *slog.Logger, what string, do func(context.Context, int) (int, error)) error {
 	for {
 		n, err := do(ctx, eraseBatch)
 		if err != nil && ctx.Err() == nil {
-			log.WarnContext(ctx, "expired answers not erased; trying again", "error", err)
+			log.WarnContext(ctx, "not erased whose time is over; trying again", "what", what, "error", err)
 		}
 		if n == eraseBatch {
 			continue

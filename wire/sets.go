@@ -20,6 +20,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/usecase/deletion"
 	"github.com/bulkheadhq/bulkhead/core/usecase/keywatch"
 	"github.com/bulkheadhq/bulkhead/core/usecase/leaks"
+	"github.com/bulkheadhq/bulkhead/core/usecase/metering"
 	"github.com/bulkheadhq/bulkhead/core/usecase/operations"
 	"github.com/bulkheadhq/bulkhead/core/usecase/orgs"
 	"github.com/bulkheadhq/bulkhead/core/usecase/provisioning"
@@ -48,6 +49,7 @@ var postgresSet = gw.NewSet(
 	postgres.NewCredentials, gw.Bind(new(ports.Credentials), new(*postgres.Credentials)),
 	postgres.NewTrail, gw.Bind(new(ports.Trail), new(*postgres.Trail)),
 	postgres.NewSigningKeys, gw.Bind(new(ports.SigningKeys), new(*postgres.SigningKeys)),
+	postgres.NewUsageHours, gw.Bind(new(ports.UsageHours), new(*postgres.UsageHours)),
 	postgres.NewIdempotency, gw.Bind(new(ports.Idempotency), new(*postgres.Idempotency)),
 )
 
@@ -65,7 +67,7 @@ var temporalSet = gw.NewSet(
 )
 
 var apiSet = gw.NewSet(
-	orgs.New, users.New, roles.New, apikeys.New, auth.New, workflows.New, operations.New, assignments.New, trail.New, refusals.New,
+	orgs.New, users.New, roles.New, apikeys.New, auth.New, workflows.New, operations.New, assignments.New, trail.New, refusals.New, metering.New,
 	leaks.New, postgres.NewKeyUses, gw.Bind(new(ports.KeyUses), new(*postgres.KeyUses)),
 	newBuckets, newCursors, newETagKey, newPingers, newAPIConfig,
 	newVault, gw.Bind(new(ports.Vault), new(*signing.Vault)),

@@ -23,6 +23,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/usecase/deletion"
 	"github.com/bulkheadhq/bulkhead/core/usecase/keywatch"
 	"github.com/bulkheadhq/bulkhead/core/usecase/leaks"
+	"github.com/bulkheadhq/bulkhead/core/usecase/metering"
 	"github.com/bulkheadhq/bulkhead/core/usecase/operations"
 	"github.com/bulkheadhq/bulkhead/core/usecase/orgs"
 	"github.com/bulkheadhq/bulkhead/core/usecase/provisioning"
@@ -77,6 +78,8 @@ func NewAPI(ctx context.Context, cfg config.Config, out Output, b Build) (*API, 
 	authService := auth.New(credentials, keyUses, store, clock, peppers, metrics, logger)
 	refusalsService := refusals.New(store, clock, logger)
 	buckets, cleanup4 := newBuckets()
+	usageHours := postgres.NewUsageHours(db)
+	meteringService := metering.New(usageHours, store, clock, logger)
 	platform := postgres.NewPlatform(db)
 	orgsService := orgs.New(store, platform, clock)
 	postgresTrail := postgres.NewTrail(db)
@@ -139,6 +142,7 @@ func NewAPI(ctx context.Context, cfg config.Config, out Output, b Build) (*API, 
 		Assignments: assignmentsService,
 		Trail:       trailService,
 		Refusals:    refusalsService,
+		Usage:       meteringService,
 		Cursors:     sealer,
 		ETagKey:     eTagKey,
 		Requests:    idempotency,
@@ -168,6 +172,7 @@ func NewAPI(ctx context.Context, cfg config.Config, out Output, b Build) (*API, 
 		Auth:     authService,
 		Refusals: refusalsService,
 		Buckets:  buckets,
+		Usage:    meteringService,
 		HTTP:     server,
 		Metrics:  metrics,
 		Lines:    buffer,
@@ -217,6 +222,7 @@ func NewWorker(ctx context.Context, cfg config.Config, out Output, b Build) (*Wo
 	platform := postgres.NewPlatform(db)
 	retentionService := retention.New(store, platform, clock, logger)
 	idempotency := postgres.NewIdempotency(db)
+	usageHours := postgres.NewUsageHours(db)
 	namespaces := temporal.NewNamespaces(connection)
 	settings := newSettings(cfg)
 	provisioningService := provisioning.New(store, namespaces, clock, settings)
@@ -238,6 +244,7 @@ func NewWorker(ctx context.Context, cfg config.Config, out Output, b Build) (*Wo
 		Relay:    relayService,
 		Archive:  retentionService,
 		Requests: idempotency,
+		Usage:    usageHours,
 		System:   workerWorker,
 		Probe:    probe,
 		Keys:     keywatchService,

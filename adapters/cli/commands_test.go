@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/matryer/is"
 
@@ -82,6 +81,11 @@ func TestCommands(t *testing.T) {
 		{
 			"audit-list", "audit list --org acme --actor " + adaID + " --resource user/" + adaID + " --outcome refused --since 24h --limit 7",
 			"GET /api/v0/organizations/acme/audit?actor=" + adaID + "&from=2030-01-01T03%3A04%3A05Z&limit=7&outcome=refused&resource_id=" + adaID + "&resource_type=user",
+		},
+		{"org-usage", "org usage acme", "GET /api/v0/organizations/acme/usage?limit=200"},
+		{
+			"org-usage-by-day", "org usage --org globex --by day --since 30d --until 2030-01-01T00:00:00Z",
+			"GET /api/v0/organizations/globex/usage?by=day&from=2029-12-03T03%3A04%3A05Z&limit=200&to=2030-01-01T00%3A00%3A00Z",
 		},
 		{"audit-list-all", "audit list --all --action access.refused", "GET /api/v0/audit?action=access.refused&limit=50"},
 		{"audit-get", "audit get " + eventID + " --org acme", "GET /api/v0/organizations/acme/audit/" + eventID},
@@ -429,64 +433,5 @@ func TestWorkflowResult(t *testing.T) {
 		code, _, err := newWorld(t).run("workflow", "start", "-t", "Greet", "-q", "default", "-i", "it's Ada")
 		is.Equal(code, 2)
 		is.True(strings.Contains(err, `--input '"it'\''s Ada"'`)) // ready to paste
-	})
-}
-
-func TestTables(t *testing.T) {
-	t.Parallel()
-	t.Run("Should not let a name draw on the terminal", func(t *testing.T) {
-		is := is.New(t)
-		w := newWorld(t)
-		o := organization(sdk.OrganizationStateActive)
-		o.Name = "evil\x1b[2J\nfake line"
-		w.answer("GET /organizations", 200, sdk.OrganizationList{Items: []sdk.Organization{o}})
-		w.answer("GET /organizations/acme", 200, o)
-		for _, args := range [][]string{{"org", "list"}, {"org", "show", "acme"}} {
-			_, out, _ := w.run(args...)
-			is.True(!strings.ContainsAny(out, "\x1b"))
-			is.True(!strings.Contains(out, "\nfake"))
-		}
-	})
-	t.Run("Should colour on a terminal only, and not against NO_COLOR", func(t *testing.T) {
-		is := is.New(t)
-		w := newWorld(t)
-		_, plain, _ := w.run("org", "list")
-		w.env.OutTerminal = true
-		_, out, _ := w.run("org", "list")
-		is.True(strings.HasPrefix(out, "\x1b[1mSLUG"))
-		w.vars["NO_COLOR"] = "1"
-		_, out, _ = w.run("org", "list")
-		is.Equal(out, plain)
-	})
-	t.Run("Should print an empty list as a list", func(t *testing.T) {
-		is := is.New(t)
-		w := newWorld(t)
-		w.answer("GET /organizations/acme/users", 200, sdk.UserList{Items: []sdk.User{}})
-		_, out, _ := w.run("user", "list", "-o", "json")
-		is.Equal(out, "{\n  \"items\": []\n}\n")
-	})
-	t.Run("Should take every page", func(t *testing.T) {
-		is := is.New(t)
-		w := newWorld(t)
-		w.answers["GET /organizations/acme/users"] = func(out http.ResponseWriter, r *http.Request) {
-			l := sdk.UserList{Items: []sdk.User{user("one@acme.example", sdk.RoleViewer)}, NextCursor: "two"}
-			if r.URL.Query().Get("cursor") == "two" {
-				l = sdk.UserList{Items: []sdk.User{user("two@acme.example", sdk.RoleViewer)}}
-			}
-			send(out, 200, l)
-		}
-		_, out, _ := w.run("user", "list")
-		is.True(strings.Contains(out, "one@acme.example") && strings.Contains(out, "two@acme.example"))
-	})
-	t.Run("Should say times as people do", func(t *testing.T) {
-		is := is.New(t)
-		s := &shell{env: Environment{Now: func() time.Time { return now }}}
-		for d, want := range map[time.Duration]string{
-			0: "just now", 59 * time.Second: "59s ago", time.Hour: "1h ago", 47 * time.Hour: "47h ago", 48 * time.Hour: "2d ago",
-			-90 * time.Minute: "in 1h",
-		} {
-			is.Equal(s.ago(now.Add(-d)), want)
-		}
-		is.Equal(s.ago(time.Time{}), "-")
 	})
 }

@@ -65,6 +65,7 @@ Examples:
   bulkhead org show acme --output json`,
 				Action: s.orgShow,
 			},
+			s.orgUsageCommand(),
 		}, s.orgLifeCommands()...),
 	}
 }

@@ -287,6 +287,8 @@ var usual = map[string]struct {
 	"POST /api-keys/report-leak":                {200, sdk.LeakReported{Found: true, APIKey: apiKey(sdk.APIKeyStateRevoked)}},
 	"POST /organizations/acme/workflows":        {201, greetWorkflow(sdk.WorkflowStatusRunning)},
 	"GET /organizations/acme/audit":             {200, sdk.AuditEventList{Items: []sdk.AuditEvent{auditEvent()}}},
+	"GET /organizations/acme/usage":             {200, sdk.UsageList{Items: []sdk.UsageSum{{APIKeyID: keyID, Requests: 1204, Refused: 3, Limited: 17}}}},
+	"GET /organizations/globex/usage":           {200, sdk.UsageList{Items: []sdk.UsageSum{{Start: now.Add(-longAgo), Requests: 1204, Refused: 3, Limited: 17}}}},
 	"GET /audit":                                {200, sdk.AuditEventList{Items: []sdk.AuditEvent{auditEvent()}}},
 	"GET /organizations/acme/audit/" + eventID:  {200, auditEvent()},
 	"GET /organizations/acme/roles":             {200, sdk.RoleList{Items: []sdk.RoleDefinition{viewerRole, deployerRole}}},

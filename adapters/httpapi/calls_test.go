@@ -89,6 +89,7 @@ func (b *bundle) calls() map[string]*http.Request {
 		"exportAuditEvents":   request("GET", auditURL+"/export?from=2020-01-01T00:00:00Z", b.admin, ""),
 		"verifyAuditTrail":    request("POST", auditURL+"/verify", b.admin, ""),
 		"getAuditEvent":       request("GET", auditURL+"/"+b.memory.trail[0].ID.String(), b.admin, ""),
+		"listUsage":           request("GET", acmeURL+"/usage?by=day&from=2026-01-01T00:00:00Z&to=2026-01-31T00:00:00Z&limit=2", b.admin, ""),
 		"listAllAuditEvents":  request("GET", "/api/v0/audit", b.operator, ""),
 		"listAssignments":     request("GET", "/api/v0/worker/assignments", b.admin, ""),
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/page"
 	"github.com/bulkheadhq/bulkhead/core/role"
 	"github.com/bulkheadhq/bulkhead/core/signing"
+	"github.com/bulkheadhq/bulkhead/core/usage"
 	"github.com/bulkheadhq/bulkhead/core/user"
 	"github.com/bulkheadhq/bulkhead/core/workflow"
 	"github.com/bulkheadhq/bulkhead/ports"
@@ -50,6 +51,9 @@ type memory struct {
 	writeFailure error  // what every transaction fails with
 	writePanics  bool   // whether every transaction panics
 	writing      func() // called in the middle of every transaction
+
+	used       map[usage.Slot]usage.Counts
+	usageAsked usage.Filter // the last
 
 	started   workflow.Start // the last start
 	described [3]string      // namespace, workflow id and run id of the last description
@@ -353,6 +357,33 @@ func (w keyWrites) Update(ctx context.Context, i id.APIKey, fn func(*apikey.Key)
 func (w keyWrites) Delete(ctx context.Context, i id.APIKey, fn func(*apikey.Key) error) error {
 	return w.Update(ctx, i, fn)
 }
+
+func (r reads) Usage(_ context.Context, f usage.Filter, _ page.Request) (page.Page[usage.Sum], error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.usageAsked = f
+	var p page.Page[usage.Sum]
+	for slot, n := range r.used {
+		if slot.Org == r.org {
+			p.Items = append(p.Items, usage.Sum{Key: slot.Key, Counts: n})
+		}
+	}
+	return p, nil
+}
+
+func (m *memory) Add(_ context.Context, b usage.Batch) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.used == nil {
+		m.used = map[usage.Slot]usage.Counts{}
+	}
+	for slot, n := range b.Counts {
+		m.used[slot] = m.used[slot].Plus(n)
+	}
+	return nil
+}
+
+func (*memory) Erase(context.Context, int) (int, error) { return 0, errors.ErrUnsupported }
 
 func (m *memory) Record(context.Context, []apikey.Use) error { return nil }
 

@@ -102,14 +102,17 @@ func (s *Server) accessLog(next http.Handler) http.Handler {
 }
 
 // record writes the line of a request that has ended, and counts it: for the
-// metrics, and for the trail when it was refused.
+// metrics, for the usage of whoever asked, and for the trail when it was refused.
 func (s *Server) record(r *http.Request) {
 	e := exchangeOf(r.Context())
 	line := e.line(r)
 	s.countOf(e)(line.Status, line.Took)
+	refusal := fault.Internal // which is not counted apart
 	if e.problem != nil {
+		refusal = e.problem.Kind
 		s.countRefusal(r.Context(), e)
 	}
+	s.usage.Count(e.actor, refusal)
 	if e.isOurs() {
 		s.log.LogAttrs(r.Context(), slog.LevelError, "request", append(attributes(line), e.causes()...)...)
 		return

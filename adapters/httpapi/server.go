@@ -23,6 +23,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/usecase/assignments"
 	"github.com/bulkheadhq/bulkhead/core/usecase/auth"
 	"github.com/bulkheadhq/bulkhead/core/usecase/leaks"
+	"github.com/bulkheadhq/bulkhead/core/usecase/metering"
 	"github.com/bulkheadhq/bulkhead/core/usecase/operations"
 	"github.com/bulkheadhq/bulkhead/core/usecase/orgs"
 	"github.com/bulkheadhq/bulkhead/core/usecase/refusals"
@@ -48,6 +49,7 @@ type Deps struct {
 	Assignments *assignments.Service
 	Trail       *trail.Service
 	Refusals    *refusals.Service
+	Usage       *metering.Service
 	Cursors     page.Sealer
 	ETagKey     ETagKey
 	Requests    ports.Idempotency // what is remembered of requests that may be sent again
@@ -104,6 +106,7 @@ type Server struct {
 	config   Config
 	auth     *auth.Service
 	refusals *refusals.Service
+	usage    *metering.Service
 	log      *slog.Logger
 	lines    ports.RequestLog
 	drain    *drain
@@ -123,7 +126,7 @@ func New(d Deps) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{contract: c, config: d.Config.withDefaults(), auth: d.Auth, refusals: d.Refusals, log: d.Log, lines: d.Lines, drain: newDrain(), requests: d.Requests, vault: d.Vault}
+	s := &Server{contract: c, config: d.Config.withDefaults(), auth: d.Auth, refusals: d.Refusals, usage: d.Usage, log: d.Log, lines: d.Lines, drain: newDrain(), requests: d.Requests, vault: d.Vault}
 	if s.lines == nil {
 		s.lines = records{d.Log}
 	}

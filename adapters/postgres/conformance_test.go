@@ -48,6 +48,11 @@ func TestKeyCensus(t *testing.T) {
 	porttest.KeyCensus(t, openBackend)
 }
 
+func TestUsageHours(t *testing.T) {
+	t.Parallel()
+	porttest.UsageHours(t, openBackend)
+}
+
 func TestOutbox(t *testing.T) {
 	t.Parallel()
 	porttest.Outbox(t, openBackend)
@@ -84,7 +89,7 @@ func backend(t *testing.T, d harness.Database, db *postgres.DB) porttest.Backend
 	})
 	return porttest.Backend{
 		Store: postgres.NewStore(db), Platform: postgres.NewPlatform(db), Credentials: postgres.NewCredentials(db), Feed: feed,
-		KeyUses: postgres.NewKeyUses(db), KeyCensus: postgres.NewKeyCensus(db),
+		KeyUses: postgres.NewKeyUses(db), KeyCensus: postgres.NewKeyCensus(db), UsageHours: postgres.NewUsageHours(db),
 		Outbox: outbox, SigningKeys: postgres.NewSigningKeys(db), Idempotency: postgres.NewIdempotency(db),
 		Audit: postgres.NewTrail(db), Trail: trail(d),
 	}

@@ -30,6 +30,8 @@ var withoutOrg = map[string]string{
 	"APIKeyUseRecord":       "platform: names the organization of each row",
 	"KeyCensusPeppers":      "authentication's role: counts, of all",
 	"KeyCensusDue":          "authentication's role: whose key is to be warned of, of all",
+	"UsageAdd":              "platform: names the organization of each row",
+	"UsageErase":            "platform: what is older than it is kept, of all",
 	"SigningKeyList":        "of the platform",
 	"SigningKeyLock":        "reads no table",
 	"SigningKeyUpsert":      "of the platform",

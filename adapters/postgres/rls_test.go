@@ -22,6 +22,9 @@ const (
 	checkViolation        = "23514"
 )
 
+// addedTo says why the platform's scope may store rows of tenants in a table.
+var addedTo = map[string]string{"usage_hours": "processes add what they counted for all tenants at once"}
+
 // TestRowLevelSecurityAlone asks for rows without naming an organization in any
 // statement, as a query that forgot its predicate would.
 func TestRowLevelSecurityAlone(t *testing.T) {
@@ -49,6 +52,9 @@ func TestRowLevelSecurityAlone(t *testing.T) {
 		t.Run("Should refuse to store a foreign row in "+table, func(t *testing.T) {
 			is := is.New(t)
 			for _, setting := range [][2]string{{"", ""}, {b.String(), ""}, {"", "on"}} {
+				if setting[1] == "on" && addedTo[table] != "" {
+					continue
+				}
 				inScope(t, app, setting[0], setting[1], func(tx pgx.Tx) {
 					org := a
 					if table == "organizations" {
@@ -91,7 +97,7 @@ func TestRowLevelSecurityAlone(t *testing.T) {
 			seen[table] = countIn(t, app, "", "on", "SELECT count(*) FROM "+table)
 		}
 		is.Equal(seen, map[string]int{
-			"organizations": 2, "operations": 2, "outbox": 2, "api_key_uses": 2,
+			"organizations": 2, "operations": 2, "outbox": 2, "api_key_uses": 2, "usage_hours": 2,
 			"audit_events": 2,
 			"users":        0, "roles": 0, "api_keys": 0, "audit_heads": 0, "audit_checkpoints": 0, "idempotency_keys": 0,
 		})
@@ -241,6 +247,8 @@ func updatable(table string) string {
 		return "seq"
 	case "roles":
 		return "name"
+	case "usage_hours":
+		return "requests"
 	default:
 		return "state"
 	}

@@ -37,12 +37,15 @@ var rows = map[string]string{
 		VALUES ($1, gen_random_uuid(), 'k', '{}', now(), now())`,
 	"idempotency_keys": `INSERT INTO idempotency_keys (org_id, api_key_id, operation, key, fingerprint, state, created_at, expires_at)
 		VALUES ($1, gen_random_uuid(), 'o', 'k', '', 'running', now(), now() + interval '1 day')`,
+	"usage_hours": `INSERT INTO usage_hours (org_id, key_id, hour, requests, refused, limited)
+		VALUES ($1, gen_random_uuid(), date_trunc('hour', now()), 3, 2, 1)`,
+	"usage_writers": `INSERT INTO usage_writers (id, last_batch, at) VALUES (gen_random_uuid(), 1, now())`,
 	"signing_keys": `INSERT INTO signing_keys (id, public_der, sealed, sealed_by, state, created_at, changed_at)
 		VALUES (gen_random_uuid()::text, '', '', 1, 'published', now(), now())`,
 }
 
 // ofPlatform are the tables that belong to no tenant.
-var ofPlatform = []string{"signing_keys"}
+var ofPlatform = []string{"signing_keys", "usage_writers"}
 
 // orgColumn is the column of a tenant's table that says whose a row is.
 func orgColumn(table string) string {

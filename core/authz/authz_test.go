@@ -224,6 +224,7 @@ var matrix = map[string]string{
 	"audit:read":            "- - y y y",
 	"audit:export":          "- - - y y",
 	"operations:retry":      "- - - y y",
+	"usage:read":            "- - y y y",
 }
 
 func TestMatrix(t *testing.T) {

@@ -53,6 +53,7 @@ const (
 	OperationsRead
 	OperationsRetry
 	AssignmentsRead
+	UsageRead
 	permissionEnd
 )
 
@@ -99,6 +100,7 @@ var catalogue = [permissionEnd]struct {
 	WorkflowsTerminate:   {"workflows:terminate", "end workflows at once", false},
 	OperationsRead:       {"operations:read", "follow long-running operations", false},
 	OperationsRetry:      {"operations:retry", "try a failed operation again", false},
+	UsageRead:            {"usage:read", "see how much is asked of the API", false},
 	AssignmentsRead:      {"assignments:read", "ask which namespaces a worker should serve", false},
 }
 

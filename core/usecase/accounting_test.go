@@ -20,6 +20,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/org"
 	"github.com/bulkheadhq/bulkhead/core/page"
 	"github.com/bulkheadhq/bulkhead/core/signing"
+	"github.com/bulkheadhq/bulkhead/core/usage"
 	"github.com/bulkheadhq/bulkhead/core/usecase/apikeys"
 	"github.com/bulkheadhq/bulkhead/core/usecase/auth"
 	"github.com/bulkheadhq/bulkhead/core/usecase/orgs"
@@ -96,6 +97,10 @@ var account = map[string]struct {
 	}},
 	"operations.Get": {actorsOwn, authz.OperationsRead, func(s services, ctx context.Context, by authz.Actor, _ id.Org) error {
 		_, err := s.operations.Get(ctx, by, id.New[id.OperationKind](), 0)
+		return err
+	}},
+	"metering.List": {oneOrganization, authz.UsageRead, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
+		_, err := s.metering.List(ctx, by, o, usage.Filter{}, page.Request{Limit: 1})
 		return err
 	}},
 	"operations.List": {oneOrganization, authz.OperationsRead, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
@@ -293,6 +298,9 @@ var withoutActor = map[string]string{
 	"refusals.Flush":                      "a part of the API process",
 	"retention.Run":                       "a part of the worker process",
 	"retention.Sweep":                     "a part of the worker process",
+	"metering.Count":                      "counts what an actor has asked",
+	"metering.Run":                        "a part of the API process",
+	"metering.Flush":                      "a part of the API process",
 	"relay.Run":                           "a part of the worker process",
 	"relay.Deliver":                       "a part of the worker process",
 	"tokens.Token":                        "Bulkhead's own calls of Temporal",

@@ -7,6 +7,7 @@ import (
 
 	"github.com/bulkheadhq/bulkhead/core/apikey"
 	"github.com/bulkheadhq/bulkhead/core/id"
+	"github.com/bulkheadhq/bulkhead/core/usage"
 	"github.com/bulkheadhq/bulkhead/ports"
 )
 
@@ -34,6 +35,26 @@ func (c keyCensus) Peppers(ctx context.Context, now time.Time) (map[int16]int64,
 
 func (c keyCensus) DueWarnings(ctx context.Context, now time.Time, limit int) ([]apikey.Ref, error) {
 	return asked(c.spy, "DueWarnings", func() ([]apikey.Ref, error) { return c.real.DueWarnings(ctx, now, limit) })
+}
+
+// usageHours can also lose the answer to what it has added.
+type usageHours struct {
+	*spy
+	real ports.UsageHours
+}
+
+func (u usageHours) Add(ctx context.Context, b usage.Batch) error {
+	return done(u.spy, "UsageHours.Add", func() error {
+		err := u.real.Add(ctx, b)
+		if lost := u.call("UsageHours.Add answered"); lost != nil {
+			return lost
+		}
+		return err
+	})
+}
+
+func (u usageHours) Erase(ctx context.Context, limit int) (int, error) {
+	return asked(u.spy, "UsageHours.Erase", func() (int, error) { return u.real.Erase(ctx, limit) })
 }
 
 // meter keeps what was counted.

@@ -18,6 +18,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/page"
 	"github.com/bulkheadhq/bulkhead/core/role"
 	"github.com/bulkheadhq/bulkhead/core/signing"
+	"github.com/bulkheadhq/bulkhead/core/usage"
 	"github.com/bulkheadhq/bulkhead/core/user"
 	"github.com/bulkheadhq/bulkhead/ports"
 )
@@ -218,6 +219,10 @@ func (r reads) Roles(ctx context.Context, p page.Request) (page.Page[role.Role],
 
 func (r reads) Operations(ctx context.Context, p page.Request) (page.Page[operation.Operation], error) {
 	return asked(r.spy, "Reads.Operations", func() (page.Page[operation.Operation], error) { return r.real.Operations(ctx, p) })
+}
+
+func (r reads) Usage(ctx context.Context, f usage.Filter, p page.Request) (page.Page[usage.Sum], error) {
+	return asked(r.spy, "Reads.Usage", func() (page.Page[usage.Sum], error) { return r.real.Usage(ctx, f, p) })
 }
 
 func (r reads) Operation(ctx context.Context, o id.Operation) (operation.Operation, error) {

@@ -30,6 +30,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/usecase/deletion"
 	"github.com/bulkheadhq/bulkhead/core/usecase/keywatch"
 	"github.com/bulkheadhq/bulkhead/core/usecase/leaks"
+	"github.com/bulkheadhq/bulkhead/core/usecase/metering"
 	"github.com/bulkheadhq/bulkhead/core/usecase/operations"
 	"github.com/bulkheadhq/bulkhead/core/usecase/orgs"
 	"github.com/bulkheadhq/bulkhead/core/usecase/provisioning"
@@ -61,6 +62,7 @@ type world struct {
 	credentials *credentials
 	uses        keyUses
 	census      keyCensus
+	hours       usageHours
 	meter       *meter
 	keys        *keyring
 	crypto      *crypto
@@ -85,6 +87,7 @@ type services struct {
 	deletion     *deletion.Service
 	keywatch     *keywatch.Service
 	leaks        *leaks.Service
+	metering     *metering.Service
 	operations   *operations.Service
 	orgs         *orgs.Service
 	provisioning *provisioning.Service
@@ -116,7 +119,7 @@ func newWorld(t *testing.T) *world {
 		spy: s, store: store{s, adapters.store}, platform: platform{s, postgres.NewPlatform(db)},
 		trails:      trails{s, postgres.NewTrail(db)},
 		credentials: &credentials{spy: s, real: postgres.NewCredentials(db)},
-		uses:        keyUses{s, postgres.NewKeyUses(db)}, census: keyCensus{s, postgres.NewKeyCensus(db)}, meter: &meter{},
+		uses:        keyUses{s, postgres.NewKeyUses(db)}, census: keyCensus{s, postgres.NewKeyCensus(db)}, meter: &meter{}, hours: usageHours{s, postgres.NewUsageHours(db)},
 		keys: &keyring{spy: s, real: adapters.keys}, crypto: &crypto{spy: s, real: adapters.crypto},
 		outbox: mailbox{s, adapters.outbox}, temporal: &temporal{spy: s},
 	}
@@ -131,6 +134,7 @@ func newServices(w *world) services {
 		keywatch:     keywatch.New(w.census, w.store, w.clock, w.meter, slog.New(slog.NewTextHandler(w.log, nil))),
 		leaks:        leaks.New(w.credentials, w.store, w.clock, peppers(w.t), w.meter),
 		bootstrap:    bootstrap.New(w.store, w.clock, peppers(w.t), random),
+		metering:     metering.New(w.hours, w.store, w.clock, slog.New(slog.NewTextHandler(w.log, nil))),
 		operations:   operations.New(w.store, w.platform, w.clock),
 		deletion:     deletion.New(w.store, w.temporal, w.temporal, w.clock),
 		orgs:         orgs.New(w.store, w.platform, w.clock),

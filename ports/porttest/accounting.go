@@ -13,6 +13,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/id"
 	"github.com/bulkheadhq/bulkhead/core/operation"
 	"github.com/bulkheadhq/bulkhead/core/page"
+	"github.com/bulkheadhq/bulkhead/core/usage"
 	"github.com/bulkheadhq/bulkhead/core/user"
 	"github.com/bulkheadhq/bulkhead/ports"
 )
@@ -43,6 +44,7 @@ var elsewhere = map[string]string{ //nolint:gosec // names of ports
 	"Feed":        "names of keys and of organizations; its role reads a few columns",
 	"KeyUses":     "the suite of KeyUses",
 	"KeyCensus":   "counts, and names of keys; its role reads a few columns",
+	"UsageHours":  "the suite of UsageHours",
 	"Outbox":      "the relay's side: it works for all",
 	"SigningKeys": "belong to no organization",
 	"Idempotency": "the suite of Idempotency",
@@ -115,6 +117,7 @@ func newScene(t *testing.T, b Backend) scene {
 	s := scene{b: b, intruder: intruder.ID(), victim: o}
 	custom := aRole(o)
 	seed(t, b, victim, u, custom, k, op, open)
+	must(t, b.UsageHours.Add(t.Context(), aBatch(map[usage.Slot]usage.Counts{{Org: o, Key: keyID(k), Hour: 1}: {Requests: 1}})))
 	s.things = []any{
 		u.ID(),
 		[]id.User{u.ID()},

@@ -19,6 +19,7 @@ type Backend struct {
 	Feed        ports.CredentialFeed
 	KeyUses     ports.KeyUses
 	KeyCensus   ports.KeyCensus
+	UsageHours  ports.UsageHours
 	Outbox      ports.Outbox
 	SigningKeys ports.SigningKeys
 	Idempotency ports.Idempotency

@@ -9,6 +9,7 @@ WITH
 -- Tables of the platform: no row of theirs belongs to a tenant.
 tenantless (relation, reason) AS (VALUES
     ('signing_keys',   'sign the data-plane tokens of the whole deployment'),
+    ('usage_writers',  'which batch each process has added last'),
     ('schema_version', 'written by the migrator')
 ),
 -- What a policy beside that of the template may ask for, as Postgres prints it.
@@ -16,6 +17,7 @@ conditions (condition, text) AS (VALUES
     ('everything', 'true'),
     ('platform',   '(( SELECT current_setting(''app.platform''::text, true) AS current_setting) = ''on''::text)'),
     ('scope',      '(org_id = ( SELECT (NULLIF(current_setting(''app.org_id''::text, true), ''''::text))::uuid AS "nullif"))'),
+    ('aged',       '((( SELECT current_setting(''app.platform''::text, true) AS current_setting) = ''on''::text) AND (hour < (now() - ''400 days''::interval)))'),
     ('expired',    '((( SELECT current_setting(''app.platform''::text, true) AS current_setting) = ''on''::text) AND (expires_at <= now()))')
 ),
 -- Policies beside that of the template.
@@ -31,6 +33,10 @@ policies (relation, policy, command, grantee, condition, reason) AS (VALUES
     ('idempotency_keys', 'platform_erase',   'DELETE', 'bulkhead_app',  'expired',    'what has expired is erased, whose it may be'),
     ('api_key_uses',     'platform_read',    'SELECT', 'bulkhead_app',  'platform',   'when secrets were last used is noted for all tenants at once'),
     ('api_key_uses',     'platform_use',     'UPDATE', 'bulkhead_app',  'platform',   'when secrets were last used is noted for all tenants at once'),
+    ('usage_hours',      'platform_read',    'SELECT', 'bulkhead_app',  'platform',   'processes add what they counted for all tenants at once'),
+    ('usage_hours',      'platform_insert',  'INSERT', 'bulkhead_app',  'platform',   'processes add what they counted for all tenants at once'),
+    ('usage_hours',      'platform_add',     'UPDATE', 'bulkhead_app',  'platform',   'processes add what they counted for all tenants at once'),
+    ('usage_hours',      'platform_erase',   'DELETE', 'bulkhead_app',  'aged',       'what is older than it is kept is erased, whose it may be'),
     ('organizations',    'authentication',   'SELECT', 'bulkhead_auth', 'everything', 'authentication comes before the tenant is known'),
     ('users',            'authentication',   'SELECT', 'bulkhead_auth', 'everything', 'authentication comes before the tenant is known'),
     ('roles',            'authentication',   'SELECT', 'bulkhead_auth', 'everything', 'authentication comes before the tenant is known'),
@@ -42,6 +48,8 @@ deletions (relation, reason) AS (VALUES
     ('api_keys',         'a key that has ended can be removed; its trail stays'),
     ('api_key_uses',     'they go with their key'),
     ('idempotency_keys', 'they expire'),
+    ('usage_hours',      'they are kept for 400 days'),
+    ('usage_writers',    'a process that is gone adds nothing more'),
     ('roles',            'a custom role that nobody has can be deleted')
 ),
 -- Tables that only grow: no UPDATE, not even of a column.
@@ -50,7 +58,8 @@ growing (relation, reason) AS (VALUES
 ),
 -- Tables that refer to no other of tenants.
 detached (relation, reason) AS (VALUES
-    ('audit_heads', 'made by a trigger with its organization; a reference would lock that one''s row whenever the head moves')
+    ('audit_heads', 'made by a trigger with its organization; a reference would lock that one''s row whenever the head moves'),
+    ('usage_hours', 'added for organizations that are there; a reference would have each addition wait for changes of them')
 ),
 -- The columns that the authentication role reads: what it takes to tell who a key is.
 authentication (relation, columns) AS (VALUES

@@ -109,6 +109,11 @@ var work = []step{
 	},
 	{op: "countWorkflows", as: "ada", path: acme, query: "group_by=status", until: "terminated"},
 	{op: "listAssignments", as: "fleet"},
+	// What was asked just now is added within seconds; what is shown was asked yesterday.
+	{sql: `INSERT INTO usage_hours (org_id, key_id, hour, requests, refused, limited)
+		SELECT org_id, id, date_trunc('day', now(), 'UTC') - interval '12 hours', 1204, 3, 17 FROM api_keys WHERE name = 'first'`},
+	{op: "listUsage", as: "ada", path: acme, query: "to={today}", note: "Of the day before:"},
+	{op: "listUsage", as: "ada", path: acme, query: "to={today}&by=hour"},
 }
 
 var failing = map[string]string{"operation": "{failing}"}

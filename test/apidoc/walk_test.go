@@ -78,7 +78,7 @@ func walk(t *testing.T, operations []operation) map[string][]shown {
 	t.Helper()
 	s := harness.NewStack(t)
 	serveGreetings(t, s)
-	w := &walker{t: t, url: s.URL, github: newGitHub(t, s), kept: map[string]string{"operator.key": s.OperatorKey, "fleet.key": s.WorkerKey}, byID: map[string]operation{}}
+	w := &walker{t: t, url: s.URL, github: newGitHub(t, s), kept: map[string]string{"operator.key": s.OperatorKey, "fleet.key": s.WorkerKey, "today": time.Now().UTC().Truncate(24 * time.Hour).Format(time.RFC3339)}, byID: map[string]operation{}}
 	for _, op := range operations {
 		w.byID[op.id] = op
 	}

@@ -22,7 +22,7 @@ export OPERATOR_KEY=$BULKHEAD_API_KEY
 ` + "```" + `
 
 ` + "`ADA_KEY` and `READER_KEY`" + ` are the secrets of answers that say so below. ` + "`FLEET_KEY`" + ` is a worker's key, which an operator makes with
-` + "`bulkhead apikey create fleet --org system --scope assignments:list --scope tokens:write`" + `.
+` + "`bulkhead apikey create fleet --org system --scope assignments:read --scope tokens:write`" + `.
 
 `
 

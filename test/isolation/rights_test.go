@@ -93,6 +93,7 @@ var rights = map[string]struct{ own, foreign, operator string }{
 	"verifyAuditTrail":   {"ffyy", "nnnn", "y"},
 	"exportAuditEvents":  {"fffy", "nnnn", "y"},
 	"listAllAuditEvents": {"ffff", "----", "y"},
+	"listUsage":          {"ffyy", "nnnn", "y"},
 	"listOperations":     {"yyyy", "nnnn", "y"},
 	"retryOperation":     {"fffy", "----", "y"}, // whose it is, is asked only of those who may retry
 }

@@ -332,6 +332,27 @@ func (e TokenRequestAccess) Valid() bool {
 	}
 }
 
+// Defines values for UsageGrouping.
+const (
+	Day  UsageGrouping = "day"
+	Hour UsageGrouping = "hour"
+	Key  UsageGrouping = "key"
+)
+
+// Valid indicates whether the value is a known member of the UsageGrouping enum.
+func (e UsageGrouping) Valid() bool {
+	switch e {
+	case Day:
+		return true
+	case Hour:
+		return true
+	case Key:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for UserBulkItemStatus.
 const (
 	UserBulkItemStatusDone       UserBulkItemStatus = "done"
@@ -1262,6 +1283,35 @@ type TokenRequest struct {
 // TokenRequestAccess What the token allows. Starting and serving workflows needs write.
 type TokenRequestAccess string
 
+// UsageGrouping defines model for UsageGrouping.
+type UsageGrouping string
+
+// UsageList defines model for UsageList.
+type UsageList struct {
+	Items []UsageSum `json:"items"`
+
+	// NextCursor Absent at the end.
+	NextCursor *string `json:"next_cursor,omitempty"`
+}
+
+// UsageSum defines model for UsageSum.
+type UsageSum struct {
+	// APIKeyID Of a sum by key. The key may have been deleted since.
+	APIKeyID *string `json:"api_key_id,omitempty"`
+
+	// Limited Those for which a limit was reached: 429.
+	Limited int64 `json:"limited"`
+
+	// Refused Those that were not allowed: 403.
+	Refused int64 `json:"refused"`
+
+	// Requests All of them.
+	Requests int64 `json:"requests"`
+
+	// Start Of a sum by time: when the hour or the day begins.
+	Start *time.Time `json:"start,omitempty"`
+}
+
 // User defines model for User.
 type User struct {
 	CreatedAt time.Time `json:"created_at"`
@@ -1648,6 +1698,15 @@ type SlugPrefix = string
 // TokenCursor defines model for TokenCursor.
 type TokenCursor = string
 
+// UsageBy defines model for UsageBy.
+type UsageBy = UsageGrouping
+
+// UsageFrom defines model for UsageFrom.
+type UsageFrom = time.Time
+
+// UsageTo defines model for UsageTo.
+type UsageTo = time.Time
+
 // UserPath defines model for UserPath.
 type UserPath = string
 
@@ -1928,6 +1987,24 @@ type UpdateRoleParams struct {
 type SuspendOrganizationParams struct {
 	// IdempotencyKey A word of the client's own for this request. The same request with the same word within 24 hours is answered with the first one's answer and does nothing again; another request with it is refused with 422.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListUsageParams defines parameters for ListUsage.
+type ListUsageParams struct {
+	// From The earliest time, which is within; a day before the end when absent, and at most 92 days before it.
+	From *UsageFrom `form:"from,omitempty" json:"from,omitempty"`
+
+	// To The end of the time, which is not within; that of the present hour when absent.
+	To *UsageTo `form:"to,omitempty" json:"to,omitempty"`
+
+	// By What to sum by; by key when absent.
+	By *UsageBy `form:"by,omitempty" json:"by,omitempty"`
+
+	// Limit The most items to return.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The next_cursor of the page before.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
 // ListUsersParams defines parameters for ListUsers.
@@ -2238,6 +2315,9 @@ type ServerInterface interface {
 	// SuspendOrganization Suspend an organization
 	// (POST /api/v0/organizations/{org}/suspend)
 	SuspendOrganization(w http.ResponseWriter, r *http.Request, org OrgPath, params SuspendOrganizationParams)
+	// ListUsage Show how much was asked
+	// (GET /api/v0/organizations/{org}/usage)
+	ListUsage(w http.ResponseWriter, r *http.Request, org OrgPath, params ListUsageParams)
 	// ListUsers List users
 	// (GET /api/v0/organizations/{org}/users)
 	ListUsers(w http.ResponseWriter, r *http.Request, org OrgPath, params ListUsersParams)
@@ -2529,6 +2609,12 @@ func (_ Unimplemented) UpdateRole(w http.ResponseWriter, r *http.Request, org Or
 // SuspendOrganization Suspend an organization
 // (POST /api/v0/organizations/{org}/suspend)
 func (_ Unimplemented) SuspendOrganization(w http.ResponseWriter, r *http.Request, org OrgPath, params SuspendOrganizationParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// ListUsage Show how much was asked
+// (GET /api/v0/organizations/{org}/usage)
+func (_ Unimplemented) ListUsage(w http.ResponseWriter, r *http.Request, org OrgPath, params ListUsageParams) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -4677,6 +4763,100 @@ func (siw *ServerInterfaceWrapper) SuspendOrganization(w http.ResponseWriter, r 
 	handler.ServeHTTP(w, r)
 }
 
+// ListUsage operation middleware
+func (siw *ServerInterfaceWrapper) ListUsage(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "org" -------------
+	var org OrgPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "org", chi.URLParam(r, "org"), &org, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "org", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListUsageParams
+
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", r.URL.Query(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "from"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "from", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", r.URL.Query(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "to"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "to", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "by" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "by", r.URL.Query(), &params.By, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "by"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "by", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", r.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "cursor"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "cursor", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListUsage(w, r, org, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // ListUsers operation middleware
 func (siw *ServerInterfaceWrapper) ListUsers(w http.ResponseWriter, r *http.Request) {
 
@@ -6075,6 +6255,9 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 	})
 	r.Group(func(r chi.Router) {
 		r.Post(options.BaseURL+"/api/v0/operations/{operation}/retry", wrapper.RetryOperation)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/api/v0/organizations/{org}/usage", wrapper.ListUsage)
 	})
 	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/api/v0/organizations/{org}/audit", wrapper.ListAuditEvents)
@@ -8170,6 +8353,56 @@ func (response SuspendOrganizationdefaultApplicationProblemPlusJSONResponse) Vis
 	return err
 }
 
+type ListUsageRequestObject struct {
+	Org    OrgPath `json:"org"`
+	Params ListUsageParams
+}
+
+type ListUsageResponseObject interface {
+	VisitListUsageResponse(w http.ResponseWriter) error
+}
+
+type ListUsage200JSONResponse UsageList
+
+func (response ListUsage200JSONResponse) VisitListUsageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListUsagedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemResponseHeaders
+	StatusCode int
+}
+
+func (response ListUsagedefaultApplicationProblemPlusJSONResponse) VisitListUsageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.Allow != nil {
+		w.Header().Set("Allow", fmt.Sprint(*response.Headers.Allow))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListUsersRequestObject struct {
 	Org    OrgPath `json:"org"`
 	Params ListUsersParams
@@ -9433,6 +9666,9 @@ type StrictServerInterface interface {
 	// SuspendOrganization Suspend an organization
 	// (POST /api/v0/organizations/{org}/suspend)
 	SuspendOrganization(ctx context.Context, request SuspendOrganizationRequestObject) (SuspendOrganizationResponseObject, error)
+	// ListUsage Show how much was asked
+	// (GET /api/v0/organizations/{org}/usage)
+	ListUsage(ctx context.Context, request ListUsageRequestObject) (ListUsageResponseObject, error)
 	// ListUsers List users
 	// (GET /api/v0/organizations/{org}/users)
 	ListUsers(ctx context.Context, request ListUsersRequestObject) (ListUsersResponseObject, error)
@@ -10596,6 +10832,33 @@ func (sh *strictHandler) SuspendOrganization(w http.ResponseWriter, r *http.Requ
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(SuspendOrganizationResponseObject); ok {
 		if err := validResponse.VisitSuspendOrganizationResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListUsage operation middleware
+func (sh *strictHandler) ListUsage(w http.ResponseWriter, r *http.Request, org OrgPath, params ListUsageParams) {
+	var request ListUsageRequestObject
+
+	request.Org = org
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListUsage(ctx, request.(ListUsageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListUsage")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListUsageResponseObject); ok {
+		if err := validResponse.VisitListUsageResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

@@ -169,6 +169,21 @@ type SigningKey struct {
 	ChangedAt time.Time
 }
 
+type UsageHour struct {
+	OrgID    uuid.UUID
+	KeyID    uuid.UUID
+	Hour     time.Time
+	Requests int64
+	Refused  int64
+	Limited  int64
+}
+
+type UsageWriter struct {
+	ID        uuid.UUID
+	LastBatch int64
+	At        time.Time
+}
+
 type User struct {
 	OrgID       uuid.UUID
 	ID          uuid.UUID
