@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Checks that this machine has what `make test` and `make lint` need: Go, make, a C compiler for the race detector,
-# Postgres, and Node with npm for the linters of the API document.
+# Postgres, Redis or Valkey, and Node with npm for the linters of the API document.
 # What is missing is installed when we are root on a Debian-like system; otherwise the script says what to install.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -49,6 +49,10 @@ has_postgres() {
 	return 1
 }
 
+has_redis() {
+	command -v redis-server >/dev/null || command -v valkey-server >/dev/null
+}
+
 has_node() {
 	local have
 	command -v npm >/dev/null && have=$(node --version 2>/dev/null) && at_least "${have#v}" "$want_node"
@@ -58,13 +62,20 @@ can_install() {
 	[[ $(id -u) == 0 ]] && command -v apt-get >/dev/null
 }
 
-# install PACKAGE... installs Debian packages. Debian would start a server on port 5432 with the Postgres package;
-# nobody here needs it, as tests and `make run` start their own.
+# install PACKAGE... installs Debian packages. Debian would start servers of Postgres and Redis with their packages;
+# nobody here needs them, as tests and `make run` start their own. So it is told not to make a cluster, and, unless the
+# machine has a policy of its own, not to start anything.
 install() {
 	no_cluster=/etc/postgresql-common/createcluster.d/bulkhead.conf
+	no_start=
 	mkdir -p "$(dirname "$no_cluster")"
-	trap 'rm -f "$no_cluster"' EXIT
+	trap 'rm -f "$no_cluster" ${no_start:+"$no_start"}' EXIT
 	echo 'create_main_cluster = off' >"$no_cluster"
+	if [[ ! -e /usr/sbin/policy-rc.d ]]; then
+		no_start=/usr/sbin/policy-rc.d
+		printf '#!/bin/sh\nexit 101\n' >"$no_start"
+		chmod +x "$no_start"
+	fi
 
 	export DEBIAN_FRONTEND=noninteractive
 	apt-get update -q
@@ -77,6 +88,7 @@ packages=()
 command -v make >/dev/null || packages+=(make)
 has_compiler || packages+=(gcc libc6-dev)
 has_postgres || packages+=(postgresql)
+has_redis || packages+=(redis-server)
 if ! has_node && can_install; then
 	packages+=(nodejs npm)
 fi
@@ -89,8 +101,8 @@ if ((${#packages[@]})); then
 	fi
 	echo "Installing ${packages[*]}"
 	install "${packages[@]}"
-	if ! has_compiler || ! has_postgres; then
-		echo "There is still no C compiler, or no Postgres $want_postgres or later." >&2
+	if ! has_compiler || ! has_postgres || ! has_redis; then
+		echo "There is still no C compiler, no Redis, or no Postgres $want_postgres or later." >&2
 		echo "See https://www.postgresql.org/download/ for a later Postgres." >&2
 		exit 1
 	fi
@@ -99,4 +111,4 @@ if ! has_node; then
 	# Everything but the linters of the API document does without.
 	echo "make lint-api needs npm and Node $want_node or later: see https://nodejs.org/en/download" >&2
 fi
-echo "Dependencies: $(go env GOVERSION), a C compiler, Postgres: all here."
+echo "Dependencies: $(go env GOVERSION), a C compiler, Postgres, Redis: all here."

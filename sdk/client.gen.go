@@ -490,21 +490,6 @@ func (e VerifiedActorKind) Valid() bool {
 	}
 }
 
-// Defines values for WorkflowGrouping.
-const (
-	WorkflowGroupingStatus WorkflowGrouping = "status"
-)
-
-// Valid indicates whether the value is a known member of the WorkflowGrouping enum.
-func (e WorkflowGrouping) Valid() bool {
-	switch e {
-	case WorkflowGroupingStatus:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for WorkflowStatus.
 const (
 	WorkflowStatusCanceled       WorkflowStatus = "canceled"
@@ -1495,28 +1480,10 @@ type WorkflowCancel struct {
 	Reason string `json:"reason,omitempty,omitzero"`
 }
 
-// WorkflowCount defines model for WorkflowCount.
-type WorkflowCount struct {
-	// ByStatus Statuses that there are, if they are asked for.
-	ByStatus []WorkflowStatusCount `json:"by_status,omitempty,omitzero"`
-	Count    int64                 `json:"count"`
-}
-
 // WorkflowFailure defines model for WorkflowFailure.
 type WorkflowFailure struct {
 	Message string `json:"message"`
 	Type    string `json:"type,omitempty,omitzero"`
-}
-
-// WorkflowGrouping defines model for WorkflowGrouping.
-type WorkflowGrouping string
-
-// WorkflowList defines model for WorkflowList.
-type WorkflowList struct {
-	Items []Workflow `json:"items"`
-
-	// NextCursor Absent at the end.
-	NextCursor string `json:"next_cursor,omitempty,omitzero"`
 }
 
 // WorkflowResult defines model for WorkflowResult.
@@ -1560,12 +1527,6 @@ type WorkflowStart struct {
 
 // WorkflowStatus defines model for WorkflowStatus.
 type WorkflowStatus string
-
-// WorkflowStatusCount defines model for WorkflowStatusCount.
-type WorkflowStatusCount struct {
-	Count  int64          `json:"count"`
-	Status WorkflowStatus `json:"status"`
-}
 
 // WorkflowTerminate defines model for WorkflowTerminate.
 type WorkflowTerminate struct {

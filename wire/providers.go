@@ -75,10 +75,17 @@ func newOutbox(ctx context.Context, db *postgres.DB) (*postgres.Outbox, func()) 
 	return o, func() { _ = o.Close(context.WithoutCancel(ctx)) }
 }
 
-// newBuckets keeps the state of rates in this process.
-func newBuckets() (ports.Buckets, func()) {
-	m := buckets.NewMemory()
-	return m, m.Close
+// newBuckets keeps the state of rates in Redis, or without one in this process.
+func newBuckets(cfg config.Config) (ports.Buckets, func(), error) {
+	if cfg.Limiter.RedisURL.IsZero() {
+		m := buckets.NewMemory()
+		return m, m.Close, nil
+	}
+	r, err := buckets.NewRedis(cfg.Limiter.RedisURL.Reveal(), cfg.Limiter.RedisTimeout)
+	if err != nil {
+		return nil, nil, fmt.Errorf("BULKHEAD_LIMITER_REDIS_URL: %w", err)
+	}
+	return r, func() { _ = r.Close() }, nil
 }
 
 func newCrypto(cfg config.Config) (*signing.Crypto, error) {

@@ -77,7 +77,13 @@ func NewAPI(ctx context.Context, cfg config.Config, out Output, b Build) (*API, 
 	metrics := telemetry.NewMetrics()
 	authService := auth.New(credentials, keyUses, store, clock, peppers, metrics, logger)
 	refusalsService := refusals.New(store, clock, logger)
-	buckets, cleanup4 := newBuckets()
+	buckets, cleanup4, err := newBuckets(cfg)
+	if err != nil {
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
 	usageHours := postgres.NewUsageHours(db)
 	meteringService := metering.New(usageHours, store, clock, logger)
 	platform := postgres.NewPlatform(db)

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"time"
 
@@ -61,7 +60,7 @@ Examples:
   bulkhead workflow result charge-42 --output json`,
 				Action: s.workflowResult,
 			},
-		}, slices.Concat(s.workflowListCommands(), s.workflowControlCommands())...),
+		}, s.workflowControlCommands()...),
 	}
 }
 

@@ -26,6 +26,7 @@ type Config struct {
 	Log      Log      `envPrefix:"BULKHEAD_LOG_"`
 	Metrics  Metrics  `envPrefix:"BULKHEAD_METRICS_"`
 	GitHub   GitHub   `envPrefix:"BULKHEAD_GITHUB_"`
+	Limiter  Limiter  `envPrefix:"BULKHEAD_LIMITER_"`
 }
 
 // Metrics is where a process is measured. Whoever reaches the address needs no
@@ -55,6 +56,29 @@ func (m Metrics) or(local string) string {
 		return local
 	}
 	return m.Address
+}
+
+// Limiter is where the state of rates is kept.
+type Limiter struct {
+	// RedisURL is a Redis or Valkey server, which makes the rates hold for all replicas
+	// together; empty: each API process lets through as much as the rates say.
+	RedisURL RedisURL `env:"REDIS_URL"`
+	// RedisTimeout is how long a request waits for it at most.
+	RedisTimeout time.Duration `env:"REDIS_TIMEOUT" envDefault:"50ms"`
+}
+
+// The bounds of Limiter.RedisTimeout: a request waits for less than a second, and a
+// round trip takes more than nothing.
+const (
+	leastRedisTimeout = time.Millisecond
+	mostRedisTimeout  = time.Second
+)
+
+func (l Limiter) check() error {
+	if l.RedisTimeout < leastRedisTimeout || l.RedisTimeout > mostRedisTimeout {
+		return errors.New("BULKHEAD_LIMITER_REDIS_TIMEOUT: must be between 1ms and 1s")
+	}
+	return nil
 }
 
 // GitHub is what is known of GitHub.
@@ -166,7 +190,7 @@ func redactParse(err error) error {
 
 // CheckAPI tells whether everything is there that `server` needs.
 func (c Config) CheckAPI() error {
-	needs := []error{c.checkShared(), address("BULKHEAD_HTTP_ADDRESS", c.HTTP.Address)}
+	needs := []error{c.checkShared(), c.Limiter.check(), address("BULKHEAD_HTTP_ADDRESS", c.HTTP.Address)}
 	if c.Database.MigrateOnStart {
 		needs = append(needs, required("BULKHEAD_DATABASE_OWNER_URL", c.Database.OwnerURL.IsZero()))
 	}
@@ -254,6 +278,7 @@ func (c Config) LogValue() slog.Value {
 	return slog.GroupValue(
 		slog.String("http", c.HTTP.Address),
 		slog.String("database", c.Database.URL.String()),
+		slog.String("limiter", c.Limiter.RedisURL.String()),
 		slog.String("temporal", c.Temporal.Address),
 		slog.String("temporal_advertised", c.Temporal.Advertised()),
 		slog.String("pepper_versions", strings.Join(c.Secrets.Peppers.versions(), ",")),

@@ -56,13 +56,16 @@ func TestLoad(t *testing.T) {
 	})
 
 	bad := map[string]string{
-		"a URL of another scheme":    "BULKHEAD_DATABASE_URL=mysql://root:" + password + "@db/x",
-		"a URL that cannot be read":  "BULKHEAD_DATABASE_URL=postgres://app:" + password + "@db:port/x",
-		"a pepper without a version": "BULKHEAD_API_KEY_PEPPERS=" + key('s'),
-		"a pepper that is too short": "BULKHEAD_API_KEY_PEPPERS=1:" + base64.StdEncoding.EncodeToString([]byte(password)),
-		"a pepper given twice":       "BULKHEAD_API_KEY_PEPPERS=1:" + key('s') + ",1:" + key('s'),
-		"a version of zero":          "BULKHEAD_ENCRYPTION_KEYS=0:" + key('s'),
-		"a delay without a unit":     "BULKHEAD_HTTP_DRAIN_DELAY=" + password,
+		"a URL of another scheme":         "BULKHEAD_DATABASE_URL=mysql://root:" + password + "@db/x",
+		"a URL that cannot be read":       "BULKHEAD_DATABASE_URL=postgres://app:" + password + "@db:port/x",
+		"a pepper without a version":      "BULKHEAD_API_KEY_PEPPERS=" + key('s'),
+		"a pepper that is too short":      "BULKHEAD_API_KEY_PEPPERS=1:" + base64.StdEncoding.EncodeToString([]byte(password)),
+		"a pepper given twice":            "BULKHEAD_API_KEY_PEPPERS=1:" + key('s') + ",1:" + key('s'),
+		"a version of zero":               "BULKHEAD_ENCRYPTION_KEYS=0:" + key('s'),
+		"a Redis URL of another scheme":   "BULKHEAD_LIMITER_REDIS_URL=http://:" + password + "@cache:6379/0",
+		"a Redis URL without a server":    "BULKHEAD_LIMITER_REDIS_URL=redis:" + password,
+		"a Redis URL that cannot be read": "BULKHEAD_LIMITER_REDIS_URL=redis://:" + password + "@cache:port/0",
+		"a delay without a unit":          "BULKHEAD_HTTP_DRAIN_DELAY=" + password,
 	}
 	for name, variable := range bad {
 		t.Run("Should refuse "+name+" without repeating its value", func(t *testing.T) {
@@ -79,7 +82,7 @@ func TestLoad(t *testing.T) {
 	t.Run("Should show no secret in any way of printing", func(t *testing.T) {
 		t.Parallel()
 		is := is.New(t)
-		c, err := config.Load(complete())
+		c, err := config.Load(append(complete(), "BULKHEAD_LIMITER_REDIS_URL=redis://bulkhead:"+password+"@cache:6379/0"))
 		is.NoErr(err)
 		asJSON, err := json.Marshal(c)
 		is.NoErr(err)
@@ -88,6 +91,8 @@ func TestLoad(t *testing.T) {
 			is.True(!strings.Contains(shown, leak)) // neither the password nor a key, in any notation
 		}
 		is.True(strings.Contains(c.Database.URL.Reveal(), password)) // the one way that shows it
+		is.Equal(c.Limiter.RedisURL.Reveal(), "redis://bulkhead:"+password+"@cache:6379/0")
+		is.Equal(c.Limiter.RedisURL.String(), "redis://bulkhead@cache:6379/0")
 	})
 }
 
@@ -110,4 +115,35 @@ func TestMetricsAddress(t *testing.T) {
 			is.Equal(cfg.Metrics.Worker(), c.worker)
 		})
 	}
+}
+
+func TestLimiter(t *testing.T) {
+	t.Parallel()
+	load := func(is *is.I, environ ...string) config.Config {
+		c, err := config.Load(append(complete(), environ...))
+		is.NoErr(err)
+		return c
+	}
+
+	t.Run("Should be in the process, unless Redis is named", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		is.True(load(is).Limiter.RedisURL.IsZero())
+		is.True(load(is, "BULKHEAD_LIMITER_REDIS_URL=").Limiter.RedisURL.IsZero())
+		for _, u := range []string{"redis://cache:6379", "rediss://:p@cache", "unix:///run/redis.sock?db=2"} {
+			is.Equal(load(is, "BULKHEAD_LIMITER_REDIS_URL="+u).Limiter.RedisURL.Reveal(), u)
+		}
+	})
+
+	t.Run("Should let no request wait for long", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		is.Equal(load(is).Limiter.RedisTimeout, 50*time.Millisecond)
+		for _, wrong := range []string{"0s", "-1s", "999us", "1001ms"} {
+			is.True(load(is, "BULKHEAD_LIMITER_REDIS_TIMEOUT="+wrong).CheckAPI() != nil)
+		}
+		for _, right := range []string{"1ms", "1s"} {
+			is.NoErr(load(is, "BULKHEAD_LIMITER_REDIS_TIMEOUT="+right).CheckAPI())
+		}
+	})
 }

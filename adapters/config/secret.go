@@ -18,7 +18,7 @@ type reasoned string
 func (r reasoned) Error() string  { return string(r) }
 func (r reasoned) Reason() string { return string(r) }
 
-// SecretURL is a database URL. Shown in any way it lacks its password.
+// SecretURL is a URL of Postgres. Shown in any way it lacks its password.
 type SecretURL struct{ u *url.URL }
 
 // UnmarshalText reads a URL.
@@ -32,6 +32,22 @@ func (s *SecretURL) UnmarshalText(b []byte) error {
 	}
 	s.u = u
 	return nil
+}
+
+// RedisURL is a SecretURL of Redis.
+type RedisURL struct{ SecretURL }
+
+// UnmarshalText reads a URL.
+func (r *RedisURL) UnmarshalText(b []byte) error {
+	if len(b) == 0 {
+		return nil
+	}
+	u, err := url.Parse(string(b))
+	if err == nil && ((u.Scheme == "redis" || u.Scheme == "rediss") && u.Host != "" || u.Scheme == "unix" && u.Path != "") {
+		r.u = u
+		return nil
+	}
+	return reasoned("must be a URL such as redis://user:password@host:6379/0, rediss://host:6379 or unix:///run/redis.sock")
 }
 
 // IsZero tells whether no URL was given.

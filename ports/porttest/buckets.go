@@ -45,11 +45,14 @@ func dry(c ratelimit.Charge) ratelimit.Charge {
 	return c
 }
 
-// take takes from one replica, and returns what the buckets answered.
+// take takes from one replica, and returns what the buckets answered. Any goroutine
+// may call it.
 func take(t *testing.T, b ports.Buckets, charges ...ratelimit.Charge) []ratelimit.Decision {
 	t.Helper()
 	decisions := make([]ratelimit.Decision, len(charges))
-	must(t, b.Take(t.Context(), charges, decisions))
+	if err := b.Take(t.Context(), charges, decisions); err != nil {
+		t.Error(err)
+	}
 	return decisions
 }
 
@@ -153,23 +156,25 @@ func bucketsTime(t *testing.T, store BucketStore) {
 	should(t, "let a refused cost through when the refusal says", func(t *testing.T, is *is.I) {
 		for _, cost := range []int64{1, 3, 4} {
 			c := aCharge(quick, cost)
-			is.True(take(t, b, costing(c, 4))[0].Allowed)
 			d := take(t, b, c)[0]
-			is.True(!d.Allowed)
-			is.True(d.RetryAfter <= time.Duration(cost)*50*time.Millisecond)
+			for d.Allowed { // which ends, as nobody can be slow each time
+				d = take(t, b, c)[0]
+			}
+			is.True(d.RetryAfter > 0 && d.RetryAfter <= time.Duration(cost)*50*time.Millisecond)
 			store.Pass(d.RetryAfter)
 			is.True(take(t, b, c)[0].Allowed)
 		}
 	})
 
-	should(t, "be as if never used when it says", func(t *testing.T, is *is.I) {
+	should(t, "be as if never used when it says, and save up no more than the burst", func(t *testing.T, is *is.I) {
 		c := aCharge(quick, 4)
 		d := take(t, b, c)[0]
 		store.Pass(d.ResetAfter)
 		is.Equal(take(t, b, costing(c, 0))[0], ratelimit.Decision{Allowed: true, Remaining: 4})
-		store.Pass(d.ResetAfter) // a rest saves up no more than the burst
-		is.True(take(t, b, c)[0].Allowed)
-		is.True(!take(t, b, c)[0].Allowed)
+		store.Pass(d.ResetAfter)
+		d = take(t, b, c)[0]
+		is.True(d.Allowed)
+		is.Equal(d.Remaining, int64(0))
 	})
 
 	should(t, "feel a rate that was raised at once", func(t *testing.T, is *is.I) {

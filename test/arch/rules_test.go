@@ -175,6 +175,13 @@ var importRules = []rule{
 		Reason: "metrics have bounded labels and name no tenant only while one file declares them all",
 	},
 	{
+		Name:   "Redis stays in adapters/buckets",
+		In:     []string{"..."},
+		NotIn:  []string{"adapters/buckets/..."},
+		Deny:   []string{"github.com/redis/..."},
+		Reason: "Redis holds nothing but the state of rates, so that losing it loses nothing else",
+	},
+	{
 		Name:   "Temporal stays in adapters/temporal and sdk",
 		In:     []string{"..."},
 		NotIn:  []string{"adapters/temporal/...", "sdk/...", "cmd/bulkhead-dev/..."},

@@ -500,21 +500,6 @@ func (e VerifiedActorKind) Valid() bool {
 	}
 }
 
-// Defines values for WorkflowGrouping.
-const (
-	Status WorkflowGrouping = "status"
-)
-
-// Valid indicates whether the value is a known member of the WorkflowGrouping enum.
-func (e WorkflowGrouping) Valid() bool {
-	switch e {
-	case Status:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for WorkflowStatus.
 const (
 	WorkflowStatusCanceled       WorkflowStatus = "canceled"
@@ -1527,28 +1512,10 @@ type WorkflowCancel struct {
 	Reason *string `json:"reason,omitempty"`
 }
 
-// WorkflowCount defines model for WorkflowCount.
-type WorkflowCount struct {
-	// ByStatus Statuses that there are, if they are asked for.
-	ByStatus *[]WorkflowStatusCount `json:"by_status,omitempty"`
-	Count    int64                  `json:"count"`
-}
-
 // WorkflowFailure defines model for WorkflowFailure.
 type WorkflowFailure struct {
 	Message string  `json:"message"`
 	Type    *string `json:"type,omitempty"`
-}
-
-// WorkflowGrouping defines model for WorkflowGrouping.
-type WorkflowGrouping string
-
-// WorkflowList defines model for WorkflowList.
-type WorkflowList struct {
-	Items []Workflow `json:"items"`
-
-	// NextCursor Absent at the end.
-	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
 // WorkflowResult defines model for WorkflowResult.
@@ -1592,12 +1559,6 @@ type WorkflowStart struct {
 
 // WorkflowStatus defines model for WorkflowStatus.
 type WorkflowStatus string
-
-// WorkflowStatusCount defines model for WorkflowStatusCount.
-type WorkflowStatusCount struct {
-	Count  int64          `json:"count"`
-	Status WorkflowStatus `json:"status"`
-}
 
 // WorkflowTerminate defines model for WorkflowTerminate.
 type WorkflowTerminate struct {
@@ -1695,9 +1656,6 @@ type RunID = string
 // SlugPrefix defines model for SlugPrefix.
 type SlugPrefix = string
 
-// TokenCursor defines model for TokenCursor.
-type TokenCursor = string
-
 // UsageBy defines model for UsageBy.
 type UsageBy = UsageGrouping
 
@@ -1715,9 +1673,6 @@ type Wait = int32
 
 // WorkflowID defines model for WorkflowID.
 type WorkflowID = string
-
-// WorkflowQuery defines model for WorkflowQuery.
-type WorkflowQuery = string
 
 // ReportLeakedAPIKeyParams defines parameters for ReportLeakedAPIKey.
 type ReportLeakedAPIKeyParams struct {
@@ -2064,27 +2019,6 @@ type SuspendUserParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
-// CountWorkflowsParams defines parameters for CountWorkflows.
-type CountWorkflowsParams struct {
-	// Query A list filter of Temporal, such as `WorkflowType = "Greet" AND ExecutionStatus = "Running"`; without it all.
-	Query *WorkflowQuery `form:"query,omitempty" json:"query,omitempty"`
-
-	// GroupBy Counts each status, too.
-	GroupBy *WorkflowGrouping `form:"group_by,omitempty" json:"group_by,omitempty"`
-}
-
-// ListWorkflowsParams defines parameters for ListWorkflows.
-type ListWorkflowsParams struct {
-	// Query A list filter of Temporal, such as `WorkflowType = "Greet" AND ExecutionStatus = "Running"`; without it all.
-	Query *WorkflowQuery `form:"query,omitempty" json:"query,omitempty"`
-
-	// Limit The most items to return.
-	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
-
-	// Cursor The next_cursor of the page before.
-	Cursor *TokenCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
-}
-
 // StartWorkflowParams defines parameters for StartWorkflow.
 type StartWorkflowParams struct {
 	// IdempotencyKey A word of the client's own for this request. The same request with the same word within 24 hours is answered with the first one's answer and does nothing again; another request with it is refused with 422.
@@ -2345,12 +2279,6 @@ type ServerInterface interface {
 	// SuspendUser Suspend a user
 	// (POST /api/v0/organizations/{org}/users/{user}/suspend)
 	SuspendUser(w http.ResponseWriter, r *http.Request, org OrgPath, user UserPath, params SuspendUserParams)
-	// CountWorkflows Count workflows
-	// (GET /api/v0/organizations/{org}/workflow-count)
-	CountWorkflows(w http.ResponseWriter, r *http.Request, org OrgPath, params CountWorkflowsParams)
-	// ListWorkflows List workflows
-	// (GET /api/v0/organizations/{org}/workflows)
-	ListWorkflows(w http.ResponseWriter, r *http.Request, org OrgPath, params ListWorkflowsParams)
 	// StartWorkflow Start a workflow
 	// (POST /api/v0/organizations/{org}/workflows)
 	StartWorkflow(w http.ResponseWriter, r *http.Request, org OrgPath, params StartWorkflowParams)
@@ -2669,18 +2597,6 @@ func (_ Unimplemented) ResumeUser(w http.ResponseWriter, r *http.Request, org Or
 // SuspendUser Suspend a user
 // (POST /api/v0/organizations/{org}/users/{user}/suspend)
 func (_ Unimplemented) SuspendUser(w http.ResponseWriter, r *http.Request, org OrgPath, user UserPath, params SuspendUserParams) {
-	w.WriteHeader(http.StatusNotImplemented)
-}
-
-// CountWorkflows Count workflows
-// (GET /api/v0/organizations/{org}/workflow-count)
-func (_ Unimplemented) CountWorkflows(w http.ResponseWriter, r *http.Request, org OrgPath, params CountWorkflowsParams) {
-	w.WriteHeader(http.StatusNotImplemented)
-}
-
-// ListWorkflows List workflows
-// (GET /api/v0/organizations/{org}/workflows)
-func (_ Unimplemented) ListWorkflows(w http.ResponseWriter, r *http.Request, org OrgPath, params ListWorkflowsParams) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -5370,129 +5286,6 @@ func (siw *ServerInterfaceWrapper) SuspendUser(w http.ResponseWriter, r *http.Re
 	handler.ServeHTTP(w, r)
 }
 
-// CountWorkflows operation middleware
-func (siw *ServerInterfaceWrapper) CountWorkflows(w http.ResponseWriter, r *http.Request) {
-
-	var err error
-	_ = err
-
-	// ------------- Path parameter "org" -------------
-	var org OrgPath
-
-	err = runtime.BindStyledParameterWithOptions("simple", "org", chi.URLParam(r, "org"), &org, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
-	if err != nil {
-		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "org", Err: err})
-		return
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params CountWorkflowsParams
-
-	// ------------- Optional query parameter "query" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "query", r.URL.Query(), &params.Query, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		var requiredError *runtime.RequiredParameterError
-		if errors.As(err, &requiredError) {
-			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "query"})
-		} else {
-			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "query", Err: err})
-		}
-		return
-	}
-
-	// ------------- Optional query parameter "group_by" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "group_by", r.URL.Query(), &params.GroupBy, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		var requiredError *runtime.RequiredParameterError
-		if errors.As(err, &requiredError) {
-			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "group_by"})
-		} else {
-			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "group_by", Err: err})
-		}
-		return
-	}
-
-	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.CountWorkflows(w, r, org, params)
-	}))
-
-	for _, middleware := range siw.HandlerMiddlewares {
-		handler = middleware(handler)
-	}
-
-	handler.ServeHTTP(w, r)
-}
-
-// ListWorkflows operation middleware
-func (siw *ServerInterfaceWrapper) ListWorkflows(w http.ResponseWriter, r *http.Request) {
-
-	var err error
-	_ = err
-
-	// ------------- Path parameter "org" -------------
-	var org OrgPath
-
-	err = runtime.BindStyledParameterWithOptions("simple", "org", chi.URLParam(r, "org"), &org, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
-	if err != nil {
-		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "org", Err: err})
-		return
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ListWorkflowsParams
-
-	// ------------- Optional query parameter "query" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "query", r.URL.Query(), &params.Query, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		var requiredError *runtime.RequiredParameterError
-		if errors.As(err, &requiredError) {
-			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "query"})
-		} else {
-			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "query", Err: err})
-		}
-		return
-	}
-
-	// ------------- Optional query parameter "limit" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
-	if err != nil {
-		var requiredError *runtime.RequiredParameterError
-		if errors.As(err, &requiredError) {
-			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
-		} else {
-			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
-		}
-		return
-	}
-
-	// ------------- Optional query parameter "cursor" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", r.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		var requiredError *runtime.RequiredParameterError
-		if errors.As(err, &requiredError) {
-			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "cursor"})
-		} else {
-			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "cursor", Err: err})
-		}
-		return
-	}
-
-	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.ListWorkflows(w, r, org, params)
-	}))
-
-	for _, middleware := range siw.HandlerMiddlewares {
-		handler = middleware(handler)
-	}
-
-	handler.ServeHTTP(w, r)
-}
-
 // StartWorkflow operation middleware
 func (siw *ServerInterfaceWrapper) StartWorkflow(w http.ResponseWriter, r *http.Request) {
 
@@ -6227,13 +6020,7 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 		r.Post(options.BaseURL+"/api/v0/secret-scanning/github", wrapper.ReceiveGitHubLeaks)
 	})
 	r.Group(func(r chi.Router) {
-		r.Get(options.BaseURL+"/api/v0/organizations/{org}/workflows", wrapper.ListWorkflows)
-	})
-	r.Group(func(r chi.Router) {
 		r.Post(options.BaseURL+"/api/v0/organizations/{org}/workflows", wrapper.StartWorkflow)
-	})
-	r.Group(func(r chi.Router) {
-		r.Get(options.BaseURL+"/api/v0/organizations/{org}/workflow-count", wrapper.CountWorkflows)
 	})
 	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/api/v0/organizations/{org}/workflows/{workflow_id}", wrapper.DescribeWorkflow)
@@ -8876,106 +8663,6 @@ func (response SuspendUserdefaultApplicationProblemPlusJSONResponse) VisitSuspen
 	return err
 }
 
-type CountWorkflowsRequestObject struct {
-	Org    OrgPath `json:"org"`
-	Params CountWorkflowsParams
-}
-
-type CountWorkflowsResponseObject interface {
-	VisitCountWorkflowsResponse(w http.ResponseWriter) error
-}
-
-type CountWorkflows200JSONResponse WorkflowCount
-
-func (response CountWorkflows200JSONResponse) VisitCountWorkflowsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CountWorkflowsdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	Headers    ProblemResponseHeaders
-	StatusCode int
-}
-
-func (response CountWorkflowsdefaultApplicationProblemPlusJSONResponse) VisitCountWorkflowsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	if response.Headers.Allow != nil {
-		w.Header().Set("Allow", fmt.Sprint(*response.Headers.Allow))
-	}
-	if response.Headers.RetryAfter != nil {
-		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
-	}
-	if response.Headers.WWWAuthenticate != nil {
-		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
-	}
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListWorkflowsRequestObject struct {
-	Org    OrgPath `json:"org"`
-	Params ListWorkflowsParams
-}
-
-type ListWorkflowsResponseObject interface {
-	VisitListWorkflowsResponse(w http.ResponseWriter) error
-}
-
-type ListWorkflows200JSONResponse WorkflowList
-
-func (response ListWorkflows200JSONResponse) VisitListWorkflowsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListWorkflowsdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	Headers    ProblemResponseHeaders
-	StatusCode int
-}
-
-func (response ListWorkflowsdefaultApplicationProblemPlusJSONResponse) VisitListWorkflowsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	if response.Headers.Allow != nil {
-		w.Header().Set("Allow", fmt.Sprint(*response.Headers.Allow))
-	}
-	if response.Headers.RetryAfter != nil {
-		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
-	}
-	if response.Headers.WWWAuthenticate != nil {
-		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
-	}
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
 type StartWorkflowRequestObject struct {
 	Org    OrgPath `json:"org"`
 	Params StartWorkflowParams
@@ -9696,12 +9383,6 @@ type StrictServerInterface interface {
 	// SuspendUser Suspend a user
 	// (POST /api/v0/organizations/{org}/users/{user}/suspend)
 	SuspendUser(ctx context.Context, request SuspendUserRequestObject) (SuspendUserResponseObject, error)
-	// CountWorkflows Count workflows
-	// (GET /api/v0/organizations/{org}/workflow-count)
-	CountWorkflows(ctx context.Context, request CountWorkflowsRequestObject) (CountWorkflowsResponseObject, error)
-	// ListWorkflows List workflows
-	// (GET /api/v0/organizations/{org}/workflows)
-	ListWorkflows(ctx context.Context, request ListWorkflowsRequestObject) (ListWorkflowsResponseObject, error)
 	// StartWorkflow Start a workflow
 	// (POST /api/v0/organizations/{org}/workflows)
 	StartWorkflow(ctx context.Context, request StartWorkflowRequestObject) (StartWorkflowResponseObject, error)
@@ -11141,60 +10822,6 @@ func (sh *strictHandler) SuspendUser(w http.ResponseWriter, r *http.Request, org
 	}
 }
 
-// CountWorkflows operation middleware
-func (sh *strictHandler) CountWorkflows(w http.ResponseWriter, r *http.Request, org OrgPath, params CountWorkflowsParams) {
-	var request CountWorkflowsRequestObject
-
-	request.Org = org
-	request.Params = params
-
-	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
-		return sh.ssi.CountWorkflows(ctx, request.(CountWorkflowsRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "CountWorkflows")
-	}
-
-	response, err := handler(r.Context(), w, r, request)
-
-	if err != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, err)
-	} else if validResponse, ok := response.(CountWorkflowsResponseObject); ok {
-		if err := validResponse.VisitCountWorkflowsResponse(w); err != nil {
-			sh.options.ResponseErrorHandlerFunc(w, r, err)
-		}
-	} else if response != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
-	}
-}
-
-// ListWorkflows operation middleware
-func (sh *strictHandler) ListWorkflows(w http.ResponseWriter, r *http.Request, org OrgPath, params ListWorkflowsParams) {
-	var request ListWorkflowsRequestObject
-
-	request.Org = org
-	request.Params = params
-
-	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
-		return sh.ssi.ListWorkflows(ctx, request.(ListWorkflowsRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListWorkflows")
-	}
-
-	response, err := handler(r.Context(), w, r, request)
-
-	if err != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, err)
-	} else if validResponse, ok := response.(ListWorkflowsResponseObject); ok {
-		if err := validResponse.VisitListWorkflowsResponse(w); err != nil {
-			sh.options.ResponseErrorHandlerFunc(w, r, err)
-		}
-	} else if response != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
-	}
-}
-
 // StartWorkflow operation middleware
 func (sh *strictHandler) StartWorkflow(w http.ResponseWriter, r *http.Request, org OrgPath, params StartWorkflowParams) {
 	var request StartWorkflowRequestObject
@@ -11267,10 +10894,13 @@ func (sh *strictHandler) CancelWorkflow(w http.ResponseWriter, r *http.Request, 
 
 	var body CancelWorkflowJSONRequestBody
 	if err := runtime.BindJSONBody(r, &body); err != nil {
-		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
-		return
+		if !errors.Is(err, io.EOF) {
+			sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+			return
+		}
+	} else {
+		request.Body = &body
 	}
-	request.Body = &body
 
 	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
 		return sh.ssi.CancelWorkflow(ctx, request.(CancelWorkflowRequestObject))
