@@ -219,8 +219,15 @@ func (s *Stack) NewTenant(t testing.TB, slug string) Tenant {
 }
 
 // SystemToken returns a token with which Temporal lets its bearer read
-// everything, signed with the stack's own key as the control plane would.
+// everything.
 func (s *Stack) SystemToken(t testing.TB) string {
+	t.Helper()
+	return s.Mint(t, "temporal-system:read")
+}
+
+// Mint returns a token with one permission, signed with the stack's own key as
+// the control plane would.
+func (s *Stack) Mint(t testing.TB, permission string) string {
 	t.Helper()
 	crypto, err := signing.New(signing.Config{
 		EncryptionKeys: map[int16][]byte{1: encryptionKey}, Audience: TemporalAudience,
@@ -241,7 +248,7 @@ func (s *Stack) SystemToken(t testing.TB) string {
 		if k.State == core.Active {
 			now := time.Now()
 			token, err := crypto.Sign(k, core.Claims{
-				Subject: "test", Permission: "temporal-system:read", IssuedAt: now, ExpiresAt: now.Add(5 * time.Minute),
+				Subject: "test", Permission: permission, IssuedAt: now, ExpiresAt: now.Add(5 * time.Minute),
 			})
 			if err != nil {
 				t.Fatal(err)

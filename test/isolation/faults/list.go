@@ -133,8 +133,10 @@ func (r reads) readUser(ctx context.Context, u id.User) (user.User, error) {
 	{
 		Name: "the namespace is taken from the request",
 		Edits: []Edit{
-			{File: middleware, Old: "next.ServeHTTP(e, r.WithContext(context.WithValue(r.Context(), exchangeKey{}, e)))", New: `ctx := context.WithValue(r.Context(), exchangeKey{}, e)
-		next.ServeHTTP(e, r.WithContext(context.WithValue(ctx, "namespace", r.Header.Get("Temporal-Namespace"))))`},
+			{
+				File: middleware, Old: "next.ServeHTTP(e, r.WithContext(&e.context))",
+				New: `next.ServeHTTP(e, r.WithContext(context.WithValue(&e.context, "namespace", r.Header.Get("Temporal-Namespace"))))`,
+			},
 			{File: "core/usecase/workflows/workflows.go", Old: "\treturn row.Namespace(), nil", New: `	if asked, _ := ctx.Value("namespace").(string); asked != "" {
 		return asked, nil
 	}

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net"
 	"net/textproto"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -52,29 +51,6 @@ func (g Target) Side(t *T) Side {
 			"CPU µs/request": float64(used.Microseconds()) / float64(load.Requests),
 		}
 	}}
-}
-
-// CPU returns the processor time that a process has used so far, of all its
-// threads.
-func CPU(t *T, pid int) time.Duration {
-	t.Helper()
-	const perSecond = 100 // ticks; the kernel says so to every program, whatever it counts in
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		t.Fatal(err)
-	}
-	// What is before the last parenthesis is the program's name, which may hold anything.
-	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
-	const user, system = 11, 12
-	var ticks int64
-	for _, i := range []int{user, system} {
-		n, err := strconv.ParseInt(fields[i], 10, 64)
-		if err != nil {
-			t.Fatal(err)
-		}
-		ticks += n
-	}
-	return time.Duration(ticks) * time.Second / perSecond
 }
 
 // Load is what asking a server brought to light.

@@ -1,7 +1,6 @@
 package bench
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -66,7 +65,7 @@ func (s Series) Values(name string) []float64 {
 }
 
 // Median returns the median of what the rounds measured under a name.
-func (s Series) Median(name string) float64 { return median(s.Values(name)) }
+func (s Series) Median(name string) float64 { return Median(s.Values(name)) }
 
 // String shows the medians and the ranges.
 func (s Series) String() string {
@@ -76,7 +75,7 @@ func (s Series) String() string {
 	parts := make([]string, 0, len(s.Samples[0]))
 	for _, name := range slices.Sorted(maps.Keys(s.Samples[0])) {
 		values := s.Values(name)
-		parts = append(parts, fmt.Sprintf("%s %s (%s to %s)", short(median(values)), name, short(slices.Min(values)), short(slices.Max(values))))
+		parts = append(parts, fmt.Sprintf("%s %s (%s to %s)", short(Median(values)), name, short(slices.Min(values)), short(slices.Max(values))))
 	}
 	return fmt.Sprintf("%-22s %s", s.Name, strings.Join(parts, " · "))
 }
@@ -91,8 +90,8 @@ func Ratio(t *T, name string, a, b Series) float64 {
 		ratios[i] = a.Samples[i][name] / b.Samples[i][name]
 	}
 	t.Logf("%s, %s to %s: ratio %.3f (%.3f to %.3f in %d rounds)",
-		name, a.Name, b.Name, median(ratios), slices.Min(ratios), slices.Max(ratios), len(ratios))
-	return median(ratios)
+		name, a.Name, b.Name, Median(ratios), slices.Min(ratios), slices.Max(ratios), len(ratios))
+	return Median(ratios)
 }
 
 // Loop calls f again and again, with how often to do the thing that is measured,
@@ -123,8 +122,9 @@ func timed(f func(int), n int) time.Duration {
 	return time.Since(start)
 }
 
-func median(values []float64) float64 {
-	sorted := slices.SortedFunc(slices.Values(values), cmp.Compare[float64])
+// Median returns the median of at least one value.
+func Median[N ~int64 | ~float64](values []N) N {
+	sorted := slices.Sorted(slices.Values(values))
 	middle := len(sorted) / 2
 	if len(sorted)%2 == 1 {
 		return sorted[middle]

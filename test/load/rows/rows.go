@@ -6,9 +6,14 @@ import "github.com/bulkheadhq/bulkhead/test/load/bench"
 // All are the comparisons, in the order in which they are measured.
 var All = []bench.Comparison{
 	whoami,
+	whoamiPeers,
+	workflowStart,
+	organizationActive,
+	fleet,
 }
 
 // Programs are the sides that run as processes of their own, by name.
 var Programs = map[string]bench.Program{
-	"chi": bareChi,
+	"chi": bareChi, "httprate": httprateKeys, "httprate+slog": httprateKeysSlog,
+	"fleet": runFleet, "workers": runWorkers,
 }

@@ -72,10 +72,13 @@ func answerOf(t *bench.T, g bench.Target) string {
 }
 
 // whoamiOfProgram starts another program that answers with the body.
-func whoamiOfProgram(t *bench.T, name, body string) bench.Target {
+func whoamiOfProgram(t *bench.T, name, body string, args ...string) bench.Target {
 	var ready struct{ Address string }
-	p := bench.StartProgram(t, &ready, name, body)
-	return bench.Target{Name: name, Address: ready.Address, PID: p.PID, Request: bench.Get(ready.Address, whoamiPath)}
+	p := bench.StartProgram(t, &ready, name, append([]string{body}, args...)...)
+	return bench.Target{
+		Name: name, Address: ready.Address, PID: p.PID,
+		Request: bench.Get(ready.Address, whoamiPath, "Authorization: Bearer "+peerKey),
+	}
 }
 
 // bareChi is the program that answers with its first argument.
