@@ -18,8 +18,13 @@ import (
 	"github.com/bulkheadhq/bulkhead/ports"
 )
 
-// pollInterval is how often a waiting call looks for the end.
-const pollInterval = 50 * time.Millisecond
+// A waiting call looks for the end again and again, each pause an eighth longer
+// than the one before: so it learns of the end late by an eighth of the time that
+// it has waited, and what takes long costs little.
+const (
+	shortestPause = 5 * time.Millisecond
+	longestPause  = 250 * time.Millisecond
+)
 
 // Service shows operations and repeats them.
 type Service struct {
@@ -41,7 +46,8 @@ func (s *Service) Get(ctx context.Context, by authz.Actor, op id.Operation, wait
 	}
 	deadline := time.NewTimer(wait)
 	defer deadline.Stop()
-	tick := time.NewTicker(pollInterval)
+	pause := shortestPause
+	tick := time.NewTimer(pause)
 	defer tick.Stop()
 	for {
 		o, err := s.read(ctx, by, op)
@@ -54,6 +60,8 @@ func (s *Service) Get(ctx context.Context, by authz.Actor, op id.Operation, wait
 		case <-deadline.C:
 			return o, nil
 		case <-tick.C:
+			pause = min(pause+pause/8, longestPause)
+			tick.Reset(pause)
 		}
 	}
 }

@@ -133,8 +133,15 @@ func readServed(args []string) (s served, err error) {
 	return s, json.Unmarshal(text, &s)
 }
 
-// order is the one workflow of both.
+// register registers what both serve: a workflow and an activity.
+func register(r worker.Registry) {
+	r.RegisterWorkflow(order)
+	r.RegisterActivity(pack)
+}
+
 func order(workflow.Context) error { return nil }
+
+func pack(context.Context) error { return nil }
 
 // runFleet is the program that serves everything by a Fleet.
 func runFleet(ctx context.Context, ready func(any) error, args []string) error {
@@ -149,7 +156,7 @@ func runFleet(ctx context.Context, ready func(any) error, args []string) error {
 	all := make(chan struct{})
 	f, err := sdk.NewFleet(sdk.FleetConfig{
 		Client:   api,
-		Register: func(r worker.Registry, _ sdk.Assignment) { r.RegisterWorkflow(order) },
+		Register: func(r worker.Registry, _ sdk.Assignment) { register(r) },
 		Logger:   slog.New(&servingCounter{Handler: quiet.Handler(), missing: int64(len(s.Namespaces)), all: all}),
 	})
 	if err != nil {
@@ -211,7 +218,7 @@ func runWorkers(ctx context.Context, ready func(any) error, args []string) error
 			return err
 		}
 		w := worker.New(c, "default", worker.Options{})
-		w.RegisterWorkflow(order)
+		register(w)
 		if err := w.Start(); err != nil {
 			return err
 		}
