@@ -23,6 +23,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/adapters/temporal/worker"
 	"github.com/bulkheadhq/bulkhead/core/apikey"
 	"github.com/bulkheadhq/bulkhead/core/page"
+	"github.com/bulkheadhq/bulkhead/core/usecase/auth"
 	"github.com/bulkheadhq/bulkhead/core/usecase/provisioning"
 	"github.com/bulkheadhq/bulkhead/ports"
 )
@@ -86,6 +87,15 @@ func newBuckets(cfg config.Config) (ports.Buckets, func(), error) {
 		return nil, nil, fmt.Errorf("BULKHEAD_LIMITER_REDIS_URL: %w", err)
 	}
 	return r, func() { _ = r.Close() }, nil
+}
+
+func newFeed(ctx context.Context, db *postgres.DB) (*postgres.CredentialFeed, func()) {
+	f := postgres.NewCredentialFeed(db)
+	return f, func() { _ = f.Close(context.WithoutCancel(ctx)) }
+}
+
+func newAuthSettings(cfg config.Config) auth.Settings {
+	return auth.Settings{CacheKeys: cfg.Auth.CacheKeys}
 }
 
 func newCrypto(cfg config.Config) (*signing.Crypto, error) {

@@ -39,7 +39,9 @@ var systemSet = gw.NewSet(
 	newBuffer, newLogger, newPeppers, newRandom,
 	telemetry.NewMetrics, gw.Bind(new(ports.KeyMeter), new(*telemetry.Metrics)),
 	gw.Bind(new(ports.RequestMeter), new(*telemetry.Metrics)),
+	gw.Bind(new(ports.CacheMeter), new(*telemetry.Metrics)),
 	gw.Value(system.Clock{}), gw.Bind(new(ports.Clock), new(system.Clock)),
+	gw.Value(system.Stopwatch{}), gw.Bind(new(ports.Stopwatch), new(system.Stopwatch)),
 )
 
 var postgresSet = gw.NewSet(
@@ -67,7 +69,8 @@ var temporalSet = gw.NewSet(
 )
 
 var apiSet = gw.NewSet(
-	orgs.New, users.New, roles.New, apikeys.New, auth.New, workflows.New, operations.New, assignments.New, trail.New, refusals.New, metering.New,
+	orgs.New, users.New, roles.New, apikeys.New, workflows.New, operations.New, assignments.New, trail.New, refusals.New, metering.New,
+	gw.Struct(new(auth.Deps), "*"), auth.New, newFeed, gw.Bind(new(ports.CredentialFeed), new(*postgres.CredentialFeed)), newAuthSettings,
 	leaks.New, postgres.NewKeyUses, gw.Bind(new(ports.KeyUses), new(*postgres.KeyUses)),
 	newBuckets, newCursors, newETagKey, newPingers, newAPIConfig,
 	newVault, gw.Bind(new(ports.Vault), new(*signing.Vault)),

@@ -66,19 +66,37 @@ func NewAPI(ctx context.Context, cfg config.Config, out Output, b Build) (*API, 
 		return nil, nil, err
 	}
 	credentials := postgres.NewCredentials(db)
+	credentialFeed, cleanup4 := newFeed(ctx, db)
 	keyUses := postgres.NewKeyUses(db)
+	stopwatch := _wireStopwatchValue
 	peppers, err := newPeppers(cfg)
 	if err != nil {
+		cleanup4()
 		cleanup3()
 		cleanup2()
 		cleanup()
 		return nil, nil, err
 	}
 	metrics := telemetry.NewMetrics()
-	authService := auth.New(credentials, keyUses, store, clock, peppers, metrics, logger)
+	settings := newAuthSettings(cfg)
+	deps := auth.Deps{
+		Credentials: credentials,
+		Feed:        credentialFeed,
+		Uses:        keyUses,
+		Store:       store,
+		Clock:       clock,
+		Watch:       stopwatch,
+		Peppers:     peppers,
+		Meter:       metrics,
+		CacheMeter:  metrics,
+		Log:         logger,
+		Settings:    settings,
+	}
+	authService := auth.New(deps)
 	refusalsService := refusals.New(store, clock, logger)
-	buckets, cleanup4, err := newBuckets(cfg)
+	buckets, cleanup5, err := newBuckets(cfg)
 	if err != nil {
+		cleanup4()
 		cleanup3()
 		cleanup2()
 		cleanup()
@@ -101,6 +119,7 @@ func NewAPI(ctx context.Context, cfg config.Config, out Output, b Build) (*API, 
 	trailService := trail.New(postgresTrail)
 	sealer, err := newCursors(cfg)
 	if err != nil {
+		cleanup5()
 		cleanup4()
 		cleanup3()
 		cleanup2()
@@ -109,6 +128,7 @@ func NewAPI(ctx context.Context, cfg config.Config, out Output, b Build) (*API, 
 	}
 	eTagKey, err := newETagKey(cfg)
 	if err != nil {
+		cleanup5()
 		cleanup4()
 		cleanup3()
 		cleanup2()
@@ -119,6 +139,7 @@ func NewAPI(ctx context.Context, cfg config.Config, out Output, b Build) (*API, 
 	requestLog := newRequestLog(cfg, buffer)
 	vault, err := newVault(cfg)
 	if err != nil {
+		cleanup5()
 		cleanup4()
 		cleanup3()
 		cleanup2()
@@ -129,13 +150,14 @@ func NewAPI(ctx context.Context, cfg config.Config, out Output, b Build) (*API, 
 	v := newPingers(db, health)
 	httpapiConfig, err := newAPIConfig(cfg, b)
 	if err != nil {
+		cleanup5()
 		cleanup4()
 		cleanup3()
 		cleanup2()
 		cleanup()
 		return nil, nil, err
 	}
-	deps := httpapi.Deps{
+	httpapiDeps := httpapi.Deps{
 		Orgs:        orgsService,
 		Users:       usersService,
 		Roles:       rolesService,
@@ -160,8 +182,9 @@ func NewAPI(ctx context.Context, cfg config.Config, out Output, b Build) (*API, 
 		Log:         logger,
 		Config:      httpapiConfig,
 	}
-	server, err := httpapi.New(deps)
+	server, err := httpapi.New(httpapiDeps)
 	if err != nil {
+		cleanup5()
 		cleanup4()
 		cleanup3()
 		cleanup2()
@@ -184,6 +207,7 @@ func NewAPI(ctx context.Context, cfg config.Config, out Output, b Build) (*API, 
 		Lines:    buffer,
 	}
 	return api, func() {
+		cleanup5()
 		cleanup4()
 		cleanup3()
 		cleanup2()
@@ -192,8 +216,9 @@ func NewAPI(ctx context.Context, cfg config.Config, out Output, b Build) (*API, 
 }
 
 var (
-	_wireClockValue  = system.Clock{}
-	_wirePolicyValue = signing.DefaultPolicy
+	_wireClockValue     = system.Clock{}
+	_wirePolicyValue    = signing.DefaultPolicy
+	_wireStopwatchValue = system.Stopwatch{}
 )
 
 // NewWorker assembles the worker process.

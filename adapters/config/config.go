@@ -27,6 +27,7 @@ type Config struct {
 	Metrics  Metrics  `envPrefix:"BULKHEAD_METRICS_"`
 	GitHub   GitHub   `envPrefix:"BULKHEAD_GITHUB_"`
 	Limiter  Limiter  `envPrefix:"BULKHEAD_LIMITER_"`
+	Auth     Auth     `envPrefix:"BULKHEAD_AUTH_"`
 }
 
 // Metrics is where a process is measured. Whoever reaches the address needs no
@@ -190,7 +191,7 @@ func redactParse(err error) error {
 
 // CheckAPI tells whether everything is there that `server` needs.
 func (c Config) CheckAPI() error {
-	needs := []error{c.checkShared(), c.Limiter.check(), address("BULKHEAD_HTTP_ADDRESS", c.HTTP.Address)}
+	needs := []error{c.checkShared(), c.Limiter.check(), c.Auth.check(), address("BULKHEAD_HTTP_ADDRESS", c.HTTP.Address)}
 	if c.Database.MigrateOnStart {
 		needs = append(needs, required("BULKHEAD_DATABASE_OWNER_URL", c.Database.OwnerURL.IsZero()))
 	}

@@ -494,3 +494,12 @@ type pinger struct {
 
 func (p pinger) Name() string               { return p.name }
 func (p pinger) Ping(context.Context) error { return p.err }
+
+// Nobody follows what changes here, so that each key is looked up.
+func (*memory) Since(context.Context, ports.CredentialCursor) (ports.CredentialChanges, ports.CredentialCursor, error) {
+	return ports.CredentialChanges{}, "", nil
+}
+func (*memory) Wait(context.Context, time.Duration) error { return nil }
+func (*memory) Written() uint64                           { return 0 }
+func (*memory) Elapsed() time.Duration                    { return 0 }
+func (*memory) WatchCache(func() ports.CacheStats)        {}

@@ -128,7 +128,10 @@ func setup(t testing.TB, pingers ...ports.Pinger) *bundle {
 	b.server, err = New(Deps{
 		Orgs: orgs.New(m, platform{m}, clock), Users: users.New(m, trails{m}, clock), APIKeys: apikeys.New(m, clock, peppers, rand.Reader),
 		Roles: roles.New(m, clock),
-		Auth:  auth.New(m, m, m, clock, peppers, m, slog.New(slog.DiscardHandler)), Leaks: leaks.New(m, m, clock, peppers, m), Clock: clock,
+		Auth: auth.New(auth.Deps{
+			Credentials: m, Feed: m, Uses: m, Store: m, Clock: clock, Watch: m, Peppers: peppers, Meter: m, CacheMeter: m,
+			Log: slog.New(slog.DiscardHandler),
+		}), Leaks: leaks.New(m, m, clock, peppers, m), Clock: clock,
 		Tokens:    tokens.New(m, signingKeys{}, crypto{}, clock, signing.DefaultPolicy),
 		Workflows: workflows.New(m, m, clock), Operations: operations.New(m, platform{m}, clock), Assignments: assignments.New(m, platform{m}),
 		Usage: metering.New(m, m, clock, slog.New(slog.DiscardHandler)),

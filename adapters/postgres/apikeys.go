@@ -62,6 +62,7 @@ func (w apiKeyWriter) Update(ctx context.Context, i id.APIKey, fn func(*apikey.K
 			return err
 		}
 	}
+	*w.touches = true
 	return changed(queries.APIKeyUpdate(ctx, w.tx, &dbsqlc.APIKeyUpdateParams{
 		OrgID: w.org.UUID(), ID: i.UUID(), Name: p.Name, Description: p.Description, Scopes: p.Scopes,
 		AllowedIps: p.AllowedIps, Metadata: p.Metadata, Hint: p.Hint, LastFour: p.LastFour,

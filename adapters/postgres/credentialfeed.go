@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -25,6 +26,7 @@ const maxChanges = 10_000
 // authentication role, on that role's own pool.
 type CredentialFeed struct {
 	db       dbsqlc.DBTX
+	written  *atomic.Uint64
 	listener *listener
 }
 
@@ -33,7 +35,7 @@ var _ ports.CredentialFeed = (*CredentialFeed)(nil)
 // NewCredentialFeed returns the feed of a database. It holds a connection of its own
 // from the first Wait until Close.
 func NewCredentialFeed(db *DB) *CredentialFeed {
-	return &CredentialFeed{db: guarded{db.auth}, listener: newListener(db.listen, credentialChannel)}
+	return &CredentialFeed{db: guarded{db.auth}, written: &db.written, listener: newListener(db.listen, credentialChannel)}
 }
 
 // Since implements ports.CredentialFeed. The cursor is a snapshot, and not the last
@@ -69,6 +71,9 @@ func (f *CredentialFeed) Since(ctx context.Context, cursor ports.CredentialCurso
 func (f *CredentialFeed) Wait(ctx context.Context, limit time.Duration) error {
 	return f.listener.wait(ctx, limit)
 }
+
+// Written implements ports.CredentialFeed.
+func (f *CredentialFeed) Written() uint64 { return f.written.Load() }
 
 // Close ends the connection that Wait holds.
 func (f *CredentialFeed) Close(ctx context.Context) error { return f.listener.close(ctx) }

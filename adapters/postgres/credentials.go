@@ -2,7 +2,9 @@ package postgres
 
 import (
 	"context"
-	"crypto/subtle"
+	"errors"
+	"sync"
+	"time"
 
 	"github.com/bulkheadhq/bulkhead/adapters/postgres/internal/dbsqlc"
 	"github.com/bulkheadhq/bulkhead/core/apikey"
@@ -10,33 +12,131 @@ import (
 	"github.com/bulkheadhq/bulkhead/ports"
 )
 
+const (
+	// maxGathered is how many hashes one round trip asks for.
+	maxGathered = 256
+
+	// flightLimit bounds a round trip, as nobody's ctx does: whoever waits may leave
+	// it, and it goes on for the others.
+	flightLimit = 3 * time.Second
+)
+
 // Credentials finds the owner of a presented key. It works as the
 // authentication role, on that role's own pool.
-type Credentials struct{ db dbsqlc.DBTX }
+//
+// Calls gather while the round trips under way are as many as there may be, and the
+// next one asks for all of them: the more there are, the less each costs.
+type Credentials struct {
+	db      dbsqlc.DBTX
+	flights int // how many round trips there may be at once
+
+	mu     sync.Mutex
+	flying int
+	queue  []*gathering
+}
 
 var _ ports.Credentials = (*Credentials)(nil)
 
-// NewCredentials returns the credentials of a database.
-func NewCredentials(db *DB) *Credentials { return &Credentials{guarded{db.auth}} }
+// NewCredentials returns the credentials of a database. Half of the role's
+// connections are left to others, such as the feed of changes.
+func NewCredentials(db *DB) *Credentials {
+	return &Credentials{db: guarded{db.auth}, flights: max(1, int(db.auth.Config().MaxConns)/2)}
+}
 
-// Find implements ports.Credentials. The index has compared the hashes already,
-// in a time that tells nothing an attacker could steer; comparing them again in
-// constant time costs nothing and does not depend on that argument.
+// gathering is what one round trip asks for, each hash once.
+type gathering struct {
+	asked map[apikey.Versioned]*dbsqlc.CredentialFindRow // nil: not found, once it has landed
+	err   error
+	done  chan struct{} // closed when it has landed
+}
+
+// Find implements ports.Credentials. It never joins a round trip that is under way
+// already, not even for the same hash: what that one reads may be older than the
+// call.
 func (c *Credentials) Find(ctx context.Context, candidates []apikey.Versioned) (apikey.Credential, error) {
-	p := dbsqlc.CredentialFindParams{Versions: make([]int16, len(candidates)), Hashes: make([][]byte, len(candidates))}
-	for i := range candidates {
-		p.Versions[i], p.Hashes[i] = candidates[i].Version, candidates[i].Hash[:]
+	if len(candidates) == 0 {
+		return apikey.Credential{}, fault.ErrNotFound
 	}
-	rows, err := queries.CredentialFind(ctx, c.db, &p)
-	if err != nil {
-		return apikey.Credential{}, err
+	g := c.join(candidates) //nolint:contextcheck // the round trip goes on for the others when this one's ctx ends
+	select {
+	case <-g.done:
+	case <-ctx.Done():
+		return apikey.Credential{}, translate(ctx, ctx.Err())
 	}
-	for _, row := range rows {
-		for _, candidate := range candidates {
-			if row.PepperVersion == candidate.Version && subtle.ConstantTimeCompare(row.Hash, candidate.Hash[:]) == 1 {
-				return toCredential(row)
-			}
+	if g.err != nil {
+		return apikey.Credential{}, g.err
+	}
+	for _, candidate := range candidates {
+		if row := g.asked[candidate]; row != nil {
+			return toCredential(row)
 		}
 	}
 	return apikey.Credential{}, fault.ErrNotFound
+}
+
+// join adds a call to those that wait, and sets off if it need not wait.
+func (c *Credentials) join(candidates []apikey.Versioned) *gathering {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if n := len(c.queue); n == 0 || len(c.queue[n-1].asked)+len(candidates) > maxGathered {
+		c.queue = append(c.queue, &gathering{asked: map[apikey.Versioned]*dbsqlc.CredentialFindRow{}, done: make(chan struct{})})
+	}
+	g := c.queue[len(c.queue)-1]
+	for _, candidate := range candidates {
+		g.asked[candidate] = nil
+	}
+	if c.flying < c.flights {
+		c.flying++
+		go c.fly()
+	}
+	return g
+}
+
+// fly makes one round trip after another, until nobody waits.
+func (c *Credentials) fly() {
+	for g := c.next(); g != nil; g = c.next() {
+		g.err = c.ask(g)
+		close(g.done)
+	}
+}
+
+func (c *Credentials) next() *gathering {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.queue) == 0 {
+		c.flying--
+		return nil
+	}
+	g := c.queue[0]
+	c.queue = c.queue[1:]
+	return g
+}
+
+// ask makes the round trip. The index has compared the hashes, in a time that tells
+// nothing an attacker could steer.
+func (c *Credentials) ask(g *gathering) error {
+	ctx, cancel := context.WithTimeout(context.Background(), flightLimit)
+	defer cancel()
+	p := dbsqlc.CredentialFindParams{Versions: make([]int16, 0, len(g.asked)), Hashes: make([][]byte, 0, len(g.asked))}
+	for candidate := range g.asked {
+		p.Versions, p.Hashes = append(p.Versions, candidate.Version), append(p.Hashes, candidate.Hash[:])
+	}
+	rows, err := queries.CredentialFind(ctx, c.db, &p)
+	if errors.Is(err, fault.ErrTimeout) {
+		// No caller has chosen this limit: a database that does not answer in it is away.
+		return fault.ErrUnavailable.Because(err).After(comeBack)
+	}
+	if err != nil {
+		return err
+	}
+	for _, row := range rows {
+		stored, err := toHash(row.PepperVersion, row.Hash)
+		if err != nil {
+			return err
+		}
+		if _, asked := g.asked[stored]; asked {
+			g.asked[stored] = row
+		}
+	}
+	return nil
 }

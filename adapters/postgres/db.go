@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -47,6 +48,8 @@ type DB struct {
 	app    *pgxpool.Pool
 	auth   *pgxpool.Pool
 	listen *pgx.ConnConfig // of the connections that are held for notifications
+
+	written atomic.Uint64 // transactions that may have changed a credential
 }
 
 var _ ports.Pinger = (*DB)(nil)

@@ -32,8 +32,14 @@ func (s *Store) Reads(o id.Org) ports.Reads {
 // WriteTx implements ports.Store. What fn is the victim of, a deadlock or a
 // serialization failure, makes it run again, up to six times in all.
 func (s *Store) WriteTx(ctx context.Context, o id.Org, fn func(ctx context.Context, tx ports.Tx) error) error {
+	touches := false
+	defer func() {
+		if touches { // whatever became of it: of a commit that failed, nobody may know
+			s.db.written.Add(1)
+		}
+	}()
 	return s.db.transact(ctx, orgScope(o), claimed(func(ctx context.Context, tx dbsqlc.DBTX, about *noted) error {
-		w := writer{org: o, tx: tx}
+		w := writer{org: o, tx: tx, touches: &touches}
 		trail := &auditWriter{writer: w}
 		err := fn(ctx, ports.Tx{
 			Orgs: orgWriter{w}, Users: userWriter{w}, Roles: roleWriter{w}, APIKeys: apiKeyWriter{w},

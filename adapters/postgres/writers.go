@@ -20,10 +20,11 @@ import (
 )
 
 // writer is what the writers of all aggregates share: the transaction and its
-// organization.
+// organization, and whether something changes that authentication reads.
 type writer struct {
-	org id.Org
-	tx  dbsqlc.DBTX
+	org     id.Org
+	tx      dbsqlc.DBTX
+	touches *bool
 }
 
 // own fails when what is to be stored says that it belongs to another
@@ -73,6 +74,7 @@ func (w orgWriter) Update(ctx context.Context, fn func(*org.Org) error) error {
 	if err != nil {
 		return err
 	}
+	*w.touches = true
 	return changed(queries.OrgUpdate(ctx, w.tx, &dbsqlc.OrgUpdateParams{
 		ID: w.org.UUID(), Slug: p.Slug, Name: p.Name, State: p.State, StateReason: p.StateReason,
 		Metadata: p.Metadata, Settings: p.Settings, DeletionProtected: p.DeletionProtected,
@@ -182,6 +184,7 @@ func (w userWriter) UpdateAll(ctx context.Context, us []user.User) error {
 		p.States, p.StateReasons = append(p.States, s.State.String()), append(p.StateReasons, s.Reason)
 		p.Versions, p.UpdatedAts = append(p.Versions, s.Version), append(p.UpdatedAts, stored(s.UpdatedAt))
 	}
+	*w.touches = true
 	rows, err := queries.UserUpdateAll(ctx, w.tx, &p)
 	if err == nil && int(rows) != len(us) {
 		return fault.ErrNotFound
@@ -209,6 +212,7 @@ func (w roleWriter) Update(ctx context.Context, i id.Role, fn func(*role.Role) e
 		return err
 	}
 	p := fromRole(r.Snapshot())
+	*w.touches = true
 	return changed(queries.RoleUpdate(ctx, w.tx, &dbsqlc.RoleUpdateParams{
 		OrgID: w.org.UUID(), ID: i.UUID(), Name: p.Name, Description: p.Description, Permissions: p.Permissions,
 		Version: p.Version, UpdatedAt: p.UpdatedAt,

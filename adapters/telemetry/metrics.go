@@ -24,11 +24,13 @@ type Metrics struct {
 	usesDropped    prometheus.Counter
 	requests       *prometheus.CounterVec
 	durations      *prometheus.HistogramVec
+	credentials    *cacheCollector
 }
 
 var (
 	_ ports.KeyMeter     = (*Metrics)(nil)
 	_ ports.RequestMeter = (*Metrics)(nil)
+	_ ports.CacheMeter   = (*Metrics)(nil)
 )
 
 // durations are the bounds of how long requests take, in seconds: from one that
@@ -49,6 +51,7 @@ func NewMetrics() *Metrics {
 		leaks: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "bulkhead_apikey_leaks_total", Help: "API keys reported as leaked, by who reported them.",
 		}, []string{"source"}),
+		credentials: &cacheCollector{},
 		usesDropped: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "bulkhead_apikey_uses_dropped_total", Help: "Uses of API keys that were not noted for lack of room.",
 		}),
@@ -61,7 +64,7 @@ func NewMetrics() *Metrics {
 		}, []string{"operation"}),
 	}
 	m.registry.MustRegister(
-		m.expiryWarnings, m.secrets, m.leaks, m.usesDropped, m.requests, m.durations,
+		m.expiryWarnings, m.secrets, m.leaks, m.usesDropped, m.requests, m.durations, m.credentials,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	return m

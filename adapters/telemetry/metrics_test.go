@@ -11,6 +11,7 @@ import (
 	"github.com/matryer/is"
 
 	"github.com/bulkheadhq/bulkhead/adapters/telemetry"
+	"github.com/bulkheadhq/bulkhead/ports"
 )
 
 func scrape(t *testing.T, m *telemetry.Metrics, path string) (int, string) {
@@ -36,6 +37,11 @@ func TestMetrics(t *testing.T) {
 		m.ExpiryWarned(7)
 		m.LeakReported("github")
 		m.UsesDropped(3)
+		_, before := scrape(t, m, "/metrics")
+		is.True(!strings.Contains(before, "bulkhead_auth_cache")) // there is none
+		m.WatchCache(func() ports.CacheStats {
+			return ports.CacheStats{Staleness: 250 * time.Millisecond, Size: 2, Hits: 30, Misses: 4, Invalidated: 5}
+		})
 		m.SecretsByPepper(map[int16]int64{1: 5, 2: 7})
 		m.SecretsByPepper(map[int16]int64{2: 12}) // the first version has no secrets any more
 		code, text := scrape(t, m, "/metrics")
@@ -43,6 +49,8 @@ func TestMetrics(t *testing.T) {
 		for _, line := range []string{
 			`bulkhead_apikey_expiry_warnings_total{days="30"} 1`, `bulkhead_apikey_expiry_warnings_total{days="7"} 2`,
 			`bulkhead_apikey_leaks_total{source="github"} 1`, `bulkhead_apikey_uses_dropped_total 3`,
+			"bulkhead_auth_cache_staleness_seconds 0.25\n", "bulkhead_auth_cache_size 2\n", "bulkhead_auth_cache_hits_total 30\n",
+			"bulkhead_auth_cache_misses_total 4\n", "bulkhead_auth_cache_invalidations_total 5\n",
 			`bulkhead_apikey_secrets{pepper_version="2"} 12`, "go_goroutines ",
 		} {
 			is.True(strings.Contains(text, line))

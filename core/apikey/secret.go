@@ -1,13 +1,16 @@
 package apikey
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"hash"
 	"hash/crc32"
 	"io"
 	"strings"
+	"sync"
 )
 
 // The shape of a secret: "bhk_", 43 characters of base62 that hold 256 random
@@ -121,7 +124,19 @@ type Hash [sha256.Size]byte
 // confirm a leaked key nor be used to make one.
 type Peppers struct {
 	current int16
-	byVer   map[int16][]byte
+	byVer   map[int16]*sync.Pool // of *hasher
+}
+
+// hasher is an HMAC under one pepper, ready for use: to set one up costs twice as
+// much as to use it.
+type hasher struct {
+	mac hash.Hash
+	in  [secretLen]byte
+	out Hash
+}
+
+func newHashers(pepper []byte) *sync.Pool {
+	return &sync.Pool{New: func() any { return &hasher{mac: hmac.New(sha256.New, pepper)} }}
 }
 
 // MinPepperLen is the least length of a pepper, in bytes.
@@ -132,7 +147,7 @@ func NewPeppers(byVersion map[int16][]byte) (Peppers, error) {
 	if len(byVersion) == 0 {
 		return Peppers{}, errors.New("at least one API-key pepper is needed")
 	}
-	p := Peppers{byVer: make(map[int16][]byte, len(byVersion))}
+	p := Peppers{byVer: make(map[int16]*sync.Pool, len(byVersion))}
 	for v, k := range byVersion {
 		if v < 1 {
 			return Peppers{}, fmt.Errorf("pepper version %d: must be 1 or more", v)
@@ -140,7 +155,7 @@ func NewPeppers(byVersion map[int16][]byte) (Peppers, error) {
 		if len(k) < MinPepperLen {
 			return Peppers{}, fmt.Errorf("pepper version %d: must have at least %d bytes", v, MinPepperLen)
 		}
-		p.byVer[v] = append([]byte(nil), k...)
+		p.byVer[v] = newHashers(bytes.Clone(k))
 		p.current = max(p.current, v)
 	}
 	return p, nil
@@ -172,9 +187,12 @@ func (p Peppers) Candidates(s Secret) []Versioned {
 }
 
 func (p Peppers) hash(version int16, s Secret) Versioned {
-	m := hmac.New(sha256.New, p.byVer[version])
-	m.Write([]byte(s.Reveal()))
-	v := Versioned{Version: version}
-	m.Sum(v.Hash[:0])
+	pool := p.byVer[version]
+	h := pool.Get().(*hasher) //nolint:forcetypeassert // the pool holds nothing else
+	h.mac.Reset()
+	h.mac.Write(h.in[:copy(h.in[:], s.Reveal())])
+	h.mac.Sum(h.out[:0])
+	v := Versioned{Version: version, Hash: h.out}
+	pool.Put(h)
 	return v
 }

@@ -24,6 +24,23 @@ func (u keyUses) Rehash(ctx context.Context, o id.Org, k id.APIKey, from, to api
 	return done(u.spy, "Rehash", func() error { return u.real.Rehash(ctx, o, k, from, to) })
 }
 
+// feed notes no calls, as they are many, but fails those that it is told to.
+type feed struct {
+	*spy
+	real ports.CredentialFeed
+}
+
+func (f feed) Since(ctx context.Context, cursor ports.CredentialCursor) (ports.CredentialChanges, ports.CredentialCursor, error) {
+	if err := f.failure("Since"); err != nil {
+		return ports.CredentialChanges{}, cursor, err
+	}
+	return f.real.Since(ctx, cursor)
+}
+
+func (f feed) Written() uint64 { return f.real.Written() }
+
+func (f feed) Wait(ctx context.Context, limit time.Duration) error { return f.real.Wait(ctx, limit) }
+
 type keyCensus struct {
 	*spy
 	real ports.KeyCensus
@@ -64,7 +81,10 @@ type meter struct {
 	secrets map[int16]int64
 	leaks   []string
 	dropped int
+	cache   func() ports.CacheStats
 }
+
+func (m *meter) WatchCache(read func() ports.CacheStats) { m.cache = read }
 
 func (m *meter) ExpiryWarned(days int) {
 	m.mu.Lock()

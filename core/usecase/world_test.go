@@ -60,6 +60,7 @@ type world struct {
 	platform    platform
 	trails      trails
 	credentials *credentials
+	feed        feed
 	uses        keyUses
 	census      keyCensus
 	hours       usageHours
@@ -75,6 +76,7 @@ type unseen struct {
 	store  *postgres.Store
 	keys   *postgres.SigningKeys
 	outbox *postgres.Outbox
+	feed   *postgres.CredentialFeed
 	crypto *signer.Crypto
 }
 
@@ -109,8 +111,12 @@ func newWorld(t *testing.T) *world {
 	db := database.db
 	adapters := unseen{
 		store: postgres.NewStore(db), keys: postgres.NewSigningKeys(db), outbox: postgres.NewOutbox(db), crypto: newCrypto(t),
+		feed: postgres.NewCredentialFeed(db),
 	}
-	t.Cleanup(func() { _ = adapters.outbox.Close(context.Background()) })
+	t.Cleanup(func() {
+		_ = adapters.outbox.Close(context.Background())
+		_ = adapters.feed.Close(context.Background())
+	})
 	s := newSpy(t)
 	return &world{
 		t: t, database: database, unseen: adapters, log: &bytes.Buffer{},
@@ -118,8 +124,8 @@ func newWorld(t *testing.T) *world {
 
 		spy: s, store: store{s, adapters.store}, platform: platform{s, postgres.NewPlatform(db)},
 		trails:      trails{s, postgres.NewTrail(db)},
-		credentials: &credentials{spy: s, real: postgres.NewCredentials(db)},
-		uses:        keyUses{s, postgres.NewKeyUses(db)}, census: keyCensus{s, postgres.NewKeyCensus(db)}, meter: &meter{}, hours: usageHours{s, postgres.NewUsageHours(db)},
+		credentials: &credentials{spy: s, real: postgres.NewCredentials(db)}, feed: feed{s, adapters.feed},
+		uses: keyUses{s, postgres.NewKeyUses(db)}, census: keyCensus{s, postgres.NewKeyCensus(db)}, meter: &meter{}, hours: usageHours{s, postgres.NewUsageHours(db)},
 		keys: &keyring{spy: s, real: adapters.keys}, crypto: &crypto{spy: s, real: adapters.crypto},
 		outbox: mailbox{s, adapters.outbox}, temporal: &temporal{spy: s},
 	}
@@ -128,9 +134,12 @@ func newWorld(t *testing.T) *world {
 func newServices(w *world) services {
 	w.t.Helper()
 	return services{
-		apikeys:      apikeys.New(w.store, w.clock, peppers(w.t), random),
-		assignments:  assignments.New(w.store, w.platform),
-		auth:         auth.New(w.credentials, w.uses, w.store, w.clock, peppers(w.t), w.meter, slog.New(slog.NewTextHandler(w.log, nil))),
+		apikeys:     apikeys.New(w.store, w.clock, peppers(w.t), random),
+		assignments: assignments.New(w.store, w.platform),
+		auth: auth.New(auth.Deps{
+			Credentials: w.credentials, Feed: w.feed, Uses: w.uses, Store: w.store, Clock: w.clock, Watch: w.clock, Peppers: peppers(w.t),
+			Meter: w.meter, CacheMeter: w.meter, Log: slog.New(slog.NewTextHandler(w.log, nil)), Settings: auth.Settings{CacheKeys: 1000},
+		}),
 		keywatch:     keywatch.New(w.census, w.store, w.clock, w.meter, slog.New(slog.NewTextHandler(w.log, nil))),
 		leaks:        leaks.New(w.credentials, w.store, w.clock, peppers(w.t), w.meter),
 		bootstrap:    bootstrap.New(w.store, w.clock, peppers(w.t), random),
@@ -161,6 +170,9 @@ func (c *clock) Now() time.Time {
 	defer c.mu.Unlock()
 	return c.now
 }
+
+// Elapsed makes it a stopwatch as well.
+func (c *clock) Elapsed() time.Duration { return time.Duration(c.Now().UnixNano()) }
 
 func (c *clock) advance(d time.Duration) { c.set(c.Now().Add(d)) }
 

@@ -122,7 +122,7 @@ func CredentialFeed(t *testing.T, open Open) {
 		change(func(s *org.Snapshot) { s.State = org.Suspended })
 		f.look()
 		is.Equal(f.seen, ports.CredentialChanges{Orgs: []id.Org{o.ID(), other.ID()}})
-		change(func(s *org.Snapshot) { s.Limits = nil })
+		change(func(s *org.Snapshot) { s.Limits, s.LimitsVersion = nil, s.LimitsVersion+1 })
 		f.look()
 		is.Equal(len(f.seen.Orgs), 3)
 	})
@@ -212,6 +212,29 @@ func CredentialFeed(t *testing.T, open Open) {
 		done.Wait()
 		f.look()
 		is.Equal(len(f.seen.Keys), writers*each) // each, and none twice
+	})
+
+	should(t, "count what this process has written, before who wrote it goes on", func(t *testing.T, is *is.I) {
+		r := aRole(o.ID())
+		u, k := aUserWith(r), aKey(o.ID(), id.User{})
+		add(t, b, o.ID(), r, u, k)
+		for _, change := range []func(ctx context.Context, tx ports.Tx) error{
+			func(ctx context.Context, tx ports.Tx) error { return tx.APIKeys.Update(ctx, keyID(k), revoking) },
+			func(ctx context.Context, tx ports.Tx) error { return tx.Users.UpdateAll(ctx, []user.User{u}) },
+			func(ctx context.Context, tx ports.Tx) error {
+				return tx.Orgs.Update(ctx, func(*org.Org) error { return nil })
+			},
+			func(ctx context.Context, tx ports.Tx) error {
+				return tx.Roles.Update(ctx, roleID(r), func(*role.Role) error { return nil })
+			},
+		} {
+			before := b.Feed.Written()
+			is.NoErr(b.Store.WriteTx(t.Context(), o.ID(), change))
+			is.True(b.Feed.Written() > before)
+		}
+		before := b.Feed.Written()
+		add(t, b, o.ID(), aKey(o.ID(), id.User{}))
+		is.Equal(b.Feed.Written(), before)
 	})
 
 	should(t, "wake who waits when something has changed, and return after the limit when nothing has", func(t *testing.T, is *is.I) {

@@ -2,6 +2,9 @@ package porttest
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -9,6 +12,7 @@ import (
 
 	"github.com/bulkheadhq/bulkhead/core/apikey"
 	"github.com/bulkheadhq/bulkhead/core/authz"
+	"github.com/bulkheadhq/bulkhead/core/fault"
 	"github.com/bulkheadhq/bulkhead/core/id"
 	"github.com/bulkheadhq/bulkhead/core/org"
 	"github.com/bulkheadhq/bulkhead/core/role"
@@ -91,6 +95,63 @@ func Credentials(t *testing.T, open Open) {
 			is.NoErr(err)
 			is.Equal(got.Key, s.ID)
 		}
+	})
+
+	should(t, "give each of many at once their own, though others leave", func(t *testing.T, is *is.I) {
+		keys := make([]apikey.Key, 20)
+		for i := range keys {
+			keys[i] = aKey(o.ID(), u.ID())
+			add(t, b, o.ID(), keys[i])
+		}
+		for _, err := range together(300, func(i int) error {
+			k := keys[i%len(keys)].Snapshot()
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			if i%3 == 0 {
+				go cancel()
+			}
+			got, err := b.Credentials.Find(ctx, []apikey.Versioned{aHash(3), k.Hash})
+			switch {
+			case i%3 == 0 && errors.Is(err, context.Canceled):
+				return nil
+			case err != nil:
+				return err
+			case got.Key != k.ID:
+				return errors.New("another key was found")
+			}
+			if _, err = b.Credentials.Find(t.Context(), []apikey.Versioned{aHash(2)}); !errors.Is(err, fault.ErrNotFound) {
+				return fmt.Errorf("what is not stored: %w", err)
+			}
+			return nil
+		}) {
+			is.NoErr(err)
+		}
+	})
+
+	should(t, "read what was written before the call, whoever else is asking", func(t *testing.T, is *is.I) {
+		k := aKey(o.ID(), u.ID())
+		add(t, b, o.ID(), k)
+		ctx, stop := context.WithCancel(t.Context())
+		var others sync.WaitGroup
+		for range 8 {
+			others.Go(func() {
+				for ctx.Err() == nil {
+					_, _ = b.Credentials.Find(ctx, []apikey.Versioned{k.Snapshot().Hash})
+				}
+			})
+		}
+		for n := range 30 {
+			now := apikey.Active
+			if n%2 == 0 {
+				now = apikey.Disabled
+			}
+			changeTheKey(t, b, k, func(s *apikey.Snapshot) { s.State = now })
+			got, err := b.Credentials.Find(t.Context(), []apikey.Versioned{k.Snapshot().Hash})
+			is.NoErr(err)
+			is.Equal(got.State, now)
+		}
+		stop()
+		others.Wait()
 	})
 
 	should(t, "fail with fault.ErrNotFound for hashes that are not stored", func(t *testing.T, is *is.I) {

@@ -15,22 +15,47 @@ import (
 	"github.com/bulkheadhq/bulkhead/ports"
 )
 
+// Deps is what the service works with.
+type Deps struct {
+	Credentials ports.Credentials
+	Feed        ports.CredentialFeed
+	Uses        ports.KeyUses
+	Store       ports.Store
+	Clock       ports.Clock
+	Watch       ports.Stopwatch
+	Peppers     apikey.Peppers
+	Meter       ports.KeyMeter
+	CacheMeter  ports.CacheMeter
+	Log         *slog.Logger
+	Settings    Settings
+}
+
+// Settings is what a deployment chooses.
+type Settings struct {
+	CacheKeys int // how many keys are kept in memory at most; 0: none
+}
+
 // Service authenticates API keys.
 type Service struct {
 	credentials ports.Credentials
+	feed        ports.CredentialFeed
 	clock       ports.Clock
 	peppers     apikey.Peppers
+	log         *slog.Logger
+	cache       *cache
 	notes       *notes
 }
 
-// New returns the service. What it notes of keys in use is written by Run.
-func New(credentials ports.Credentials, uses ports.KeyUses, store ports.Store, clock ports.Clock,
-	peppers apikey.Peppers, meter ports.KeyMeter, log *slog.Logger,
-) *Service {
-	return &Service{
-		credentials: credentials, clock: clock, peppers: peppers,
-		notes: newNotes(uses, store, clock, meter, log),
+// New returns the service. What it notes of keys in use is written by Run, which
+// also follows what changes: without it each key is looked up each time.
+func New(d Deps) *Service {
+	s := &Service{
+		credentials: d.Credentials, feed: d.Feed, clock: d.Clock, peppers: d.Peppers, log: d.Log,
+		cache: newCache(d.Settings.CacheKeys, d.Watch, d.Feed),
+		notes: newNotes(d.Uses, d.Store, d.Clock, d.Meter, d.Log),
 	}
+	d.CacheMeter.WatchCache(s.cache.stats)
+	return s
 }
 
 // Authenticate returns the actor behind a key that was presented from an
@@ -65,18 +90,45 @@ type found struct {
 	at         time.Time
 }
 
-// find looks a key up, in one round trip. It fails with fault.ErrNotFound for one
-// that is not stored.
+// find returns what is kept of a key, or looks it up in one round trip. It fails with
+// fault.ErrNotFound for one that is not stored.
 func (s *Service) find(ctx context.Context, secret apikey.Secret) (found, error) {
-	candidates := s.peppers.Candidates(secret)
-	c, err := s.credentials.Find(ctx, candidates)
+	hash := s.peppers.Hash(secret)
+	c, known := s.cache.find(&hash.Hash)
+	switch known {
+	case kept:
+		return found{secret: secret, credential: c, at: s.clock.Now()}, nil
+	case isUnknown:
+		return found{}, fault.ErrNotFound
+	case notKept:
+	}
+	c, err := s.lookUp(ctx, secret, hash)
 	if err != nil {
 		return found{}, err
 	}
-	if !matches(candidates, c.Hash) {
-		return found{}, fault.ErrNotFound
-	}
 	return found{secret: secret, credential: c, at: s.clock.Now()}, nil
+}
+
+// lookUp asks the database, and keeps what it says. A key under an older pepper is
+// kept once it is hashed anew, which its first use brings about: what is kept has one
+// hash.
+func (s *Service) lookUp(ctx context.Context, secret apikey.Secret, hash apikey.Versioned) (apikey.Credential, error) {
+	generation := s.cache.begin()
+	candidates := s.peppers.Candidates(secret)
+	c, err := s.credentials.Find(ctx, candidates)
+	if fault.IsKind(err, fault.NotFound) {
+		s.cache.keepUnknown(generation, hash.Hash)
+	}
+	if err != nil {
+		return apikey.Credential{}, err
+	}
+	if !matches(candidates, c.Hash) {
+		return apikey.Credential{}, fault.ErrNotFound
+	}
+	if c.Hash == hash {
+		s.cache.keep(generation, c)
+	}
+	return c, nil
 }
 
 // refused is the one fault of a key that is no good. Why it is none is its cause,

@@ -104,10 +104,18 @@ func note[K comparable, V any](in map[K]V, key K, value V, room int) bool {
 	return true
 }
 
-// Run writes what requests note about keys in use, every few seconds, until ctx
-// ends. The use of a rotated key's new secret, when that is what the old one
-// ends with, is written at once.
+// Run follows what changes, so that keys need not be looked up for each request, and
+// writes what requests note about keys in use, until ctx ends.
 func (s *Service) Run(ctx context.Context) {
+	var following sync.WaitGroup
+	following.Go(func() { s.follow(ctx) })
+	s.write(ctx)
+	following.Wait()
+}
+
+// write writes the notes every few seconds, until ctx ends. The use of a rotated
+// key's new secret, when that is what the old one ends with, is written at once.
+func (s *Service) write(ctx context.Context) {
 	every := time.NewTicker(flushEvery)
 	defer every.Stop()
 	for {
