@@ -61,6 +61,12 @@ test/isolation: deps build ## Attack every operation as another tenant would, al
 	@grep -E '^ +(--- |[a-z_]+_test.go:[0-9]+: (found in|[0-9]+ attacks))' $(BIN)/isolation.log
 	@cat $(BIN)/isolation.txt
 
+.PHONY: test/revocation
+test/revocation: deps build ## Revoke 10,000 keys on three nodes whose connections are cut, and measure for how long they still work
+	REVOCATION_REPORT=$(abspath $(BIN))/revocation.txt go test -count=1 -timeout 30m $(TEST_FLAGS) ./test/revocation -v -revocations 10000 -cuts 200 \
+		>$(BIN)/revocation.log 2>&1 || { cat $(BIN)/revocation.log; exit 1; }
+	@cat $(BIN)/revocation.txt
+
 .PHONY: test/contract
 test/contract: deps build $(API_PROXY)/node_modules/.package-lock.json ## Run test/e2e through Prism, which holds every answer against the document
 	BULKHEAD_TEST_PRISM=$(abspath $(API_PROXY))/node_modules/.bin/prism go test -count=1 -timeout 30m $(TEST_FLAGS) ./test/e2e

@@ -24,6 +24,13 @@ func (u keyUses) Rehash(ctx context.Context, o id.Org, k id.APIKey, from, to api
 	return done(u.spy, "Rehash", func() error { return u.real.Rehash(ctx, o, k, from, to) })
 }
 
+// failure is what a call is to fail with.
+func (s *spy) failure(name string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.fail[name]
+}
+
 // feed notes no calls, as they are many, but fails those that it is told to.
 type feed struct {
 	*spy

@@ -51,13 +51,6 @@ func (s *spy) call(name string) error {
 	return s.fail[name]
 }
 
-// failure is what a call is to fail with.
-func (s *spy) failure(name string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.fail[name]
-}
-
 // remote notes a call that leaves the process.
 func (s *spy) remote(name string) error {
 	s.mu.Lock()

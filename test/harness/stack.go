@@ -14,6 +14,7 @@ import (
 
 	"github.com/bulkheadhq/bulkhead/adapters/postgres"
 	"github.com/bulkheadhq/bulkhead/adapters/signing"
+	"github.com/bulkheadhq/bulkhead/core/apikey"
 	core "github.com/bulkheadhq/bulkhead/core/signing"
 	"github.com/bulkheadhq/bulkhead/sdk"
 )
@@ -174,6 +175,16 @@ func (s *Stack) Command(t testing.TB, key string, args ...string) Output {
 		t.Fatalf("bulkhead %s: %v", strings.Join(args, " "), err)
 	}
 	return Output{Stdout: stdout.String(), Stderr: stderr.String(), Code: cmd.ProcessState.ExitCode()}
+}
+
+// Peppers returns those of the stack's keys, for a test that stores keys itself.
+func (s *Stack) Peppers(t testing.TB) apikey.Peppers {
+	t.Helper()
+	p, err := apikey.NewPeppers(map[int16][]byte{1: pepper})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
 }
 
 // Client returns a client of the API with a key. It does not repeat requests,
