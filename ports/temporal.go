@@ -8,6 +8,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/fault"
 	"github.com/bulkheadhq/bulkhead/core/id"
 	"github.com/bulkheadhq/bulkhead/core/outbox"
+	"github.com/bulkheadhq/bulkhead/core/page"
 	"github.com/bulkheadhq/bulkhead/core/workflow"
 )
 
@@ -21,6 +22,12 @@ type Dispatcher interface {
 	// Describe returns the run, or the latest when runID is "". It fails with
 	// workflow.ErrNotFound.
 	Describe(ctx context.Context, namespace, workflowID, runID string) (workflow.Execution, error)
+	// List returns a page of the executions that a query chooses; "" chooses all. It
+	// lags behind what happens by a moment. It fails with workflow.ErrQuery.
+	List(ctx context.Context, namespace, query string, p page.TokenRequest) (page.TokenPage[workflow.Execution], error)
+	// Count counts the executions that List would return. It fails with
+	// workflow.ErrQuery.
+	Count(ctx context.Context, namespace, query string, byStatus bool) (workflow.Count, error)
 	// Signal sends a signal to the run, or the latest when there is no run id. That
 	// of one claimed request reaches a run once. It fails with workflow.ErrNotFound
 	// and, unless that signal was sent before, workflow.ErrClosed.

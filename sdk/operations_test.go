@@ -181,6 +181,14 @@ var operations = map[string]func(context.Context, *Client) error{
 		_, err := c.WorkflowResult(ctx, "{org}", "{workflow_id}", "", 0)
 		return err
 	},
+	"GET /api/v0/organizations/{org}/workflows": func(ctx context.Context, c *Client) error {
+		_, err := c.ListWorkflows(ctx, "{org}", "", ListOptions{})
+		return err
+	},
+	"GET /api/v0/organizations/{org}/workflow-count": func(ctx context.Context, c *Client) error {
+		_, err := c.CountWorkflows(ctx, "{org}", "")
+		return err
+	},
 	"POST /api/v0/organizations/{org}/workflows/{workflow_id}/signal": func(ctx context.Context, c *Client) error {
 		return c.SignalWorkflow(ctx, "{org}", "{workflow_id}", "", WorkflowSignal{})
 	},

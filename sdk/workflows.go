@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"time"
 )
 
@@ -17,6 +18,29 @@ func (c *Client) StartWorkflow(ctx context.Context, org string, in WorkflowStart
 // DescribeWorkflow returns an execution. Without a run id it is the latest.
 func (c *Client) DescribeWorkflow(ctx context.Context, org, workflowID, runID string) (*Workflow, error) {
 	return call[Workflow](ctx, c, get(organization(org, "workflows", workflowID)).with("run_id", runID))
+}
+
+// ListWorkflows returns a page of the executions that a query chooses: a list
+// filter of Temporal, such as `ExecutionStatus = "Running"`; "" chooses all. A
+// change is seen a moment after it has happened.
+func (c *Client) ListWorkflows(ctx context.Context, org, query string, o ListOptions) (*WorkflowList, error) {
+	return call[WorkflowList](ctx, c, get(organization(org, "workflows")).page(o).with("query", query))
+}
+
+// AllWorkflows walks through the executions that a query chooses.
+func (c *Client) AllWorkflows(ctx context.Context, org, query string) iter.Seq2[Workflow, error] {
+	return all(ctx, func(ctx context.Context, o ListOptions) ([]Workflow, string, error) {
+		l, err := c.ListWorkflows(ctx, org, query, o)
+		if err != nil {
+			return nil, "", err
+		}
+		return l.Items, l.NextCursor, nil
+	})
+}
+
+// CountWorkflows counts the executions that a query chooses, in all and by status.
+func (c *Client) CountWorkflows(ctx context.Context, org, query string) (*WorkflowCount, error) {
+	return call[WorkflowCount](ctx, c, get(organization(org, "workflow-count")).with("query", query).with("group_by", "status"))
 }
 
 // WorkflowResult returns how an execution ended, after waiting up to wait for

@@ -9,6 +9,11 @@ var workflowCommands = []commandCase{
 	{"workflow-result", "workflow result greet-1 --org acme --wait 0s", "GET /api/v0/organizations/acme/workflows/greet-1/result"},
 	{"workflow-result-wait", "workflow result greet-1 --org acme --wait 60s", "GET /api/v0/organizations/acme/workflows/greet-1/result?wait=30"},
 	{
+		"workflow-list", "workflow list --org acme --query ExecutionStatus='Running' --limit 3",
+		"GET /api/v0/organizations/acme/workflows?limit=200&query=ExecutionStatus%3D%27Running%27",
+	},
+	{"workflow-count", "workflow count --org acme", "GET /api/v0/organizations/acme/workflow-count?group_by=status"},
+	{
 		"workflow-signal", `workflow signal greet-1 --org acme --name approve -i {"n":1}`,
 		`POST /api/v0/organizations/acme/workflows/greet-1/signal {"input":[{"n":1}],"name":"approve"}`,
 	},

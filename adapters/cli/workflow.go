@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -60,7 +61,7 @@ Examples:
   bulkhead workflow result charge-42 --output json`,
 				Action: s.workflowResult,
 			},
-		}, s.workflowControlCommands()...),
+		}, slices.Concat(s.workflowListCommands(), s.workflowControlCommands())...),
 	}
 }
 

@@ -309,6 +309,10 @@ var usual = map[string]struct {
 	"POST /organizations/acme/audit/verify": {200, sdk.AuditVerification{
 		Valid: true, Checked: 7, FromSeq: 1, HeadSeq: 7, HeadHash: strings.Repeat("0a", 32),
 	}},
+	"GET /organizations/acme/workflows": {200, sdk.WorkflowList{Items: []sdk.Workflow{greetWorkflow(sdk.WorkflowStatusRunning)}}},
+	"GET /organizations/acme/workflow-count": {200, sdk.WorkflowCount{Count: 3, ByStatus: []sdk.WorkflowStatusCount{
+		{Status: sdk.WorkflowStatusFailed, Count: 1}, {Status: sdk.WorkflowStatusRunning, Count: 2},
+	}}},
 	"POST /organizations/acme/workflows/greet-1/signal":    {204, nil},
 	"POST /organizations/acme/workflows/greet-1/cancel":    {204, nil},
 	"POST /organizations/acme/workflows/greet-1/terminate": {204, nil},

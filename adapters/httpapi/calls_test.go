@@ -3,11 +3,14 @@ package httpapi
 import (
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 
 	"github.com/bulkheadhq/bulkhead/core/authz"
 	"github.com/bulkheadhq/bulkhead/core/id"
 	"github.com/bulkheadhq/bulkhead/core/user"
 )
+
+const goodQuery = `WorkflowType = "Order"`
 
 // addPeople adds a user who can be changed, and one who is suspended.
 func (b *bundle) addPeople() (bob, away string) {
@@ -76,6 +79,8 @@ func (b *bundle) calls() map[string]*http.Request {
 		"startWorkflow":       request("POST", flowsURL, b.admin, goodFlow),
 		"describeWorkflow":    request("GET", flowsURL+"/a", b.admin, ""),
 		"getWorkflowResult":   request("GET", flowsURL+"/a/result", b.admin, ""),
+		"listWorkflows":       request("GET", flowsURL+"?limit=1&query="+url.QueryEscape(goodQuery), b.admin, ""),
+		"countWorkflows":      request("GET", acmeURL+"/workflow-count?group_by=status", b.admin, ""),
 		"signalWorkflow":      request("POST", flowsURL+"/a/signal", b.admin, `{"name":"approve","input":[true]}`),
 		"cancelWorkflow":      request("POST", flowsURL+"/a/cancel", b.admin, `{"reason":"changed my mind"}`),
 		"terminateWorkflow":   request("POST", flowsURL+"/a/terminate", b.admin, `{"reason":"stuck"}`),

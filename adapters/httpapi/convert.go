@@ -1,7 +1,9 @@
 package httpapi
 
 import (
+	"cmp"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/bulkheadhq/bulkhead/adapters/httpapi/internal/gen"
@@ -135,6 +137,20 @@ func toWorkflowResult(r workflow.Result) gen.WorkflowResult {
 	if r.Failure != nil {
 		out.Failure = &gen.WorkflowFailure{Message: r.Failure.Message, Type: optional(r.Failure.Type)}
 	}
+	return out
+}
+
+func toWorkflowCount(c workflow.Count) gen.WorkflowCount {
+	out := gen.WorkflowCount{Count: c.Total}
+	if c.ByStatus == nil {
+		return out
+	}
+	groups := make([]gen.WorkflowStatusCount, 0, len(c.ByStatus))
+	for status, n := range c.ByStatus {
+		groups = append(groups, gen.WorkflowStatusCount{Status: gen.WorkflowStatus(status.String()), Count: n})
+	}
+	slices.SortFunc(groups, func(a, b gen.WorkflowStatusCount) int { return cmp.Compare(a.Status, b.Status) })
+	out.ByStatus = &groups
 	return out
 }
 

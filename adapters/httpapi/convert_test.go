@@ -124,6 +124,7 @@ func TestConvert(t *testing.T) {
 		{"an API key", wholeKey, whole.toAPIKey(apikey.Restore(wholeKey))},
 		{"an operation", wholeOperation, toOperation(operation.Restore(wholeOperation))},
 		{"an execution", wholeExecution, toWorkflow(wholeExecution)},
+		{"a count", wholeCount, toWorkflowCount(wholeCount)},
 		{"a result", wholeResult, toWorkflowResult(wholeResult)},
 		{"an assignment", wholeAssignment, toAssignment(wholeAssignment)},
 		{"a token", wholeToken, toToken(wholeToken, "temporal:7233")},
@@ -171,6 +172,7 @@ func TestConvert(t *testing.T) {
 		for _, v := range []any{
 			(&handlers{}).toOrganization(org.Restore(org.Snapshot{})), (&handlers{}).toUser(user.Restore(user.Snapshot{})), whole.toAPIKey(apikey.Restore(apikey.Snapshot{})),
 			toOperation(operation.Restore(operation.Snapshot{})), toWorkflow(workflow.Execution{}), toWorkflowResult(workflow.Result{}),
+			toWorkflowCount(workflow.Count{}),
 			toAssignment(assignments.Assignment{}), toActor(authz.Actor{}), each(nil, (&handlers{}).toUser),
 		} {
 			text, err := json.Marshal(v)

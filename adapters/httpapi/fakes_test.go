@@ -58,6 +58,7 @@ type memory struct {
 	started   workflow.Start // the last start
 	described [3]string      // namespace, workflow id and run id of the last description
 
+	listed     string // what was last listed or counted
 	controlled string // what was last done to an execution
 }
 
@@ -435,6 +436,21 @@ func (outboxWrites) Append(context.Context, outbox.Message) error { return nil }
 func (m *memory) Start(_ context.Context, _ string, _ authz.Actor, s workflow.Start) (workflow.Execution, error) {
 	m.started = s
 	return workflow.Execution{ID: s.ID, RunID: "run", Type: s.Type, TaskQueue: s.TaskQueue, Status: workflow.Running, StartedAt: now}, nil
+}
+
+// List returns a list of two pages.
+func (m *memory) List(_ context.Context, namespace, query string, p page.TokenRequest) (page.TokenPage[workflow.Execution], error) {
+	m.listed = fmt.Sprintf("%s %s %d %s", namespace, query, p.Limit, p.Token)
+	e := workflow.Execution{ID: "order/1", RunID: "run", Type: "Order", TaskQueue: "orders", Status: workflow.Running, StartedAt: now}
+	if p.Token != nil {
+		return page.TokenPage[workflow.Execution]{Items: []workflow.Execution{e}}, nil
+	}
+	return page.TokenPage[workflow.Execution]{Items: []workflow.Execution{e}, Next: []byte("temporal's own")}, nil
+}
+
+func (m *memory) Count(_ context.Context, namespace, query string, byStatus bool) (workflow.Count, error) {
+	m.listed = fmt.Sprintf("%s %s %t", namespace, query, byStatus)
+	return workflow.Count{Total: 3, ByStatus: map[workflow.Status]int64{workflow.Running: 2, workflow.Failed: 1}}, nil
 }
 
 func (m *memory) Signal(_ context.Context, _ string, _ authz.Actor, at workflow.Target, s workflow.Signal) error {

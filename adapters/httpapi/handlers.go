@@ -76,6 +76,20 @@ func (l listing) request(limit *gen.Limit, cursor *gen.Cursor) (page.Request, er
 	return page.NewRequest(int(orZero(limit)), after)
 }
 
+// requestToken reads the parameters of a list that Temporal pages.
+func (l listing) requestToken(limit *gen.Limit, cursor *gen.TokenCursor) (page.TokenRequest, error) {
+	token, err := l.cursors.OpenToken(l.binding, orZero(cursor))
+	if err != nil {
+		return page.TokenRequest{}, err
+	}
+	return page.NewTokenRequest(int(orZero(limit)), token)
+}
+
+// nextToken is next for a list that Temporal pages.
+func (l listing) nextToken(token []byte) *string {
+	return optional(l.cursors.SealToken(l.binding, token))
+}
+
 // next returns the cursor that goes on after the given item; nil at the end.
 func (l listing) next(after uuid.UUID) *string {
 	return optional(l.cursors.Seal(l.binding, after))

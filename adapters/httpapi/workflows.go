@@ -25,6 +25,38 @@ func (h *handlers) StartWorkflow(ctx context.Context, req gen.StartWorkflowReque
 	}, nil
 }
 
+// ListWorkflows lists executions.
+func (h *handlers) ListWorkflows(ctx context.Context, req gen.ListWorkflowsRequestObject) (gen.ListWorkflowsResponseObject, error) {
+	by, org, err := h.organization(ctx, req.Org)
+	if err != nil {
+		return nil, err
+	}
+	query := orZero(req.Params.Query)
+	l := h.listOf("listWorkflows", org).filtered(query)
+	asked, err := l.requestToken(req.Params.Limit, req.Params.Cursor)
+	if err != nil {
+		return nil, err
+	}
+	p, err := h.Workflows.List(ctx, by, org, query, asked)
+	if err != nil {
+		return nil, err
+	}
+	return gen.ListWorkflows200JSONResponse{Items: each(p.Items, toWorkflow), NextCursor: l.nextToken(p.Next)}, nil
+}
+
+// CountWorkflows counts executions.
+func (h *handlers) CountWorkflows(ctx context.Context, req gen.CountWorkflowsRequestObject) (gen.CountWorkflowsResponseObject, error) {
+	by, org, err := h.organization(ctx, req.Org)
+	if err != nil {
+		return nil, err
+	}
+	c, err := h.Workflows.Count(ctx, by, org, orZero(req.Params.Query), req.Params.GroupBy != nil)
+	if err != nil {
+		return nil, err
+	}
+	return gen.CountWorkflows200JSONResponse(toWorkflowCount(c)), nil
+}
+
 // DescribeWorkflow shows a workflow execution.
 func (h *handlers) DescribeWorkflow(ctx context.Context, req gen.DescribeWorkflowRequestObject) (gen.DescribeWorkflowResponseObject, error) {
 	by, org, err := h.organization(ctx, req.Org)
@@ -72,8 +104,7 @@ func (h *handlers) CancelWorkflow(ctx context.Context, req gen.CancelWorkflowReq
 	if err != nil {
 		return nil, err
 	}
-	reason := orZero(orZero(req.Body).Reason)
-	if err := h.Workflows.Cancel(ctx, by, org, target(req.WorkflowID, req.Params.RunID), reason); err != nil {
+	if err := h.Workflows.Cancel(ctx, by, org, target(req.WorkflowID, req.Params.RunID), orZero(req.Body.Reason)); err != nil {
 		return nil, err
 	}
 	return gen.CancelWorkflow204Response{}, nil

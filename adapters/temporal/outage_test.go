@@ -11,6 +11,7 @@ import (
 
 	"github.com/bulkheadhq/bulkhead/adapters/temporal"
 	"github.com/bulkheadhq/bulkhead/core/fault"
+	"github.com/bulkheadhq/bulkhead/core/page"
 	"github.com/bulkheadhq/bulkhead/core/signing"
 	"github.com/bulkheadhq/bulkhead/core/workflow"
 	"github.com/bulkheadhq/bulkhead/test/harness"
@@ -41,6 +42,14 @@ func TestOutage(t *testing.T) {
 			},
 			"result": func() error {
 				_, err := b.dispatcher.Result(t.Context(), namespace, e.ID, "", 20*time.Second)
+				return err
+			},
+			"list": func() error {
+				_, err := b.dispatcher.List(t.Context(), namespace, "", page.TokenRequest{Limit: 1})
+				return err
+			},
+			"count": func() error {
+				_, err := b.dispatcher.Count(t.Context(), namespace, "", true)
 				return err
 			},
 			"signal": func() error {

@@ -237,6 +237,14 @@ var account = map[string]struct {
 		_, err := s.workflows.Describe(ctx, by, o, "wf", "")
 		return err
 	}},
+	"workflows.List": {oneOrganization, authz.WorkflowsRead, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
+		_, err := s.workflows.List(ctx, by, o, "", page.TokenRequest{Limit: 1})
+		return err
+	}},
+	"workflows.Count": {oneOrganization, authz.WorkflowsRead, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
+		_, err := s.workflows.Count(ctx, by, o, "", true)
+		return err
+	}},
 	"workflows.Signal": {oneOrganization, authz.WorkflowsSignal, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
 		return s.workflows.Signal(ctx, by, o, workflow.Target{ID: "wf"}, workflow.Signal{Name: "n"})
 	}},

@@ -10,6 +10,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/operation"
 	"github.com/bulkheadhq/bulkhead/core/org"
 	"github.com/bulkheadhq/bulkhead/core/outbox"
+	"github.com/bulkheadhq/bulkhead/core/page"
 	"github.com/bulkheadhq/bulkhead/core/signing"
 	"github.com/bulkheadhq/bulkhead/core/workflow"
 	"github.com/bulkheadhq/bulkhead/ports"
@@ -37,6 +38,14 @@ func (d *temporal) Describe(_ context.Context, namespace, workflowID, runID stri
 		runID = "latest"
 	}
 	return workflow.Execution{ID: workflowID, RunID: runID, Status: d.status}, d.remote("Describe " + namespace)
+}
+
+func (d *temporal) List(_ context.Context, namespace, _ string, _ page.TokenRequest) (page.TokenPage[workflow.Execution], error) {
+	return page.TokenPage[workflow.Execution]{}, d.remote("List " + namespace)
+}
+
+func (d *temporal) Count(_ context.Context, namespace, _ string, _ bool) (workflow.Count, error) {
+	return workflow.Count{}, d.remote("Count " + namespace)
 }
 
 func (d *temporal) Signal(_ context.Context, namespace string, _ authz.Actor, _ workflow.Target, _ workflow.Signal) error {

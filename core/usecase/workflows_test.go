@@ -15,6 +15,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/fault"
 	"github.com/bulkheadhq/bulkhead/core/id"
 	"github.com/bulkheadhq/bulkhead/core/org"
+	"github.com/bulkheadhq/bulkhead/core/page"
 	"github.com/bulkheadhq/bulkhead/core/usecase/workflows"
 	"github.com/bulkheadhq/bulkhead/core/workflow"
 )
@@ -195,6 +196,14 @@ func TestWorkflows(t *testing.T) {
 			_, err := s.Result(t.Context(), by, o, wf, "run", time.Second)
 			return err
 		},
+		"List": func(s *workflows.Service, t *testing.T, by authz.Actor, o id.Org, wf string) error {
+			_, err := s.List(t.Context(), by, o, wf, page.TokenRequest{Limit: 1})
+			return err
+		},
+		"Count": func(s *workflows.Service, t *testing.T, by authz.Actor, o id.Org, wf string) error {
+			_, err := s.Count(t.Context(), by, o, wf, false)
+			return err
+		},
 		"Signal": func(s *workflows.Service, t *testing.T, by authz.Actor, o id.Org, wf string) error {
 			return s.Signal(t.Context(), by, o, workflow.Target{ID: wf, RunID: "run"}, workflow.Signal{Name: "n"})
 		},
@@ -239,6 +248,21 @@ func TestWorkflows(t *testing.T) {
 			is.Equal(len(w.called()), 0)
 		})
 
+		if name == "List" || name == "Count" {
+			t.Run("Should refuse a query that cannot be one, without asking: "+name, func(t *testing.T) {
+				t.Parallel()
+				is := is.New(t)
+				w := newWorld(t)
+				o := w.addOrg("own", org.Active)
+				for query, rule := range map[string]string{"a\x00b": "characters", "a\xffb": "characters", strings.Repeat("x", 2049): "max_length"} {
+					err := call(newServices(w).workflows, t, operator(), o, query)
+					is.True(errors.Is(err, fault.ErrInvalid))
+					is.Equal(fault.From(err).Fields[0].Pointer+" "+fault.From(err).Fields[0].Rule, "query "+rule)
+				}
+				is.Equal(len(w.called()), 0)
+			})
+			continue
+		}
 		t.Run("Should find nothing under an id that cannot exist, without asking: "+name, func(t *testing.T) {
 			t.Parallel()
 			is := is.New(t)

@@ -100,6 +100,14 @@ var work = []step{
 		op: "signalWorkflow", as: "ada", path: order, body: `{"name": "approve"}`, status: 409,
 		note: "A workflow that has ended takes no more signals:",
 	},
+	{
+		op: "listWorkflows", as: "ada", path: acme, query: "query=ExecutionStatus+%3D+%22Terminated%22&limit=1", until: "order-42",
+	},
+	{
+		op: "listWorkflows", as: "ada", path: acme, query: "query=Status+is+bad", status: 400,
+		note: "A query that Temporal does not understand:",
+	},
+	{op: "countWorkflows", as: "ada", path: acme, query: "group_by=status", until: "terminated"},
 	{op: "listAssignments", as: "fleet"},
 	// What was asked just now is added within seconds; what is shown was asked yesterday.
 	{sql: `INSERT INTO usage_hours (org_id, key_id, hour, requests, refused, limited)

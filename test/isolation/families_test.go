@@ -219,7 +219,10 @@ func (g *generator) foreign() {
 		if p.In == openapi3.ParameterInQuery && typedID.MatchString(theirs) {
 			t, twin := g.ours(), g.ours()
 			t.query, twin.query = withQuery(t.query, p.Name, theirs), withQuery(twin.query, p.Name, none)
-			g.deny("foreign thing in the query", foreignSuccess, t, twin)
+			a := g.deny("foreign thing in the query", foreignSuccess, t, twin)
+			if g.o.has("query", "cursor") {
+				a.refused = "" // a list of one's own that is filtered by it is empty, and no success
+			}
 		}
 	}
 	if g.o.has("query", "run_id") {

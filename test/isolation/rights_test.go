@@ -80,6 +80,8 @@ var rights = map[string]struct{ own, foreign, operator string }{
 	"startWorkflow":     {"fyyy", "nnnn", "y"},
 	"describeWorkflow":  {"yyyy", "nnnn", "y"},
 	"getWorkflowResult": {"yyyy", "nnnn", "y"},
+	"listWorkflows":     {"yyyy", "nnnn", "y"},
+	"countWorkflows":    {"yyyy", "nnnn", "y"},
 	"signalWorkflow":    {"fyyy", "nnnn", "y"},
 	"cancelWorkflow":    {"fyyy", "nnnn", "y"},
 	"terminateWorkflow": {"fyyy", "nnnn", "y"},

@@ -8,6 +8,14 @@ var _ = add(seeds{
 	}},
 	"describeWorkflow":  {Make: makeWorkflow},
 	"getWorkflowResult": {Make: makeResult},
+	"listWorkflows": {Make: func(t testing.TB, w *world, p *party) map[string]string {
+		makeWorkflow(t, w, p)
+		return nil
+	}},
+	"countWorkflows": {Make: func(t testing.TB, w *world, p *party) map[string]string {
+		makeWorkflow(t, w, p)
+		return nil
+	}},
 	"signalWorkflow": {Make: makeWorkflow, Body: func(*party) map[string]any {
 		return map[string]any{"name": "made", "input": []any{"made"}}
 	}},

@@ -84,12 +84,17 @@ func (s *Service) Result(ctx context.Context, by authz.Actor, o id.Org, workflow
 	return s.dispatcher.Result(ctx, namespace, workflowID, runID, wait)
 }
 
-// readable authorizes a read and returns the namespace to read in.
+// readable authorizes a read of a workflow and returns the namespace to read in.
 func (s *Service) readable(ctx context.Context, by authz.Actor, o id.Org, workflowID string) (string, error) {
+	return s.reading(ctx, by, o, func() error { return workflow.CheckID(workflowID) })
+}
+
+// reading authorizes a read, checks it, and returns the namespace to read in.
+func (s *Service) reading(ctx context.Context, by authz.Actor, o id.Org, check func() error) (string, error) {
 	if err := by.Require(authz.WorkflowsRead, o); err != nil {
 		return "", err
 	}
-	if err := workflow.CheckID(workflowID); err != nil {
+	if err := check(); err != nil {
 		return "", err
 	}
 	return s.namespace(ctx, o)

@@ -1,0 +1,72 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"testing"
+
+	"github.com/matryer/is"
+
+	"github.com/bulkheadhq/bulkhead/core/workflow"
+)
+
+var wholeCount = workflow.Count{Total: 1, ByStatus: map[workflow.Status]int64{workflow.Running: 1}}
+
+func TestWorkflowLists(t *testing.T) {
+	t.Parallel()
+	query := "query=" + url.QueryEscape(goodQuery)
+
+	t.Run("Should go on at Temporal's token, in the same list only", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		b := setup(t)
+		namespace := b.acme.Snapshot().Namespace
+		first := b.do(request("GET", flowsURL+"?limit=1&"+query, b.admin, ""))
+		is.Equal(first.Code, http.StatusOK)
+		is.Equal(b.memory.listed, namespace+" "+goodQuery+" 1 ")
+		var page struct {
+			Next string `json:"next_cursor"`
+		}
+		is.NoErr(json.Unmarshal(first.Body.Bytes(), &page))
+		is.True(page.Next != "")
+
+		is.Equal(b.do(request("GET", flowsURL+"?"+query+"&cursor="+page.Next, b.admin, "")).Code, http.StatusOK)
+		is.Equal(b.memory.listed, namespace+" "+goodQuery+" 50 temporal's own")
+		for _, other := range []string{flowsURL + "?cursor=" + page.Next, flowsURL + "?query=x&cursor=" + page.Next, usersURL + "?cursor=" + page.Next[:43]} {
+			got := b.do(request("GET", other, b.admin, ""))
+			is.Equal(got.Code, http.StatusBadRequest)
+		}
+	})
+
+	t.Run("Should count by status in one order", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		b := setup(t)
+		got := b.do(request("GET", acmeURL+"/workflow-count?group_by=status&"+query, b.admin, ""))
+		is.Equal(got.Code, http.StatusOK)
+		is.Equal(got.Body.String(), `{"by_status":[{"count":1,"status":"failed"},{"count":2,"status":"running"}],"count":3}`+"\n")
+		is.Equal(b.memory.listed, b.acme.Snapshot().Namespace+" "+goodQuery+" true")
+	})
+}
+
+func TestWorkflowControl(t *testing.T) {
+	t.Parallel()
+
+	t.Run("Should do what is asked to the run that is named", func(t *testing.T) {
+		t.Parallel()
+		const run = "0192d7c5-7e1f-7000-8000-000000000000"
+		for path, c := range map[string]struct{ body, done string }{
+			"/order%2F1/signal?run_id=" + run:    {`{"name":"approve","input":[{"n":1}]}`, "signal order/1 " + run + ` approve [{"n":1}]`},
+			"/order%2F1/cancel?run_id=" + run:    {`{"reason":"why"}`, "cancel order/1 " + run + " why"},
+			"/a/cancel":                          {`{}`, "cancel a  "},
+			"/order%2F1/terminate?run_id=" + run: {`{"reason":"why"}`, "terminate order/1 " + run + " why"},
+		} {
+			is := is.New(t)
+			b := setup(t)
+			got := b.do(request("POST", flowsURL+path, b.admin, c.body))
+			is.Equal(got.Code, http.StatusNoContent)
+			is.Equal(b.memory.controlled, c.done)
+		}
+	})
+}
