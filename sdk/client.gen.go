@@ -271,6 +271,36 @@ func (e PermissionTemporal) Valid() bool {
 	}
 }
 
+// Defines values for ScheduleOverlap.
+const (
+	ScheduleOverlapAllowAll       ScheduleOverlap = "allow_all"
+	ScheduleOverlapBufferAll      ScheduleOverlap = "buffer_all"
+	ScheduleOverlapBufferOne      ScheduleOverlap = "buffer_one"
+	ScheduleOverlapCancelOther    ScheduleOverlap = "cancel_other"
+	ScheduleOverlapSkip           ScheduleOverlap = "skip"
+	ScheduleOverlapTerminateOther ScheduleOverlap = "terminate_other"
+)
+
+// Valid indicates whether the value is a known member of the ScheduleOverlap enum.
+func (e ScheduleOverlap) Valid() bool {
+	switch e {
+	case ScheduleOverlapAllowAll:
+		return true
+	case ScheduleOverlapBufferAll:
+		return true
+	case ScheduleOverlapBufferOne:
+		return true
+	case ScheduleOverlapCancelOther:
+		return true
+	case ScheduleOverlapSkip:
+		return true
+	case ScheduleOverlapTerminateOther:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for TokenAccess.
 const (
 	TokenAccessRead  TokenAccess = "read"
@@ -484,6 +514,21 @@ func (e VerifiedActorKind) Valid() bool {
 	case VerifiedActorKindOrganization:
 		return true
 	case VerifiedActorKindUser:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for WorkflowGrouping.
+const (
+	WorkflowGroupingStatus WorkflowGrouping = "status"
+)
+
+// Valid indicates whether the value is a known member of the WorkflowGrouping enum.
+func (e WorkflowGrouping) Valid() bool {
+	switch e {
+	case WorkflowGroupingStatus:
 		return true
 	default:
 		return false
@@ -1198,6 +1243,208 @@ type RoleUpdate struct {
 	Permissions []string `json:"permissions,omitempty,omitzero"`
 }
 
+// Schedule defines model for Schedule.
+type Schedule struct {
+	// Action The workflow that is started.
+	Action    ScheduleAction `json:"action"`
+	CreatedAt time.Time      `json:"created_at"`
+
+	// Etag The version for If-Match.
+	Etag string `json:"etag"`
+
+	// NextAt When it would start next.
+	NextAt []time.Time `json:"next_at"`
+
+	// Note Why it is paused or goes on, as its last pause or resumption said.
+	Note   string         `json:"note,omitempty,omitzero"`
+	Paused bool           `json:"paused"`
+	Policy SchedulePolicy `json:"policy"`
+
+	// Recent What it started last, oldest first.
+	Recent     []ScheduleRun `json:"recent"`
+	ScheduleID string        `json:"schedule_id"`
+
+	// Spec When: at each time that one of the calendars, intervals and crons matches; one of them at least.
+	Spec      ScheduleSpec `json:"spec"`
+	UpdatedAt time.Time    `json:"updated_at,omitempty,omitzero"`
+}
+
+// ScheduleAction The workflow that is started.
+type ScheduleAction struct {
+	// ExecutionTimeoutSeconds For all runs together; 0 is none.
+	ExecutionTimeoutSeconds int64 `json:"execution_timeout_seconds,omitempty,omitzero"`
+
+	// Input The arguments in order, each any JSON value; 128 KiB together.
+	Input []json.RawMessage `json:"input,omitempty,omitzero"`
+
+	// RunTimeoutSeconds For one run; 0 is none.
+	RunTimeoutSeconds int64  `json:"run_timeout_seconds,omitempty,omitzero"`
+	TaskQueue         string `json:"task_queue"`
+
+	// Type The workflow type that a worker registered.
+	Type string `json:"type"`
+
+	// WorkflowIDPrefix The time follows it; the schedule's id when absent.
+	WorkflowIDPrefix string `json:"workflow_id_prefix,omitempty,omitzero"`
+}
+
+// ScheduleBackfill defines model for ScheduleBackfill.
+type ScheduleBackfill struct {
+	// EndAt Not in the future.
+	EndAt time.Time `json:"end_at"`
+
+	// Overlap What becomes of a start while the one before still runs.
+	Overlap ScheduleOverlap `json:"overlap,omitempty,omitzero"`
+	StartAt time.Time       `json:"start_at"`
+}
+
+// ScheduleBackfilled defines model for ScheduleBackfilled.
+type ScheduleBackfilled struct {
+	Workflows int32 `json:"workflows"`
+}
+
+// ScheduleCalendar The times at which all fields match.
+type ScheduleCalendar struct {
+	Comment string `json:"comment,omitempty,omitzero"`
+
+	// DayOfMonth 1 to 31; every one when absent.
+	DayOfMonth []ScheduleRange `json:"day_of_month,omitempty,omitzero"`
+
+	// DayOfWeek 0, which is Sunday, to 6; every one when absent.
+	DayOfWeek []ScheduleRange `json:"day_of_week,omitempty,omitzero"`
+
+	// Hour 0 to 23; 0 when absent.
+	Hour []ScheduleRange `json:"hour,omitempty,omitzero"`
+
+	// Minute 0 to 59; 0 when absent.
+	Minute []ScheduleRange `json:"minute,omitempty,omitzero"`
+
+	// Month 1 to 12; every one when absent.
+	Month []ScheduleRange `json:"month,omitempty,omitzero"`
+
+	// Second 0 to 59; 0 when absent.
+	Second []ScheduleRange `json:"second,omitempty,omitzero"`
+
+	// Year 2000 to 2100; every one when absent.
+	Year []ScheduleRange `json:"year,omitempty,omitzero"`
+}
+
+// ScheduleCreate defines model for ScheduleCreate.
+type ScheduleCreate struct {
+	// Action The workflow that is started.
+	Action ScheduleAction `json:"action"`
+
+	// Note For people.
+	Note   string         `json:"note,omitempty,omitzero"`
+	Paused bool           `json:"paused,omitempty,omitzero"`
+	Policy SchedulePolicy `json:"policy,omitempty,omitzero"`
+
+	// ScheduleID A random one when absent.
+	ScheduleID string `json:"schedule_id,omitempty,omitzero"`
+
+	// Spec When: at each time that one of the calendars, intervals and crons matches; one of them at least.
+	Spec ScheduleSpec `json:"spec"`
+}
+
+// ScheduleInterval Every so often since the beginning of 1970, that much later.
+type ScheduleInterval struct {
+	EverySeconds int64 `json:"every_seconds"`
+
+	// OffsetSeconds Less than every_seconds.
+	OffsetSeconds int64 `json:"offset_seconds,omitempty,omitzero"`
+}
+
+// ScheduleList defines model for ScheduleList.
+type ScheduleList struct {
+	Items []ScheduleSummary `json:"items"`
+
+	// NextCursor Absent at the end.
+	NextCursor string `json:"next_cursor,omitempty,omitzero"`
+}
+
+// ScheduleNote defines model for ScheduleNote.
+type ScheduleNote struct {
+	// Note Why; for people.
+	Note string `json:"note,omitempty,omitzero"`
+}
+
+// ScheduleOverlap What becomes of a start while the one before still runs.
+type ScheduleOverlap string
+
+// SchedulePolicy defines model for SchedulePolicy.
+type SchedulePolicy struct {
+	// CatchupWindowSeconds How late a start may be made up for after an outage; a year when absent.
+	CatchupWindowSeconds int64 `json:"catchup_window_seconds,omitempty,omitzero"`
+
+	// Overlap What becomes of a start while the one before still runs.
+	Overlap        ScheduleOverlap `json:"overlap,omitempty,omitzero"`
+	PauseOnFailure bool            `json:"pause_on_failure,omitempty,omitzero"`
+}
+
+// ScheduleRange defines model for ScheduleRange.
+type ScheduleRange struct {
+	// End The last one; start when absent.
+	End   int32 `json:"end,omitempty,omitzero"`
+	Start int32 `json:"start"`
+	Step  int32 `json:"step,omitempty,omitzero"`
+}
+
+// ScheduleRun defines model for ScheduleRun.
+type ScheduleRun struct {
+	RunID       string    `json:"run_id"`
+	ScheduledAt time.Time `json:"scheduled_at"`
+	StartedAt   time.Time `json:"started_at"`
+	WorkflowID  string    `json:"workflow_id"`
+}
+
+// ScheduleSpec When: at each time that one of the calendars, intervals and crons matches; one of them at least.
+type ScheduleSpec struct {
+	// Calendars 20 at most.
+	Calendars []ScheduleCalendar `json:"calendars,omitempty,omitzero"`
+
+	// Crons 5 fields, 6 with the year at the end, 7 with the second in front as well, or a name such as @daily.
+	Crons     []string           `json:"crons,omitempty,omitzero"`
+	EndAt     time.Time          `json:"end_at,omitempty,omitzero"`
+	Intervals []ScheduleInterval `json:"intervals,omitempty,omitzero"`
+
+	// JitterSeconds Each start is late by a random part of it.
+	JitterSeconds int64     `json:"jitter_seconds,omitempty,omitzero"`
+	StartAt       time.Time `json:"start_at,omitempty,omitzero"`
+
+	// TimeZone UTC when absent.
+	//
+	// Example: Europe/Berlin
+	TimeZone string `json:"time_zone,omitempty,omitzero"`
+}
+
+// ScheduleSummary defines model for ScheduleSummary.
+type ScheduleSummary struct {
+	NextAt     []time.Time   `json:"next_at"`
+	Note       string        `json:"note,omitempty,omitzero"`
+	Paused     bool          `json:"paused"`
+	Recent     []ScheduleRun `json:"recent"`
+	ScheduleID string        `json:"schedule_id"`
+
+	// Type Of the workflow.
+	Type string `json:"type"`
+}
+
+// ScheduleTrigger defines model for ScheduleTrigger.
+type ScheduleTrigger struct {
+	// Overlap What becomes of a start while the one before still runs.
+	Overlap ScheduleOverlap `json:"overlap,omitempty,omitzero"`
+}
+
+// ScheduleUpdate defines model for ScheduleUpdate.
+type ScheduleUpdate struct {
+	// Action The workflow that is started.
+	Action ScheduleAction `json:"action,omitempty,omitzero"`
+	Policy SchedulePolicy `json:"policy,omitempty,omitzero"`
+
+	// Spec When: at each time that one of the calendars, intervals and crons matches; one of them at least.
+	Spec ScheduleSpec `json:"spec,omitempty,omitzero"`
+}
+
 // Suspension defines model for Suspension.
 type Suspension struct {
 	// Reason Why, for people.
@@ -1480,10 +1727,28 @@ type WorkflowCancel struct {
 	Reason string `json:"reason,omitempty,omitzero"`
 }
 
+// WorkflowCount defines model for WorkflowCount.
+type WorkflowCount struct {
+	// ByStatus Statuses that there are, if they are asked for.
+	ByStatus []WorkflowStatusCount `json:"by_status,omitempty,omitzero"`
+	Count    int64                 `json:"count"`
+}
+
 // WorkflowFailure defines model for WorkflowFailure.
 type WorkflowFailure struct {
 	Message string `json:"message"`
 	Type    string `json:"type,omitempty,omitzero"`
+}
+
+// WorkflowGrouping defines model for WorkflowGrouping.
+type WorkflowGrouping string
+
+// WorkflowList defines model for WorkflowList.
+type WorkflowList struct {
+	Items []Workflow `json:"items"`
+
+	// NextCursor Absent at the end.
+	NextCursor string `json:"next_cursor,omitempty,omitzero"`
 }
 
 // WorkflowResult defines model for WorkflowResult.
@@ -1527,6 +1792,12 @@ type WorkflowStart struct {
 
 // WorkflowStatus defines model for WorkflowStatus.
 type WorkflowStatus string
+
+// WorkflowStatusCount defines model for WorkflowStatusCount.
+type WorkflowStatusCount struct {
+	Count  int64          `json:"count"`
+	Status WorkflowStatus `json:"status"`
+}
 
 // WorkflowTerminate defines model for WorkflowTerminate.
 type WorkflowTerminate struct {

@@ -28,6 +28,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/usecase/relay"
 	"github.com/bulkheadhq/bulkhead/core/usecase/retention"
 	"github.com/bulkheadhq/bulkhead/core/usecase/roles"
+	"github.com/bulkheadhq/bulkhead/core/usecase/schedules"
 	"github.com/bulkheadhq/bulkhead/core/usecase/tokens"
 	"github.com/bulkheadhq/bulkhead/core/usecase/trail"
 	"github.com/bulkheadhq/bulkhead/core/usecase/users"
@@ -64,12 +65,13 @@ var tokenSet = gw.NewSet(
 var temporalSet = gw.NewSet(
 	newConnection, temporal.NewHealth,
 	temporal.NewDispatcher, gw.Bind(new(ports.Dispatcher), new(*temporal.Dispatcher)),
+	temporal.NewSchedules, gw.Bind(new(ports.Schedules), new(*temporal.Schedules)),
 	temporal.NewNamespaces, gw.Bind(new(ports.Namespaces), new(*temporal.Namespaces)),
 	temporal.NewOrchestrator, gw.Bind(new(ports.Orchestrator), new(*temporal.Orchestrator)),
 )
 
 var apiSet = gw.NewSet(
-	orgs.New, users.New, roles.New, apikeys.New, workflows.New, operations.New, assignments.New, trail.New, refusals.New, metering.New,
+	orgs.New, users.New, roles.New, apikeys.New, workflows.New, schedules.New, operations.New, assignments.New, trail.New, refusals.New, metering.New,
 	gw.Struct(new(auth.Deps), "*"), auth.New, newFeed, gw.Bind(new(ports.CredentialFeed), new(*postgres.CredentialFeed)), newAuthSettings,
 	leaks.New, postgres.NewKeyUses, gw.Bind(new(ports.KeyUses), new(*postgres.KeyUses)),
 	newBuckets, newCursors, newETagKey, newPingers, newAPIConfig,

@@ -31,6 +31,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/usecase/relay"
 	"github.com/bulkheadhq/bulkhead/core/usecase/retention"
 	"github.com/bulkheadhq/bulkhead/core/usecase/roles"
+	"github.com/bulkheadhq/bulkhead/core/usecase/schedules"
 	"github.com/bulkheadhq/bulkhead/core/usecase/tokens"
 	"github.com/bulkheadhq/bulkhead/core/usecase/trail"
 	"github.com/bulkheadhq/bulkhead/core/usecase/users"
@@ -114,6 +115,8 @@ func NewAPI(ctx context.Context, cfg config.Config, out Output, b Build) (*API, 
 	leaksService := leaks.New(credentials, store, clock, peppers, metrics)
 	dispatcher := temporal.NewDispatcher(connection)
 	workflowsService := workflows.New(store, dispatcher, clock)
+	temporalSchedules := temporal.NewSchedules(connection)
+	schedulesService := schedules.New(store, temporalSchedules, clock)
 	operationsService := operations.New(store, platform, clock)
 	assignmentsService := assignments.New(store, platform)
 	trailService := trail.New(postgresTrail)
@@ -166,6 +169,7 @@ func NewAPI(ctx context.Context, cfg config.Config, out Output, b Build) (*API, 
 		Leaks:       leaksService,
 		Tokens:      service,
 		Workflows:   workflowsService,
+		Schedules:   schedulesService,
 		Operations:  operationsService,
 		Assignments: assignmentsService,
 		Trail:       trailService,

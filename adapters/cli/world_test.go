@@ -240,6 +240,16 @@ var (
 	}
 )
 
+var nightlySchedule = sdk.Schedule{
+	ScheduleID: "nightly", Action: sdk.ScheduleAction{Type: "Report", TaskQueue: "reports"},
+	Spec: sdk.ScheduleSpec{
+		Calendars: []sdk.ScheduleCalendar{{Comment: "0 3 * * *"}}, Intervals: []sdk.ScheduleInterval{{EverySeconds: 900}}, TimeZone: "Europe/Berlin",
+	},
+	Policy: sdk.SchedulePolicy{Overlap: "skip", CatchupWindowSeconds: 60, PauseOnFailure: true}, Note: "made by hand",
+	NextAt: []time.Time{now, now.Add(time.Hour)}, CreatedAt: now, Etag: `"1.c"`,
+	Recent: []sdk.ScheduleRun{{WorkflowID: "nightly-2026-01-01T03:00:00Z", RunID: "run", ScheduledAt: now, StartedAt: now}},
+}
+
 // usual are the API's answers when all is well, by method and path below /api/v0.
 var usual = map[string]struct {
 	status int
@@ -316,7 +326,19 @@ var usual = map[string]struct {
 	"POST /organizations/acme/workflows/greet-1/signal":    {204, nil},
 	"POST /organizations/acme/workflows/greet-1/cancel":    {204, nil},
 	"POST /organizations/acme/workflows/greet-1/terminate": {204, nil},
-	"GET /organizations/acme/workflows/greet-1":            {200, greetWorkflow(sdk.WorkflowStatusRunning)},
+	"GET /organizations/acme/schedules": {200, sdk.ScheduleList{Items: []sdk.ScheduleSummary{
+		{ScheduleID: "nightly", Type: "Report", NextAt: []time.Time{now}, Recent: []sdk.ScheduleRun{}},
+		{ScheduleID: "sync", Type: "Sync", Paused: true, Note: "holiday", NextAt: []time.Time{now}, Recent: []sdk.ScheduleRun{}},
+	}}},
+	"POST /organizations/acme/schedules":                  {201, nightlySchedule},
+	"GET /organizations/acme/schedules/nightly":           {200, nightlySchedule},
+	"PATCH /organizations/acme/schedules/nightly":         {200, nightlySchedule},
+	"DELETE /organizations/acme/schedules/nightly":        {204, nil},
+	"POST /organizations/acme/schedules/nightly/pause":    {200, nightlySchedule},
+	"POST /organizations/acme/schedules/nightly/resume":   {200, nightlySchedule},
+	"POST /organizations/acme/schedules/nightly/trigger":  {204, nil},
+	"POST /organizations/acme/schedules/nightly/backfill": {200, sdk.ScheduleBackfilled{Workflows: 2}},
+	"GET /organizations/acme/workflows/greet-1":           {200, greetWorkflow(sdk.WorkflowStatusRunning)},
 	"GET /organizations/acme/workflows/greet-1/result": {200, sdk.WorkflowResult{
 		WorkflowID: "greet-1", RunID: runID, Status: sdk.WorkflowStatusCompleted, Output: json.RawMessage(greeting),
 	}},

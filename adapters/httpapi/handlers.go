@@ -29,6 +29,7 @@ const (
 	rolesPath         = "/roles/"
 	apiKeysPath       = "/api-keys/"
 	workflowsPath     = "/workflows/"
+	schedulesPath     = "/schedules/"
 	operationsPath    = "/api/v0/operations/"
 )
 

@@ -33,9 +33,12 @@ var (
 // repeatable are the operations whose work is done once because of its name,
 // outside the database: Temporal starts one workflow of an id, answers the same
 // request id with the same run, and delivers a signal of the same request id
-// once; a run ends once. Their transaction holds nothing but the audit entry of
-// the attempt.
-var repeatable = []string{"startWorkflow", "signalWorkflow", "cancelWorkflow", "terminateWorkflow"}
+// once; a run ends once. It makes one schedule of an id, too, and that is paused or
+// not. Their transaction holds nothing but the audit entry of the attempt.
+var repeatable = []string{
+	"startWorkflow", "signalWorkflow", "cancelWorkflow", "terminateWorkflow",
+	"createSchedule", "pauseSchedule", "resumeSchedule",
+}
 
 const (
 	// leaseGrace is how much longer than its deadline an attempt may seem alive.

@@ -28,6 +28,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/usecase/orgs"
 	"github.com/bulkheadhq/bulkhead/core/usecase/refusals"
 	"github.com/bulkheadhq/bulkhead/core/usecase/roles"
+	"github.com/bulkheadhq/bulkhead/core/usecase/schedules"
 	"github.com/bulkheadhq/bulkhead/core/usecase/tokens"
 	"github.com/bulkheadhq/bulkhead/core/usecase/trail"
 	"github.com/bulkheadhq/bulkhead/core/usecase/users"
@@ -45,6 +46,7 @@ type Deps struct {
 	Leaks       *leaks.Service
 	Tokens      *tokens.Service
 	Workflows   *workflows.Service
+	Schedules   *schedules.Service
 	Operations  *operations.Service
 	Assignments *assignments.Service
 	Trail       *trail.Service

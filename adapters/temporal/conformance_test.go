@@ -1,11 +1,13 @@
 package temporal_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/converter"
 
 	"github.com/bulkheadhq/bulkhead/adapters/temporal"
 	"github.com/bulkheadhq/bulkhead/core/authz"
@@ -118,6 +120,37 @@ func TestOrchestratorContract(t *testing.T) {
 				}
 			}
 			return n
+		},
+	})
+}
+
+func TestSchedulesContract(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	namespace := b.namespace(t)
+	reader := b.client(t, namespace, namespace+":read")
+	porttest.Schedules(t, porttest.SchedulesSetup{
+		Schedules: temporal.NewSchedules(b.conn),
+		Namespace: namespace,
+		Other:     b.namespace(t),
+		Absent:    "org-absent-00000000",
+		Started: func(t *testing.T, workflowType string) map[string]string {
+			t.Helper()
+			res, err := reader.ListWorkflow(t.Context(), &workflowservice.ListWorkflowExecutionsRequest{Query: `WorkflowType = "` + workflowType + `"`})
+			if err != nil {
+				t.Fatal(err)
+			}
+			started := map[string]string{}
+			for _, e := range res.GetExecutions() {
+				var by, noted string
+				attribute, memo := e.GetSearchAttributes().GetIndexedFields()[temporal.AttributeActor], e.GetMemo().GetFields()["actor"]
+				decode := converter.GetDefaultDataConverter().FromPayload
+				if err := errors.Join(decode(attribute, &by), decode(memo, &noted)); err != nil || by != noted {
+					t.Fatalf("%s is by %q and noted to be by %q: %v", e.GetExecution().GetWorkflowId(), by, noted, err)
+				}
+				started[e.GetExecution().GetWorkflowId()] = by
+			}
+			return started
 		},
 	})
 }

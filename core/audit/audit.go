@@ -55,6 +55,15 @@ var (
 	WorkflowCancelRequested    = Action{"workflow.cancel_requested"}
 	WorkflowTerminateRequested = Action{"workflow.terminate_requested"}
 
+	// What is asked of a schedule stands before it is done, for the same reason.
+	ScheduleCreateRequested   = Action{"schedule.create_requested"}
+	ScheduleUpdateRequested   = Action{"schedule.update_requested"}
+	SchedulePauseRequested    = Action{"schedule.pause_requested"}
+	ScheduleResumeRequested   = Action{"schedule.resume_requested"}
+	ScheduleTriggerRequested  = Action{"schedule.trigger_requested"}
+	ScheduleBackfillRequested = Action{"schedule.backfill_requested"}
+	ScheduleDeleteRequested   = Action{"schedule.delete_requested"}
+
 	// AccessRefused is a request that an actor's power did not allow, and
 	// AccessUnauthenticated one whose credential was not good. Both are counted
 	// and written once in a while: see Count.

@@ -50,6 +50,11 @@ const (
 	WorkflowsSignal
 	WorkflowsCancel
 	WorkflowsTerminate
+	SchedulesCreate
+	SchedulesRead
+	SchedulesUpdate
+	SchedulesTrigger
+	SchedulesDelete
 	OperationsRead
 	OperationsRetry
 	AssignmentsRead
@@ -98,6 +103,11 @@ var catalogue = [permissionEnd]struct {
 	WorkflowsSignal:      {"workflows:signal", "send signals to workflows", false},
 	WorkflowsCancel:      {"workflows:cancel", "ask workflows to cancel what they do", false},
 	WorkflowsTerminate:   {"workflows:terminate", "end workflows at once", false},
+	SchedulesCreate:      {"schedules:create", "create schedules", false},
+	SchedulesRead:        {"schedules:read", "see schedules and what they have started", false},
+	SchedulesUpdate:      {"schedules:update", "change, pause and resume schedules", false},
+	SchedulesTrigger:     {"schedules:trigger", "start a schedule's workflow at once, and make up for past times", false},
+	SchedulesDelete:      {"schedules:delete", "delete schedules", false},
 	OperationsRead:       {"operations:read", "follow long-running operations", false},
 	OperationsRetry:      {"operations:retry", "try a failed operation again", false},
 	UsageRead:            {"usage:read", "see how much is asked of the API", false},

@@ -19,6 +19,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/id"
 	"github.com/bulkheadhq/bulkhead/core/org"
 	"github.com/bulkheadhq/bulkhead/core/page"
+	"github.com/bulkheadhq/bulkhead/core/schedule"
 	"github.com/bulkheadhq/bulkhead/core/signing"
 	"github.com/bulkheadhq/bulkhead/core/usage"
 	"github.com/bulkheadhq/bulkhead/core/usecase/apikeys"
@@ -228,6 +229,40 @@ var account = map[string]struct {
 	"users.List": {oneOrganization, authz.UsersRead, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
 		_, err := s.users.List(ctx, by, o, user.Filter{}, page.Request{Limit: 1})
 		return err
+	}},
+	"schedules.Create": {oneOrganization, authz.SchedulesCreate, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
+		_, err := s.schedules.Create(ctx, by, o, nightly)
+		return err
+	}},
+	"schedules.Get": {oneOrganization, authz.SchedulesRead, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
+		_, err := s.schedules.Get(ctx, by, o, "nightly")
+		return err
+	}},
+	"schedules.List": {oneOrganization, authz.SchedulesRead, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
+		_, err := s.schedules.List(ctx, by, o, page.TokenRequest{Limit: 1})
+		return err
+	}},
+	"schedules.Update": {oneOrganization, authz.SchedulesUpdate, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
+		_, err := s.schedules.Update(ctx, by, o, "nightly", 0, schedule.Change{Policy: &schedule.Policy{}})
+		return err
+	}},
+	"schedules.Pause": {oneOrganization, authz.SchedulesUpdate, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
+		_, err := s.schedules.Pause(ctx, by, o, "nightly", "")
+		return err
+	}},
+	"schedules.Resume": {oneOrganization, authz.SchedulesUpdate, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
+		_, err := s.schedules.Resume(ctx, by, o, "nightly", "")
+		return err
+	}},
+	"schedules.Trigger": {oneOrganization, authz.SchedulesTrigger, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
+		return s.schedules.Trigger(ctx, by, o, "nightly", schedule.Overlap{})
+	}},
+	"schedules.Backfill": {oneOrganization, authz.SchedulesTrigger, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
+		_, err := s.schedules.Backfill(ctx, by, o, "nightly", lastHour)
+		return err
+	}},
+	"schedules.Delete": {oneOrganization, authz.SchedulesDelete, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
+		return s.schedules.Delete(ctx, by, o, "nightly", 0)
 	}},
 	"workflows.Start": {oneOrganization, authz.WorkflowsStart, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
 		_, err := s.workflows.Start(ctx, by, o, workflow.Start{Type: "t", TaskQueue: "q"})

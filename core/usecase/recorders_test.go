@@ -11,6 +11,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/org"
 	"github.com/bulkheadhq/bulkhead/core/outbox"
 	"github.com/bulkheadhq/bulkhead/core/page"
+	"github.com/bulkheadhq/bulkhead/core/schedule"
 	"github.com/bulkheadhq/bulkhead/core/signing"
 	"github.com/bulkheadhq/bulkhead/core/workflow"
 	"github.com/bulkheadhq/bulkhead/ports"
@@ -23,6 +24,7 @@ type temporal struct {
 	starts     []workflow.Start
 	starters   []authz.Actor
 	status     workflow.Status // of every execution
+	schedules  []schedule.Schedule
 	blueprints []ports.Blueprint
 	started    map[id.Operation]int // deliveries
 	deliver    func(context.Context, outbox.ProvisionPayload) error

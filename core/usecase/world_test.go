@@ -38,6 +38,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/usecase/relay"
 	"github.com/bulkheadhq/bulkhead/core/usecase/retention"
 	"github.com/bulkheadhq/bulkhead/core/usecase/roles"
+	"github.com/bulkheadhq/bulkhead/core/usecase/schedules"
 	"github.com/bulkheadhq/bulkhead/core/usecase/tokens"
 	"github.com/bulkheadhq/bulkhead/core/usecase/trail"
 	"github.com/bulkheadhq/bulkhead/core/usecase/users"
@@ -96,6 +97,7 @@ type services struct {
 	refusals     *refusals.Service
 	relay        *relay.Service
 	retention    *retention.Service
+	schedules    *schedules.Service
 	roles        *roles.Service
 	tokens       *tokens.Service
 	trail        *trail.Service
@@ -151,6 +153,7 @@ func newServices(w *world) services {
 		refusals:     refusals.New(w.store, w.clock, slog.New(slog.NewTextHandler(w.log, nil))),
 		retention:    retention.New(w.store, w.platform, w.clock, slog.New(slog.NewTextHandler(w.log, nil))),
 		relay:        relay.New(w.outbox, w.temporal, w.clock, slog.New(slog.NewTextHandler(w.log, nil))),
+		schedules:    schedules.New(w.store, scheduler{w.temporal}, w.clock),
 		tokens:       tokens.New(w.store, w.keys, w.crypto, w.clock, signingPolicy),
 		trail:        trail.New(w.trails),
 		users:        users.New(w.store, w.trails, w.clock),

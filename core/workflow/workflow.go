@@ -4,12 +4,10 @@ package workflow
 
 import (
 	"encoding/json"
-	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/bulkheadhq/bulkhead/core/fault"
+	"github.com/bulkheadhq/bulkhead/core/text"
 )
 
 // The faults of workflows.
@@ -24,9 +22,6 @@ const (
 	MaxInputBytes = 512 * 1024 // of all arguments together, as JSON
 	MaxTimeout    = 10 * 365 * 24 * time.Hour
 )
-
-// reservedPrefixes belong to Temporal's own workflows and queues.
-var reservedPrefixes = []string{"temporal-sys", "__temporal", "/_sys/", "/__temporal"}
 
 // Start is a request to run a workflow.
 type Start struct {
@@ -70,24 +65,7 @@ func CheckID(s string) error {
 	return nil
 }
 
-func checkName(pointer, s string) error {
-	switch {
-	case s == "":
-		return fault.InvalidField(pointer, "required", "must not be empty")
-	case len(s) > MaxIDLen:
-		return fault.InvalidField(pointer, "max_length", "must have at most 255 bytes")
-	case !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }):
-		return fault.InvalidField(pointer, "characters", "must hold printable characters only")
-	case strings.TrimSpace(s) != s:
-		return fault.InvalidField(pointer, "trim", "must not start or end with white space")
-	}
-	for _, p := range reservedPrefixes {
-		if strings.HasPrefix(s, p) {
-			return fault.InvalidField(pointer, "reserved", "starts with a prefix that is Temporal's own")
-		}
-	}
-	return nil
-}
+func checkName(pointer, s string) error { return text.CheckIdentifier(pointer, s, MaxIDLen) }
 
 // Status is how an execution stands.
 type Status struct{ s string }

@@ -86,6 +86,16 @@ var rights = map[string]struct{ own, foreign, operator string }{
 	"cancelWorkflow":    {"fyyy", "nnnn", "y"},
 	"terminateWorkflow": {"fyyy", "nnnn", "y"},
 
+	"createSchedule":   {"fyyy", "nnnn", "y"},
+	"listSchedules":    {"yyyy", "nnnn", "y"},
+	"getSchedule":      {"yyyy", "nnnn", "y"},
+	"updateSchedule":   {"fyyy", "nnnn", "y"},
+	"deleteSchedule":   {"fyyy", "nnnn", "y"},
+	"pauseSchedule":    {"fyyy", "nnnn", "y"},
+	"resumeSchedule":   {"fyyy", "nnnn", "y"},
+	"triggerSchedule":  {"fyyy", "nnnn", "y"},
+	"backfillSchedule": {"fyyy", "nnnn", "y"},
+
 	"getOperation": {"yyyy", "nnnn", "y"},
 
 	"listAuditEvents":    {"ffyy", "nnnn", "y"},

@@ -1,0 +1,250 @@
+// Package schedules keeps an organization's schedules in its own namespace.
+package schedules
+
+import (
+	"context"
+
+	"github.com/bulkheadhq/bulkhead/core/audit"
+	"github.com/bulkheadhq/bulkhead/core/authz"
+	"github.com/bulkheadhq/bulkhead/core/fault"
+	"github.com/bulkheadhq/bulkhead/core/id"
+	"github.com/bulkheadhq/bulkhead/core/idempotency"
+	"github.com/bulkheadhq/bulkhead/core/org"
+	"github.com/bulkheadhq/bulkhead/core/page"
+	"github.com/bulkheadhq/bulkhead/core/schedule"
+	"github.com/bulkheadhq/bulkhead/ports"
+)
+
+const resource = "schedule"
+
+// Service keeps schedules. What is asked of one stands in the audit trail before it
+// is done: what nobody can account for must not happen.
+type Service struct {
+	store     ports.Store
+	schedules ports.Schedules
+	clock     ports.Clock
+}
+
+// New returns the service.
+func New(store ports.Store, schedules ports.Schedules, clock ports.Clock) *Service {
+	return &Service{store: store, schedules: schedules, clock: clock}
+}
+
+// Create makes a schedule. Without an id it gets a random one. It fails with
+// schedule.ErrExists, org.ErrNotActive, org.ErrReserved and, for a broken rule,
+// fault.ErrInvalid.
+func (s *Service) Create(ctx context.Context, by authz.Actor, o id.Org, in schedule.Schedule) (schedule.Status, error) {
+	if err := by.Require(authz.SchedulesCreate, o); err != nil {
+		return schedule.Status{}, err
+	}
+	if in.ID == "" {
+		in.ID = "sch-" + newID(ctx)
+	}
+	if err := in.Validate(); err != nil {
+		return schedule.Status{}, err
+	}
+	namespace, err := s.namespace(ctx, o)
+	if err != nil {
+		return schedule.Status{}, err
+	}
+	changes := map[string]audit.Change{"type": audit.Created(in.Action.Type), "task_queue": audit.Created(in.Action.TaskQueue)}
+	if err := s.note(ctx, by, o, audit.ScheduleCreateRequested, in.ID, changes); err != nil {
+		return schedule.Status{}, err
+	}
+	if err := s.schedules.Create(ctx, namespace, by, in); err != nil {
+		return schedule.Status{}, err
+	}
+	return s.schedules.Describe(ctx, namespace, in.ID)
+}
+
+// newID returns a random id; that of the claim when the request has one, so that the
+// request's next attempt makes nothing of another name.
+func newID(ctx context.Context) string {
+	if c, ok := idempotency.From(ctx); ok {
+		return c.ID().String()
+	}
+	return id.New[id.EventKind]().UUID().String()
+}
+
+// Get shows a schedule. It fails with schedule.ErrNotFound.
+func (s *Service) Get(ctx context.Context, by authz.Actor, o id.Org, scheduleID string) (schedule.Status, error) {
+	namespace, err := s.allow(ctx, by, authz.SchedulesRead, o, scheduleID)
+	if err != nil {
+		return schedule.Status{}, err
+	}
+	return s.schedules.Describe(ctx, namespace, scheduleID)
+}
+
+// List lists the schedules.
+func (s *Service) List(ctx context.Context, by authz.Actor, o id.Org, r page.TokenRequest) (page.TokenPage[schedule.Summary], error) {
+	if err := by.Require(authz.SchedulesRead, o); err != nil {
+		return page.TokenPage[schedule.Summary]{}, err
+	}
+	namespace, err := s.namespace(ctx, o)
+	if err != nil {
+		return page.TokenPage[schedule.Summary]{}, err
+	}
+	return s.schedules.List(ctx, namespace, r)
+}
+
+// Update changes the schedule of a version; 0 is any. What it starts from then on is
+// recorded to be the actor's. It fails with schedule.ErrNotFound, fault.ErrStale and,
+// for a broken rule, fault.ErrInvalid.
+func (s *Service) Update(ctx context.Context, by authz.Actor, o id.Org, scheduleID string, version int64, c schedule.Change) (schedule.Status, error) {
+	if err := by.Require(authz.SchedulesUpdate, o); err != nil {
+		return schedule.Status{}, err
+	}
+	if err := c.Validate(); err != nil {
+		return schedule.Status{}, err
+	}
+	return s.changed(ctx, by, o, scheduleID, version, audit.ScheduleUpdateRequested, differences(c), func(namespace string) error {
+		return s.schedules.Update(ctx, namespace, by, scheduleID, version, c)
+	})
+}
+
+func differences(c schedule.Change) map[string]audit.Change {
+	changes := map[string]audit.Change{}
+	if c.Spec != nil {
+		changes["spec"] = audit.Created("replaced")
+	}
+	if c.Policy != nil {
+		changes["policy"] = audit.Created("replaced")
+	}
+	if c.Action != nil {
+		changes["type"], changes["task_queue"] = audit.Created(c.Action.Type), audit.Created(c.Action.TaskQueue)
+	}
+	return changes
+}
+
+// Pause stops a schedule; what runs, runs on. It fails with schedule.ErrNotFound and,
+// for a note that is none, fault.ErrInvalid.
+func (s *Service) Pause(ctx context.Context, by authz.Actor, o id.Org, scheduleID, note string) (schedule.Status, error) {
+	return s.move(ctx, by, o, scheduleID, audit.SchedulePauseRequested, note, s.schedules.Pause)
+}
+
+// Resume lets a schedule go on. It fails like Pause.
+func (s *Service) Resume(ctx context.Context, by authz.Actor, o id.Org, scheduleID, note string) (schedule.Status, error) {
+	return s.move(ctx, by, o, scheduleID, audit.ScheduleResumeRequested, note, s.schedules.Unpause)
+}
+
+// move pauses a schedule or lets it go on.
+func (s *Service) move(ctx context.Context, by authz.Actor, o id.Org, scheduleID string, a audit.Action, note string, to func(context.Context, string, string, string) error) (schedule.Status, error) {
+	if err := by.Require(authz.SchedulesUpdate, o); err != nil {
+		return schedule.Status{}, err
+	}
+	if err := schedule.CheckNote(note); err != nil {
+		return schedule.Status{}, err
+	}
+	changes := map[string]audit.Change{}
+	if note != "" {
+		changes["note"] = audit.Created(note)
+	}
+	return s.changed(ctx, by, o, scheduleID, 0, a, changes, func(namespace string) error {
+		return to(ctx, namespace, scheduleID, note)
+	})
+}
+
+// changed changes a schedule and shows what has become of it.
+func (s *Service) changed(ctx context.Context, by authz.Actor, o id.Org, scheduleID string, version int64, a audit.Action, changes map[string]audit.Change, change func(namespace string) error) (schedule.Status, error) {
+	namespace, err := s.ask(ctx, by, authz.SchedulesUpdate, o, scheduleID, version, a, changes)
+	if err != nil {
+		return schedule.Status{}, err
+	}
+	if err := change(namespace); err != nil {
+		return schedule.Status{}, err
+	}
+	return s.schedules.Describe(ctx, namespace, scheduleID)
+}
+
+// Trigger starts a schedule's workflow now, also when it is paused. The zero overlap
+// is the schedule's own. It fails with schedule.ErrNotFound.
+func (s *Service) Trigger(ctx context.Context, by authz.Actor, o id.Org, scheduleID string, overlap schedule.Overlap) error {
+	namespace, err := s.ask(ctx, by, authz.SchedulesTrigger, o, scheduleID, 0, audit.ScheduleTriggerRequested, nil)
+	if err != nil {
+		return err
+	}
+	return s.schedules.Trigger(ctx, namespace, scheduleID, overlap)
+}
+
+// Backfill starts what the schedule would have started in a time that is over, and
+// returns how many workflows that are. It fails with schedule.ErrNotFound,
+// schedule.ErrBackfillSize, schedule.ErrBackfills and, for a broken rule,
+// fault.ErrInvalid.
+func (s *Service) Backfill(ctx context.Context, by authz.Actor, o id.Org, scheduleID string, b schedule.Backfill) (int, error) {
+	if err := by.Require(authz.SchedulesTrigger, o); err != nil {
+		return 0, err
+	}
+	if err := b.Validate(s.clock.Now()); err != nil {
+		return 0, err
+	}
+	namespace, err := s.ask(ctx, by, authz.SchedulesTrigger, o, scheduleID, 0, audit.ScheduleBackfillRequested, map[string]audit.Change{
+		"start_at": audit.Created(b.From), "end_at": audit.Created(b.To),
+	})
+	if err != nil {
+		return 0, err
+	}
+	return s.schedules.Backfill(ctx, namespace, scheduleID, b)
+}
+
+// Delete deletes the schedule of a version; 0 is any. What it has started runs on. It
+// fails with schedule.ErrNotFound and fault.ErrStale.
+func (s *Service) Delete(ctx context.Context, by authz.Actor, o id.Org, scheduleID string, version int64) error {
+	namespace, err := s.ask(ctx, by, authz.SchedulesDelete, o, scheduleID, version, audit.ScheduleDeleteRequested, nil)
+	if err != nil {
+		return err
+	}
+	return s.schedules.Delete(ctx, namespace, scheduleID, version)
+}
+
+// ask authorizes what is asked of a schedule of a version, 0 being any, writes it
+// down, and returns the namespace to do it in. What is not there leaves no trace in
+// the trail.
+func (s *Service) ask(ctx context.Context, by authz.Actor, p authz.Permission, o id.Org, scheduleID string, version int64, a audit.Action, changes map[string]audit.Change) (string, error) {
+	namespace, err := s.allow(ctx, by, p, o, scheduleID)
+	if err != nil {
+		return "", err
+	}
+	found, err := s.schedules.Describe(ctx, namespace, scheduleID)
+	if err != nil {
+		return "", err
+	}
+	if err := fault.CheckVersion(found.Version, version); err != nil {
+		return "", err
+	}
+	return namespace, s.note(ctx, by, o, a, scheduleID, changes)
+}
+
+func (s *Service) note(ctx context.Context, by authz.Actor, o id.Org, a audit.Action, scheduleID string, changes map[string]audit.Change) error {
+	now := s.clock.Now()
+	return s.store.WriteTx(ctx, o, func(ctx context.Context, tx ports.Tx) error {
+		return tx.Audit.Append(ctx, audit.Succeeds(o, now, by, a, resource, scheduleID, changes))
+	})
+}
+
+// allow authorizes what is asked of a schedule and returns the namespace it is in.
+func (s *Service) allow(ctx context.Context, by authz.Actor, p authz.Permission, o id.Org, scheduleID string) (string, error) {
+	if err := by.Require(p, o); err != nil {
+		return "", err
+	}
+	if err := schedule.CheckID(scheduleID); err != nil {
+		return "", err
+	}
+	return s.namespace(ctx, o)
+}
+
+// namespace returns where an organization's schedules are. Only an active one has its
+// schedules asked anything: while it is suspended, what was paused for that must stay
+// as it is found.
+func (s *Service) namespace(ctx context.Context, o id.Org) (string, error) {
+	if o == id.SystemOrg {
+		return "", org.ErrReserved
+	}
+	row, err := s.store.Reads(o).Org(ctx)
+	if err != nil {
+		return "", err
+	}
+	if err := row.RequireActive(); err != nil {
+		return "", err
+	}
+	return row.Namespace(), nil
+}
