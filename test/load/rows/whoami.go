@@ -35,16 +35,21 @@ var whoami = bench.Comparison{
 	},
 }
 
+// unlimited configures limits that are kept and never reached: what is measured is
+// what they cost, not what they refuse.
+const unlimited = "BULKHEAD_LIMITS=requests=1000000000/1m/1000000000"
+
 // whoamiOfBulkhead starts the product and returns the request of an operator's
 // key.
 func whoamiOfBulkhead(t *bench.T) bench.Target {
 	stack := harness.Prepare(t, harness.Postgres(t).Database(t))
 	key := stack.Bootstrap(t).OperatorKey
-	stack.API.LogTo(t.TempDir() + "/log")
-	stack.API.Start(t)
-	address := strings.TrimPrefix(stack.URL, "http://")
+	url, api := stack.With(t, unlimited)
+	api.LogTo(t.TempDir() + "/log")
+	api.Start(t)
+	address := strings.TrimPrefix(url, "http://")
 	return bench.Target{
-		Name: "bulkhead", Address: address, PID: stack.API.PID(),
+		Name: "bulkhead", Address: address, PID: api.PID(),
 		Request: bench.Get(address, whoamiPath, "Authorization: Bearer "+key),
 	}
 }
