@@ -1,5 +1,7 @@
 package buckets
 
+import "github.com/bulkheadhq/bulkhead/core/ratelimit"
+
 // ShardCount is the number of shards.
 const ShardCount = shardCount
 
@@ -14,3 +16,6 @@ func (m *Memory) Cells() int {
 	}
 	return n
 }
+
+// Shard is the shard that a bucket is in.
+func (m *Memory) Shard(b ratelimit.Bucket) int { return int(m.place(&b).shard) }

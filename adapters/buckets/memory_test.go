@@ -2,8 +2,10 @@ package buckets_test
 
 import (
 	"context"
+	"encoding/binary"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -95,6 +97,30 @@ func TestMemoryTable(t *testing.T) {
 				delete(plain, charges[0].Bucket)
 			case 1:
 				m.Sweep(random.IntN(buckets.ShardCount))
+			}
+		}
+	})
+
+	t.Run("Should spread buckets evenly, whatever they are named", func(t *testing.T) {
+		t.Parallel()
+		const n = 64 * buckets.ShardCount
+		for name, put := range map[string]func(b *ratelimit.Bucket, i uint32){
+			"addresses of IPv4": func(b *ratelimit.Bucket, i uint32) {
+				binary.BigEndian.PutUint32(b[12:], i)
+				b[10], b[11] = 0xff, 0xff
+			},
+			"networks of IPv6": func(b *ratelimit.Bucket, i uint32) { binary.BigEndian.PutUint32(b[4:], i) },
+			"high bits only":   func(b *ratelimit.Bucket, i uint32) { binary.BigEndian.PutUint32(b[:], i) },
+		} {
+			var each [buckets.ShardCount]int
+			m := buckets.NewMemoryAt(func() int64 { return 1 })
+			for i := range uint32(n) {
+				var b ratelimit.Bucket
+				put(&b, i)
+				each[m.Shard(b)]++
+			}
+			if most := slices.Max(each[:]); most > 2*n/buckets.ShardCount {
+				t.Errorf("%s: %d of %d buckets in one of %d shards", name, most, n, buckets.ShardCount)
 			}
 		}
 	})

@@ -10,6 +10,7 @@ var All = []bench.Comparison{
 	workflowStart,
 	organizationActive,
 	fleet,
+	limiterRow,
 }
 
 // Programs are the sides that run as processes of their own, by name.
