@@ -3,6 +3,7 @@ package ports
 import (
 	"context"
 
+	"github.com/bulkheadhq/bulkhead/core/limit"
 	"github.com/bulkheadhq/bulkhead/core/ratelimit"
 )
 
@@ -23,4 +24,25 @@ type Buckets interface {
 	Take(ctx context.Context, charges []ratelimit.Charge, decisions []ratelimit.Decision) error
 	// Forget makes buckets as if they had never been used.
 	Forget(ctx context.Context, buckets ...ratelimit.Bucket) error
+}
+
+// Limiter lets things happen as often as the limits of whoever does them say. The use
+// cases of limits are one, for the other use cases.
+type Limiter interface {
+	// Take takes the cost of something that n limits from the buckets of its holder, or
+	// only asks, at a cost of 0. It leaves in c how the holder stands; c.Len is 0 when
+	// that is not known. It fails with limit.ErrRateExceeded and, when the buckets can
+	// not be asked and the limit does not fail open, with fault.ErrUnavailable.
+	Take(ctx context.Context, n limit.Name, h limit.Holder, cost int64, c *limit.Check) error
+}
+
+// LimitMeter counts what limits do, for whoever runs the deployment. Its methods
+// return at once and never fail; what it counts names no tenant.
+type LimitMeter interface {
+	// Limited counts what a limit refused, or would have refused if it were no dry run.
+	Limited(n limit.Name, t limit.Tier, dryRun bool)
+	// LimiterUnavailable counts that the buckets could not be asked.
+	LimiterUnavailable()
+	// LimitWarned counts that an organization was warned of a limit.
+	LimitWarned(n limit.Name)
 }

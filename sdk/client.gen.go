@@ -85,6 +85,7 @@ func (e AuditEventOutcome) Valid() bool {
 // Defines values for ExplanationDecidedBy.
 const (
 	ExplanationDecidedByAddress      ExplanationDecidedBy = "address"
+	ExplanationDecidedByLimit        ExplanationDecidedBy = "limit"
 	ExplanationDecidedByOrganization ExplanationDecidedBy = "organization"
 	ExplanationDecidedByPlatform     ExplanationDecidedBy = "platform"
 	ExplanationDecidedByRole         ExplanationDecidedBy = "role"
@@ -96,6 +97,8 @@ const (
 func (e ExplanationDecidedBy) Valid() bool {
 	switch e {
 	case ExplanationDecidedByAddress:
+		return true
+	case ExplanationDecidedByLimit:
 		return true
 	case ExplanationDecidedByOrganization:
 		return true
@@ -169,6 +172,24 @@ func (e HealthStatus) Valid() bool {
 	}
 }
 
+// Defines values for LimitMode.
+const (
+	LimitModeDryRun  LimitMode = "dry_run"
+	LimitModeEnforce LimitMode = "enforce"
+)
+
+// Valid indicates whether the value is a known member of the LimitMode enum.
+func (e LimitMode) Valid() bool {
+	switch e {
+	case LimitModeDryRun:
+		return true
+	case LimitModeEnforce:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for OperationState.
 const (
 	OperationStateCanceled  OperationState = "canceled"
@@ -217,6 +238,24 @@ func (e OrganizationNamespaceState) Valid() bool {
 	case OrganizationNamespaceStatePreparing:
 		return true
 	case OrganizationNamespaceStateReady:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for OrganizationLimitKind.
+const (
+	OrganizationLimitKindQuota OrganizationLimitKind = "quota"
+	OrganizationLimitKindRate  OrganizationLimitKind = "rate"
+)
+
+// Valid indicates whether the value is a known member of the OrganizationLimitKind enum.
+func (e OrganizationLimitKind) Valid() bool {
+	switch e {
+	case OrganizationLimitKindQuota:
+		return true
+	case OrganizationLimitKindRate:
 		return true
 	default:
 		return false
@@ -591,9 +630,12 @@ type APIKey struct {
 	LastFour    string `json:"last_four"`
 
 	// LastUsedAt When the secret was last used, some seconds late.
-	LastUsedAt time.Time         `json:"last_used_at,omitempty,omitzero"`
-	Metadata   map[string]string `json:"metadata,omitempty,omitzero"`
-	Name       string            `json:"name"`
+	LastUsedAt time.Time `json:"last_used_at,omitempty,omitzero"`
+
+	// Limits The key's own limits. They only narrow: those of its organization hold beside them. Where it is given all of them are; an empty object is none.
+	Limits   APIKeyLimits      `json:"limits,omitempty,omitzero"`
+	Metadata map[string]string `json:"metadata,omitempty,omitzero"`
+	Name     string            `json:"name"`
 
 	// OldSecret The secret that the last rotation replaced.
 	OldSecret      OldSecret `json:"old_secret,omitempty,omitzero"`
@@ -619,6 +661,9 @@ type APIKeyCreate struct {
 	// ExpiresAt Without it the organization's default, or never.
 	ExpiresAt time.Time `json:"expires_at,omitempty,omitzero"`
 
+	// Limits The key's own limits. They only narrow: those of its organization hold beside them. Where it is given all of them are; an empty object is none.
+	Limits APIKeyLimits `json:"limits,omitempty,omitzero"`
+
 	// Metadata Names and values of your own, of at most 64 and 256 characters.
 	Metadata map[string]string `json:"metadata,omitempty,omitzero"`
 	Name     string            `json:"name"`
@@ -636,6 +681,12 @@ type APIKeyCreated struct {
 
 	// Secret The key itself. It is shown this once.
 	Secret string `json:"secret"`
+}
+
+// APIKeyLimits The key's own limits. They only narrow: those of its organization hold beside them. Where it is given all of them are; an empty object is none.
+type APIKeyLimits struct {
+	// Requests So many in each period on the average, and up to the burst at once after a rest.
+	Requests Rate `json:"requests,omitempty,omitzero"`
 }
 
 // APIKeyList defines model for APIKeyList.
@@ -665,7 +716,8 @@ type APIKeyUpdate struct {
 	Description *string   `json:"description,omitempty"`
 
 	// ExpiresAt When it ends from now on.
-	ExpiresAt time.Time `json:"expires_at,omitempty,omitzero"`
+	ExpiresAt time.Time     `json:"expires_at,omitempty,omitzero"`
+	Limits    *APIKeyLimits `json:"limits,omitempty"`
 
 	// Metadata All of it, in the place of what the key has.
 	Metadata *map[string]string `json:"metadata,omitempty"`
@@ -837,7 +889,7 @@ type AuditVerification struct {
 type Explanation struct {
 	Allowed bool `json:"allowed"`
 
-	// DecidedBy The role of the user, or of the key's owner; the scopes of the key; the state of the key, its user or their organization; the address, which is none that the key can be used from; that it is another organization's; or that it is the platform's.
+	// DecidedBy The role of the user, or of the key's owner; the scopes of the key; the state of the key, its user or their organization; the address, which is none that the key can be used from; the limit of requests of the key or its organization, which is used up for now; that it is another organization's; or that it is the platform's.
 	DecidedBy ExplanationDecidedBy `json:"decided_by"`
 
 	// Reason The same, in words.
@@ -854,7 +906,7 @@ type Explanation struct {
 	TemporalPermission string `json:"temporal_permission,omitempty,omitzero"`
 }
 
-// ExplanationDecidedBy The role of the user, or of the key's owner; the scopes of the key; the state of the key, its user or their organization; the address, which is none that the key can be used from; that it is another organization's; or that it is the platform's.
+// ExplanationDecidedBy The role of the user, or of the key's owner; the scopes of the key; the state of the key, its user or their organization; the address, which is none that the key can be used from; the limit of requests of the key or its organization, which is used up for now; that it is another organization's; or that it is the platform's.
 type ExplanationDecidedBy string
 
 // ExplanationStates defines model for ExplanationStates.
@@ -924,6 +976,66 @@ type LeakReported struct {
 
 	// Found It is a key of this deployment.
 	Found bool `json:"found"`
+}
+
+// LimitLeft defines model for LimitLeft.
+type LimitLeft struct {
+	// Policy Whose limit it is.
+	//
+	// Example: organization
+	Policy string `json:"policy"`
+
+	// Remaining How many more are let through at once now.
+	Remaining int64 `json:"remaining"`
+
+	// ResetSeconds When it will be as if it had never been used.
+	ResetSeconds int64 `json:"reset_seconds"`
+}
+
+// LimitMode A dry run counts and warns, and refuses nothing. Without it, enforce.
+type LimitMode string
+
+// LimitUpdate A rate has a count, a period and a burst; a quota has a maximum.
+type LimitUpdate struct {
+	// Burst At most the count. Without it, a tenth of that.
+	Burst *int64 `json:"burst,omitempty"`
+	Count *int64 `json:"count,omitempty"`
+	Max   *int64 `json:"max,omitempty"`
+
+	// Mode A dry run counts and warns, and refuses nothing. Without it, enforce.
+	Mode          LimitMode `json:"mode,omitempty,omitzero"`
+	PeriodSeconds *int64    `json:"period_seconds,omitempty"`
+
+	// WarnPercent At what share of the limit the trail has a warning; 0 is never.
+	WarnPercent *int32 `json:"warn_percent,omitempty"`
+}
+
+// LimitUsage How much is used now; of a rate, of its burst. Absent where it is not counted, or can not be told just now.
+type LimitUsage struct {
+	Remaining int64 `json:"remaining"`
+
+	// ResetSeconds When the rate will be as if it had never been used.
+	ResetSeconds *int64 `json:"reset_seconds,omitempty"`
+	Used         int64  `json:"used"`
+}
+
+// LimitValue defines model for LimitValue.
+type LimitValue struct {
+	// Burst Of a rate.
+	Burst int64 `json:"burst,omitempty,omitzero"`
+
+	// Count Of a rate.
+	Count int64 `json:"count,omitempty,omitzero"`
+
+	// Max Of a quota.
+	Max *int64 `json:"max,omitempty"`
+
+	// Mode A dry run counts and warns, and refuses nothing. Without it, enforce.
+	Mode LimitMode `json:"mode"`
+
+	// PeriodSeconds Of a rate.
+	PeriodSeconds int64 `json:"period_seconds,omitempty,omitzero"`
+	WarnPercent   int32 `json:"warn_percent"`
 }
 
 // Metadata Words of one's own, of which Bulkhead makes nothing. A key has 1 to 64 of the characters a-z, 0-9, _, . and -. Keep secrets elsewhere.
@@ -1025,6 +1137,9 @@ type Organization struct {
 	// StateReason Why it is failed or suspended, or why its deletion failed, for people.
 	StateReason string    `json:"state_reason,omitempty,omitzero"`
 	UpdatedAt   time.Time `json:"updated_at"`
+
+	// Usage What the organization has, beside what it may have. Only where one organization is shown.
+	Usage OrganizationUsage `json:"usage,omitempty,omitzero"`
 }
 
 // OrganizationNamespaceState How the namespace stands, as far as Bulkhead is concerned.
@@ -1076,6 +1191,36 @@ type OrganizationDeletion struct {
 	Organization Organization `json:"organization"`
 }
 
+// OrganizationLimit defines model for OrganizationLimit.
+type OrganizationLimit struct {
+	Default LimitValue `json:"default"`
+
+	// Description What is limited.
+	Description string `json:"description"`
+
+	// Etag The entity tag of this version of all limits of the organization. Send it as If-Match.
+	Etag string                `json:"etag"`
+	Kind OrganizationLimitKind `json:"kind"`
+
+	// Name Example: requests
+	Name string `json:"name"`
+
+	// Overridden It was set for this organization; otherwise the default holds.
+	Overridden bool `json:"overridden"`
+
+	// Usage How much is used now; of a rate, of its burst. Absent where it is not counted, or can not be told just now.
+	Usage LimitUsage `json:"usage,omitempty,omitzero"`
+	Value LimitValue `json:"value"`
+}
+
+// OrganizationLimitKind defines model for OrganizationLimit.Kind.
+type OrganizationLimitKind string
+
+// OrganizationLimitList defines model for OrganizationLimitList.
+type OrganizationLimitList struct {
+	Items []OrganizationLimit `json:"items"`
+}
+
 // OrganizationList defines model for OrganizationList.
 type OrganizationList struct {
 	Items []Organization `json:"items"`
@@ -1122,6 +1267,12 @@ type OrganizationUpdate struct {
 	//
 	// Example: acme
 	Slug string `json:"slug,omitempty,omitzero"`
+}
+
+// OrganizationUsage What the organization has, beside what it may have. Only where one organization is shown.
+type OrganizationUsage struct {
+	APIKeys QuotaUsage `json:"api_keys"`
+	Users   QuotaUsage `json:"users"`
 }
 
 // Permission defines model for Permission.
@@ -1172,6 +1323,9 @@ type Problem struct {
 
 	// Type A URI that names the sort of problem.
 	Type string `json:"type"`
+
+	// ViolatedPolicies The limits that refused the request.
+	ViolatedPolicies []string `json:"violated-policies,omitempty,omitzero"`
 }
 
 // ProblemField defines model for ProblemField.
@@ -1186,6 +1340,21 @@ type ProblemField struct {
 	//
 	// Example: max_length
 	Rule string `json:"rule"`
+}
+
+// QuotaUsage defines model for QuotaUsage.
+type QuotaUsage struct {
+	Max       int64 `json:"max"`
+	Remaining int64 `json:"remaining"`
+	Used      int64 `json:"used"`
+}
+
+// Rate So many in each period on the average, and up to the burst at once after a rest.
+type Rate struct {
+	// Burst At most the count. Without it, a tenth of that.
+	Burst         int64 `json:"burst,omitempty,omitzero"`
+	Count         int64 `json:"count"`
+	PeriodSeconds int64 `json:"period_seconds"`
 }
 
 // RoleCreate defines model for RoleCreate.
@@ -1659,10 +1828,13 @@ type UserUpdate struct {
 // Verification defines model for Verification.
 type Verification struct {
 	// Actor Whose key it is. Absent with NOT_FOUND.
-	Actor        VerifiedActor    `json:"actor,omitempty,omitzero"`
-	Code         VerificationCode `json:"code"`
-	ExpiresAt    time.Time        `json:"expires_at,omitempty,omitzero"`
-	Organization OrganizationRef  `json:"organization,omitempty,omitzero"`
+	Actor     VerifiedActor    `json:"actor,omitempty,omitzero"`
+	Code      VerificationCode `json:"code"`
+	ExpiresAt time.Time        `json:"expires_at,omitempty,omitzero"`
+
+	// Limits How the limits of requests stand that the key is held to. Absent for a key that is neither VALID nor RATE_LIMITED.
+	Limits       []LimitLeft     `json:"limits,omitempty,omitzero"`
+	Organization OrganizationRef `json:"organization,omitempty,omitzero"`
 
 	// Permissions What the key may do, if it is valid: its scopes within its owner's role.
 	Permissions []string `json:"permissions,omitempty,omitzero"`
@@ -1687,7 +1859,7 @@ type VerifiedActorKind string
 
 // VerifyRequest defines model for VerifyRequest.
 type VerifyRequest struct {
-	// Cost What the request counts for where the key has limits.
+	// Cost How many requests it counts for; with 0 the limits are only asked.
 	Cost int32 `json:"cost,omitempty,omitzero"`
 
 	// IP The address that the key was presented from.

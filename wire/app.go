@@ -14,6 +14,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/usecase/auth"
 	"github.com/bulkheadhq/bulkhead/core/usecase/bootstrap"
 	"github.com/bulkheadhq/bulkhead/core/usecase/keywatch"
+	"github.com/bulkheadhq/bulkhead/core/usecase/limits"
 	"github.com/bulkheadhq/bulkhead/core/usecase/metering"
 	"github.com/bulkheadhq/bulkhead/core/usecase/refusals"
 	"github.com/bulkheadhq/bulkhead/core/usecase/relay"
@@ -32,6 +33,7 @@ type API struct {
 	Tokens   *tokens.Service
 	Auth     *auth.Service
 	Refusals *refusals.Service
+	Limits   *limits.Service
 	Buckets  ports.Buckets
 	Usage    *metering.Service
 	HTTP     *httpapi.Server

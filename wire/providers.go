@@ -22,6 +22,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/adapters/temporal"
 	"github.com/bulkheadhq/bulkhead/adapters/temporal/worker"
 	"github.com/bulkheadhq/bulkhead/core/apikey"
+	"github.com/bulkheadhq/bulkhead/core/limit"
 	"github.com/bulkheadhq/bulkhead/core/page"
 	"github.com/bulkheadhq/bulkhead/core/usecase/auth"
 	"github.com/bulkheadhq/bulkhead/core/usecase/provisioning"
@@ -75,6 +76,9 @@ func newOutbox(ctx context.Context, db *postgres.DB) (*postgres.Outbox, func()) 
 	o := postgres.NewOutbox(db)
 	return o, func() { _ = o.Close(context.WithoutCancel(ctx)) }
 }
+
+// newStandard returns the limits of organizations for which nothing was set.
+func newStandard(cfg config.Config) limit.Standard { return limit.NewStandard(cfg.Tenancy.Limits.Set) }
 
 // newBuckets keeps the state of rates in Redis, or without one in this process.
 func newBuckets(cfg config.Config) (ports.Buckets, func(), error) {

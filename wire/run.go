@@ -49,13 +49,14 @@ func (a *API) Run(ctx context.Context) error {
 	logged(func() error { a.Refusals.Run(ctx); return nil })
 	logged(func() error { a.Auth.Run(ctx); return nil })
 	logged(func() error { a.Usage.Run(ctx); return nil })
+	logged(func() error { a.Limits.Run(ctx); return nil })
 	measure(ctx, g, a.Metrics, a.Config.Metrics.API(), a.Config.Metrics.Unset, a.Log)
 	err := g.Wait()
 	a.flush(context.WithoutCancel(ctx)) // no request is left that could use a key
 	return ended(a.Log, "API", err)
 }
 
-// flushLimit bounds what the uses of keys, usage, and refusals may take of the process's end.
+// flushLimit bounds what the uses of keys, usage, refusals and warnings may take of the process's end.
 const flushLimit = 5 * time.Second
 
 func (a *API) flush(ctx context.Context) {
@@ -66,6 +67,9 @@ func (a *API) flush(ctx context.Context) {
 	}
 	if err := a.Usage.Flush(ctx); err != nil {
 		a.Log.WarnContext(ctx, "usage not added", "error", err)
+	}
+	if err := a.Limits.Flush(ctx); err != nil {
+		a.Log.WarnContext(ctx, "warnings of limits not written", "error", err)
 	}
 	a.Refusals.Flush(ctx) // those of the requests that ended last
 }

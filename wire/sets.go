@@ -20,6 +20,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/usecase/deletion"
 	"github.com/bulkheadhq/bulkhead/core/usecase/keywatch"
 	"github.com/bulkheadhq/bulkhead/core/usecase/leaks"
+	"github.com/bulkheadhq/bulkhead/core/usecase/limits"
 	"github.com/bulkheadhq/bulkhead/core/usecase/metering"
 	"github.com/bulkheadhq/bulkhead/core/usecase/operations"
 	"github.com/bulkheadhq/bulkhead/core/usecase/orgs"
@@ -41,6 +42,7 @@ var systemSet = gw.NewSet(
 	telemetry.NewMetrics, gw.Bind(new(ports.KeyMeter), new(*telemetry.Metrics)),
 	gw.Bind(new(ports.RequestMeter), new(*telemetry.Metrics)),
 	gw.Bind(new(ports.CacheMeter), new(*telemetry.Metrics)),
+	gw.Bind(new(ports.LimitMeter), new(*telemetry.Metrics)),
 	gw.Value(system.Clock{}), gw.Bind(new(ports.Clock), new(system.Clock)),
 	gw.Value(system.Stopwatch{}), gw.Bind(new(ports.Stopwatch), new(system.Stopwatch)),
 )
@@ -74,7 +76,8 @@ var apiSet = gw.NewSet(
 	orgs.New, users.New, roles.New, apikeys.New, workflows.New, schedules.New, operations.New, assignments.New, trail.New, refusals.New, metering.New,
 	gw.Struct(new(auth.Deps), "*"), auth.New, newFeed, gw.Bind(new(ports.CredentialFeed), new(*postgres.CredentialFeed)), newAuthSettings,
 	leaks.New, postgres.NewKeyUses, gw.Bind(new(ports.KeyUses), new(*postgres.KeyUses)),
-	newBuckets, newCursors, newETagKey, newPingers, newAPIConfig,
+	newBuckets, newStandard, limits.New, gw.Bind(new(ports.Limiter), new(*limits.Service)),
+	newCursors, newETagKey, newPingers, newAPIConfig,
 	newVault, gw.Bind(new(ports.Vault), new(*signing.Vault)),
 	newRequestLog,
 	gw.Struct(new(httpapi.Deps), "*"), httpapi.New,

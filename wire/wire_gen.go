@@ -23,6 +23,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/usecase/deletion"
 	"github.com/bulkheadhq/bulkhead/core/usecase/keywatch"
 	"github.com/bulkheadhq/bulkhead/core/usecase/leaks"
+	"github.com/bulkheadhq/bulkhead/core/usecase/limits"
 	"github.com/bulkheadhq/bulkhead/core/usecase/metering"
 	"github.com/bulkheadhq/bulkhead/core/usecase/operations"
 	"github.com/bulkheadhq/bulkhead/core/usecase/orgs"
@@ -78,7 +79,17 @@ func NewAPI(ctx context.Context, cfg config.Config, out Output, b Build) (*API, 
 		cleanup()
 		return nil, nil, err
 	}
+	buckets, cleanup5, err := newBuckets(cfg)
+	if err != nil {
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	standard := newStandard(cfg)
 	metrics := telemetry.NewMetrics()
+	limitsService := limits.New(store, buckets, standard, clock, metrics, logger)
 	settings := newAuthSettings(cfg)
 	deps := auth.Deps{
 		Credentials: credentials,
@@ -88,6 +99,7 @@ func NewAPI(ctx context.Context, cfg config.Config, out Output, b Build) (*API, 
 		Clock:       clock,
 		Watch:       stopwatch,
 		Peppers:     peppers,
+		Limiter:     limitsService,
 		Meter:       metrics,
 		CacheMeter:  metrics,
 		Log:         logger,
@@ -95,26 +107,18 @@ func NewAPI(ctx context.Context, cfg config.Config, out Output, b Build) (*API, 
 	}
 	authService := auth.New(deps)
 	refusalsService := refusals.New(store, clock, logger)
-	buckets, cleanup5, err := newBuckets(cfg)
-	if err != nil {
-		cleanup4()
-		cleanup3()
-		cleanup2()
-		cleanup()
-		return nil, nil, err
-	}
 	usageHours := postgres.NewUsageHours(db)
 	meteringService := metering.New(usageHours, store, clock, logger)
 	platform := postgres.NewPlatform(db)
 	orgsService := orgs.New(store, platform, clock)
 	postgresTrail := postgres.NewTrail(db)
 	usersService := users.New(store, postgresTrail, clock)
-	rolesService := roles.New(store, clock)
+	rolesService := roles.New(store, limitsService, clock)
 	reader := newRandom()
 	apikeysService := apikeys.New(store, clock, peppers, reader)
 	leaksService := leaks.New(credentials, store, clock, peppers, metrics)
 	dispatcher := temporal.NewDispatcher(connection)
-	workflowsService := workflows.New(store, dispatcher, clock)
+	workflowsService := workflows.New(store, dispatcher, limitsService, clock)
 	temporalSchedules := temporal.NewSchedules(connection)
 	schedulesService := schedules.New(store, temporalSchedules, clock)
 	operationsService := operations.New(store, platform, clock)
@@ -175,6 +179,8 @@ func NewAPI(ctx context.Context, cfg config.Config, out Output, b Build) (*API, 
 		Trail:       trailService,
 		Refusals:    refusalsService,
 		Usage:       meteringService,
+		Limits:      limitsService,
+		Standard:    standard,
 		Cursors:     sealer,
 		ETagKey:     eTagKey,
 		Requests:    idempotency,
@@ -204,6 +210,7 @@ func NewAPI(ctx context.Context, cfg config.Config, out Output, b Build) (*API, 
 		Tokens:   service,
 		Auth:     authService,
 		Refusals: refusalsService,
+		Limits:   limitsService,
 		Buckets:  buckets,
 		Usage:    meteringService,
 		HTTP:     server,

@@ -90,6 +90,12 @@ func TestCommands(t *testing.T) {
 		{"audit-list-all", "audit list --all --action access.refused", "GET /api/v0/audit?action=access.refused&limit=50"},
 		{"audit-get", "audit get " + eventID + " --org acme", "GET /api/v0/organizations/acme/audit/" + eventID},
 		{"audit-verify", "audit verify --org acme", "POST /api/v0/organizations/acme/audit/verify"},
+		{"org-limits-list", "org limits list acme", "GET /api/v0/organizations/acme/limits"},
+		{
+			"org-limits-set", "org limits set requests --org acme --count 600 --period 1m --burst 60 --warn-percent 90 --dry-run",
+			`PUT /api/v0/organizations/acme/limits/requests {"burst":60,"count":600,"mode":"dry_run","period_seconds":60,"warn_percent":90}`,
+		},
+		{"org-limits-reset", "org limits reset users --org acme", "DELETE /api/v0/organizations/acme/limits/users"},
 		{"role-list", "role list --org acme", "GET /api/v0/organizations/acme/roles?limit=200"},
 		{"role-get", "role get viewer --org acme", "GET /api/v0/organizations/acme/roles/viewer"},
 		{

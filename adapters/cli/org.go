@@ -66,7 +66,7 @@ Examples:
 				Action: s.orgShow,
 			},
 			s.orgUsageCommand(),
-		}, s.orgLifeCommands()...),
+		}, append(s.orgLifeCommands(), s.orgLimitsCommand())...),
 	}
 }
 

@@ -301,6 +301,9 @@ var usual = map[string]struct {
 	"GET /organizations/globex/usage":           {200, sdk.UsageList{Items: []sdk.UsageSum{{Start: now.Add(-longAgo), Requests: 1204, Refused: 3, Limited: 17}}}},
 	"GET /audit":                                {200, sdk.AuditEventList{Items: []sdk.AuditEvent{auditEvent()}}},
 	"GET /organizations/acme/audit/" + eventID:  {200, auditEvent()},
+	"GET /organizations/acme/limits":            {200, sdk.OrganizationLimitList{Items: []sdk.OrganizationLimit{rateLimit, quotaLimit}}},
+	"PUT /organizations/acme/limits/requests":   {200, rateLimit},
+	"DELETE /organizations/acme/limits/users":   {200, quotaLimit},
 	"GET /organizations/acme/roles":             {200, sdk.RoleList{Items: []sdk.RoleDefinition{viewerRole, deployerRole}}},
 	"GET /organizations/acme/roles/viewer":      {200, viewerRole},
 	"POST /organizations/acme/roles":            {201, deployerRole},
@@ -401,3 +404,18 @@ func TestWorld(t *testing.T) {
 		}
 	})
 }
+
+var (
+	rateLimit = sdk.OrganizationLimit{
+		Name: "requests", Kind: sdk.OrganizationLimitKindRate, Description: "requests to the API, by cost", Overridden: true, Etag: `"2.l"`,
+		Value:   sdk.LimitValue{Count: 600, PeriodSeconds: 60, Burst: 60, WarnPercent: 90, Mode: sdk.LimitModeDryRun},
+		Default: sdk.LimitValue{Count: 60_000, PeriodSeconds: 60, Burst: 6_000, WarnPercent: 80, Mode: sdk.LimitModeEnforce},
+		Usage:   sdk.LimitUsage{Used: 3, Remaining: 57, ResetSeconds: new(int64(1))},
+	}
+	quotaLimit = sdk.OrganizationLimit{
+		Name: "users", Kind: sdk.OrganizationLimitKindQuota, Description: "users and service accounts that are not removed", Etag: `"2.l"`,
+		Value:   sdk.LimitValue{Max: new(int64(50)), WarnPercent: 80, Mode: sdk.LimitModeEnforce},
+		Default: sdk.LimitValue{Max: new(int64(50)), WarnPercent: 80, Mode: sdk.LimitModeEnforce},
+		Usage:   sdk.LimitUsage{Used: 12, Remaining: 38},
+	}
+)

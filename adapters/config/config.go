@@ -138,6 +138,7 @@ func (t Temporal) Advertised() string {
 // Tenancy is what organizations are given.
 type Tenancy struct {
 	Retention time.Duration `env:"RETENTION" envDefault:"72h"` // how long their closed workflow executions are kept
+	Limits    Limits        `env:"LIMITS"`                     // what they may, where nothing was set for one
 }
 
 // Secrets are the deployment's own keys, by version: "1:<base64>,2:<base64>".

@@ -42,7 +42,8 @@ func (h *handlers) CreateAPIKey(ctx context.Context, req gen.CreateAPIKeyRequest
 	}
 	in := apikeys.CreateInput{
 		Name: req.Body.Name, Description: orZero(req.Body.Description), Scopes: orZero(req.Body.Scopes),
-		AllowedIPs: orZero(req.Body.AllowedIPs), Metadata: orZero(req.Body.Metadata), ExpiresAt: req.Body.ExpiresAt,
+		AllowedIPs: orZero(req.Body.AllowedIPs), Metadata: orZero(req.Body.Metadata),
+		Limits: toKeyLimits(orZero(req.Body.Limits)), ExpiresAt: req.Body.ExpiresAt,
 	}
 	if req.Body.UserID != nil {
 		if in.UserID, err = parseID[id.UserKind]("/user_id", *req.Body.UserID); err != nil {

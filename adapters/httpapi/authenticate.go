@@ -18,13 +18,16 @@ func (s *Server) authenticate(next http.Handler) http.Handler {
 			return
 		}
 		token, err := bearer(r.Header)
-		if err == nil {
-			e.actor, err = s.auth.Authenticate(r.Context(), token, e.ip)
-		}
 		if err != nil {
 			fail(w, r, err)
 			return
 		}
+		caller, err := s.auth.Authenticate(r.Context(), token, e.ip)
+		if err != nil {
+			fail(w, r, err)
+			return
+		}
+		e.actor, e.holder = caller.Actor, caller.Limits
 		next.ServeHTTP(w, r)
 	})
 }

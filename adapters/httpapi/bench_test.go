@@ -13,6 +13,9 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"github.com/bulkheadhq/bulkhead/core/apikey"
+	"github.com/bulkheadhq/bulkhead/core/limit"
+	"github.com/bulkheadhq/bulkhead/core/ratelimit"
+	"github.com/bulkheadhq/bulkhead/core/usecase/limits"
 	"github.com/bulkheadhq/bulkhead/ports"
 )
 
@@ -23,12 +26,25 @@ func (s sink) Header() http.Header       { return s.header }
 func (sink) Write(b []byte) (int, error) { return len(b), nil }
 func (sink) WriteHeader(int)             {}
 
+// instant is buckets that cost nothing.
+type instant struct{}
+
+func (instant) Take(_ context.Context, charges []ratelimit.Charge, decisions []ratelimit.Decision) error {
+	for i := range charges {
+		decisions[i] = ratelimit.Decision{Allowed: true, Remaining: 5_999, ResetAfter: time.Millisecond}
+	}
+	return nil
+}
+
+func (instant) Forget(context.Context, ...ratelimit.Bucket) error { return nil }
+
 // BenchmarkWhoami is the whole of an authenticated request in this package, next
 // to a bare handler that writes the same bytes. The ratio of the two over a
 // socket, where both pay for net/http, is what counts in the end; here the
 // difference is what this package costs.
 func BenchmarkWhoami(b *testing.B) {
 	made := setup(b)
+	made.server.limiter = limits.New(made.memory, instant{}, limit.Standard{}, fixedClock(now), made.memory, slog.New(slog.DiscardHandler))
 	want := httptest.NewRecorder()
 	made.server.ServeHTTP(want, request(http.MethodGet, whoamiURL, made.admin, ""))
 

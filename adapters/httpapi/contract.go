@@ -29,6 +29,7 @@ type endpoint struct {
 	count func(status int, took time.Duration) // counts its requests; nil: as any other's
 
 	limit time.Duration // how long it may take; 0: as long as any request
+	cost  int64         // how many requests it counts for
 
 	deprecation *deprecation // nil: it stays
 
@@ -97,6 +98,9 @@ func newEndpoint(doc *openapi3.T, at route, item *openapi3.PathItem, declared *o
 	if op.limit, err = limitOf(declared); err != nil {
 		return nil, err
 	}
+	if op.cost, err = costOf(declared); err != nil {
+		return nil, err
+	}
 	for _, ref := range slices.Concat(item.Parameters, declared.Parameters) {
 		if err := op.add(ref.Value); err != nil {
 			return nil, err
@@ -126,6 +130,21 @@ func limitOf(declared *openapi3.Operation) (time.Duration, error) {
 		return 0, fmt.Errorf("%s must be a number of seconds", limitExtension)
 	}
 	return time.Duration(seconds) * time.Second, nil
+}
+
+// costExtension is how the document makes an operation count for more requests.
+const costExtension = "x-cost"
+
+func costOf(declared *openapi3.Operation) (int64, error) {
+	given, ok := declared.Extensions[costExtension]
+	if !ok {
+		return 1, nil
+	}
+	cost, ok := given.(float64)
+	if !ok || cost < 1 || cost != float64(int64(cost)) {
+		return 0, fmt.Errorf("%s must be a number of requests", costExtension)
+	}
+	return int64(cost), nil
 }
 
 func (e *endpoint) add(declared *openapi3.Parameter) error {

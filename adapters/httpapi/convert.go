@@ -64,7 +64,7 @@ func (h *handlers) toAPIKeys() func(apikey.Key) gen.APIKey {
 			ID: s.ID.String(), OrganizationID: s.OrgID.String(), UserID: optional(s.UserID.String()),
 			Name: s.Name, Description: optional(s.Description), Scopes: s.Scopes.Names(), AllowedIPs: s.AllowedIPs.Strings(),
 			Metadata: apiKeyMetadata(s.Metadata), Prefix: s.Hint, LastFour: s.LastFour, LastUsedAt: optional(s.LastUsedAt),
-			OldSecret: toOldSecret(s.Old, now), State: gen.APIKeyState(s.State.String()), ExpiresAt: optional(s.ExpiresAt),
+			OldSecret: toOldSecret(s.Old, now), Limits: showKeyLimits(s.Limits), State: gen.APIKeyState(s.State.String()), ExpiresAt: optional(s.ExpiresAt),
 			ExpiresSoon: k.ExpiresSoon(now), RevokedAt: optional(s.RevokedAt), Etag: h.apiKeyTag(k), CreatedAt: s.CreatedAt, UpdatedAt: s.UpdatedAt,
 		}
 	}
@@ -96,6 +96,10 @@ func toVerification(v auth.Verification) gen.Verification {
 		}
 		out.Organization = &gen.OrganizationRef{ID: a.Org().String(), Slug: a.OrgSlug()}
 		out.Permissions, out.ExpiresAt = &permissions, optional(a.ExpiresAt())
+	}
+	if v.Limits != nil {
+		left := each(v.Limits, toLimitLeft)
+		out.Limits = &left
 	}
 	return out
 }

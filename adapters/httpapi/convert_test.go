@@ -19,6 +19,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/ratelimit"
 	"github.com/bulkheadhq/bulkhead/core/signing"
 	"github.com/bulkheadhq/bulkhead/core/usecase/assignments"
+	"github.com/bulkheadhq/bulkhead/core/usecase/orgs"
 	"github.com/bulkheadhq/bulkhead/core/usecase/tokens"
 	"github.com/bulkheadhq/bulkhead/core/user"
 	"github.com/bulkheadhq/bulkhead/core/workflow"
@@ -107,6 +108,8 @@ func unset(path string, v reflect.Value) string {
 
 // counted is an organization as the one answer that counts shows it.
 func counted(o gen.Organization) gen.Organization {
+	d := orgs.Details{Org: org.Restore(wholeOrg), Counts: org.Counts{Members: 1, APIKeys: 2}}
+	o.Usage = (&handlers{}).toUsage(d)
 	o.MemberCount, o.APIKeyCount = new(int32(1)), new(int32(2))
 	return o
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/bulkheadhq/bulkhead/core/authz"
 	"github.com/bulkheadhq/bulkhead/core/fault"
+	"github.com/bulkheadhq/bulkhead/core/limit"
 )
 
 // exchange is all that this package knows of one request and its answer. There
@@ -28,6 +29,9 @@ type exchange struct {
 	ip              netip.Addr
 	endpoint        *endpoint // nil until the route is known
 	actor           authz.Actor
+	holder          limit.Holder // whose limits the request is held to
+	check           limit.Check  // and how they stand; nothing until that is known
+	limitLine       [1]string    // the same, as a header has it
 
 	status  int   // 0 until the answer begins
 	bytes   int64 // of the body

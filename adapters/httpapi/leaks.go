@@ -22,6 +22,9 @@ func toAPIKeyUpdate(in gen.APIKeyUpdate) (apikeys.UpdateInput, error) {
 	out := apikeys.UpdateInput{
 		Name: in.Name, Description: in.Description, Scopes: in.Scopes, AllowedIPs: in.AllowedIPs, Metadata: in.Metadata, ExpiresAt: in.ExpiresAt,
 	}
+	if in.Limits != nil {
+		out.Limits = toKeyLimits(*in.Limits)
+	}
 	if orZero(in.NeverExpires) {
 		if in.ExpiresAt != nil {
 			return apikeys.UpdateInput{}, fault.InvalidField("/never_expires", "conflict", "must not stand together with expires_at")
@@ -55,7 +58,10 @@ func parseIP(pointer string, s *string) (netip.Addr, error) {
 
 // VerifyAPIKey says what a key is worth that another service was shown.
 func (h *handlers) VerifyAPIKey(ctx context.Context, req gen.VerifyAPIKeyRequestObject) (gen.VerifyAPIKeyResponseObject, error) {
-	in := auth.VerifyInput{Key: req.Body.Key, Permissions: orZero(req.Body.Permissions)}
+	in := auth.VerifyInput{Key: req.Body.Key, Permissions: orZero(req.Body.Permissions), Cost: 1}
+	if req.Body.Cost != nil {
+		in.Cost = int64(*req.Body.Cost)
+	}
 	var err error
 	if in.IP, err = parseIP("/ip", req.Body.IP); err != nil {
 		return nil, err

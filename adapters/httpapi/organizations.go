@@ -106,6 +106,7 @@ func (h *handlers) GetOrganization(ctx context.Context, req gen.GetOrganizationR
 	o := h.toOrganization(d.Org)
 	members, keys := number(d.Counts.Members), number(d.Counts.APIKeys)
 	o.MemberCount, o.APIKeyCount = &members, &keys
+	o.Usage = h.toUsage(d)
 	return gen.GetOrganization200JSONResponse{Body: o, Headers: gen.GetOrganization200ResponseHeaders{ETag: o.Etag}}, nil
 }
 

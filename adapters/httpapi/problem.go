@@ -10,6 +10,7 @@ import (
 
 	"github.com/bulkheadhq/bulkhead/adapters/httpapi/internal/gen"
 	"github.com/bulkheadhq/bulkhead/core/fault"
+	"github.com/bulkheadhq/bulkhead/core/limit"
 )
 
 // The faults that only HTTP knows.
@@ -136,6 +137,10 @@ func problemOf(f *fault.Error, status int, requestID string) gen.Problem {
 	p := gen.Problem{
 		Type: problemTypes + f.Code, Title: titleOf(status), Status: int32(status), //nolint:gosec // a status has three digits
 		Code: f.Code, Detail: f.Public, RequestID: requestID,
+	}
+	if refused, ok := errors.AsType[*limit.RefusedError](f); ok {
+		policies := refused.Policies()
+		p.ViolatedPolicies = &policies
 	}
 	if len(f.Fields) == 0 {
 		return p

@@ -31,6 +31,7 @@ func (s *Server) routes(h *handlers) (http.Handler, error) {
 				s.identify,     // what is asked for
 				s.deadline,     // how long it may take, authentication included
 				s.authenticate, // who asks; before anything else of the request is judged
+				s.limit,        // how often they may
 				s.signed,       // or whether it is signed, where that is asked for
 				s.validate,     // and whether the request is one at all
 				s.once,         // and whether it was carried out before

@@ -18,11 +18,13 @@ import (
 	"time"
 
 	"github.com/bulkheadhq/bulkhead/api"
+	"github.com/bulkheadhq/bulkhead/core/limit"
 	"github.com/bulkheadhq/bulkhead/core/page"
 	"github.com/bulkheadhq/bulkhead/core/usecase/apikeys"
 	"github.com/bulkheadhq/bulkhead/core/usecase/assignments"
 	"github.com/bulkheadhq/bulkhead/core/usecase/auth"
 	"github.com/bulkheadhq/bulkhead/core/usecase/leaks"
+	"github.com/bulkheadhq/bulkhead/core/usecase/limits"
 	"github.com/bulkheadhq/bulkhead/core/usecase/metering"
 	"github.com/bulkheadhq/bulkhead/core/usecase/operations"
 	"github.com/bulkheadhq/bulkhead/core/usecase/orgs"
@@ -52,6 +54,8 @@ type Deps struct {
 	Trail       *trail.Service
 	Refusals    *refusals.Service
 	Usage       *metering.Service
+	Limits      *limits.Service
+	Standard    limit.Standard // what holds where nothing was set
 	Cursors     page.Sealer
 	ETagKey     ETagKey
 	Requests    ports.Idempotency // what is remembered of requests that may be sent again
@@ -109,6 +113,8 @@ type Server struct {
 	auth     *auth.Service
 	refusals *refusals.Service
 	usage    *metering.Service
+	limiter  ports.Limiter
+	policies policyHeaders
 	log      *slog.Logger
 	lines    ports.RequestLog
 	drain    *drain
@@ -128,7 +134,7 @@ func New(d Deps) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{contract: c, config: d.Config.withDefaults(), auth: d.Auth, refusals: d.Refusals, usage: d.Usage, log: d.Log, lines: d.Lines, drain: newDrain(), requests: d.Requests, vault: d.Vault}
+	s := &Server{contract: c, config: d.Config.withDefaults(), auth: d.Auth, refusals: d.Refusals, usage: d.Usage, limiter: d.Limits, log: d.Log, lines: d.Lines, drain: newDrain(), requests: d.Requests, vault: d.Vault}
 	if s.lines == nil {
 		s.lines = records{d.Log}
 	}

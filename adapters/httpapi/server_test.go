@@ -24,6 +24,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/apikey"
 	"github.com/bulkheadhq/bulkhead/core/authz"
 	"github.com/bulkheadhq/bulkhead/core/id"
+	"github.com/bulkheadhq/bulkhead/core/limit"
 	"github.com/bulkheadhq/bulkhead/core/operation"
 	"github.com/bulkheadhq/bulkhead/core/org"
 	"github.com/bulkheadhq/bulkhead/core/page"
@@ -33,6 +34,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/usecase/assignments"
 	"github.com/bulkheadhq/bulkhead/core/usecase/auth"
 	"github.com/bulkheadhq/bulkhead/core/usecase/leaks"
+	"github.com/bulkheadhq/bulkhead/core/usecase/limits"
 	"github.com/bulkheadhq/bulkhead/core/usecase/metering"
 	"github.com/bulkheadhq/bulkhead/core/usecase/operations"
 	"github.com/bulkheadhq/bulkhead/core/usecase/orgs"
@@ -58,6 +60,7 @@ type bundle struct {
 	log    *buffer
 
 	requests *requests
+	buckets  bucketStore
 
 	acme      org.Org
 	ada       user.User // acme's admin
@@ -125,16 +128,17 @@ func setup(t testing.TB, pingers ...ports.Pinger) *bundle {
 	b.github = must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
 
 	m, clock := b.memory, fixedClock(now)
+	limiter := limits.New(m, &b.buckets, limit.Standard{}, clock, m, slog.New(slog.DiscardHandler))
 	var err error
 	b.server, err = New(Deps{
 		Orgs: orgs.New(m, platform{m}, clock), Users: users.New(m, trails{m}, clock), APIKeys: apikeys.New(m, clock, peppers, rand.Reader),
-		Roles: roles.New(m, clock),
+		Roles: roles.New(m, limiter, clock), Limits: limiter,
 		Auth: auth.New(auth.Deps{
-			Credentials: m, Feed: m, Uses: m, Store: m, Clock: clock, Watch: m, Peppers: peppers, Meter: m, CacheMeter: m,
+			Credentials: m, Feed: m, Uses: m, Store: m, Clock: clock, Watch: m, Peppers: peppers, Limiter: limiter, Meter: m, CacheMeter: m,
 			Log: slog.New(slog.DiscardHandler),
 		}), Leaks: leaks.New(m, m, clock, peppers, m), Clock: clock,
 		Tokens:    tokens.New(m, signingKeys{}, crypto{}, clock, signing.DefaultPolicy),
-		Workflows: workflows.New(m, m, clock), Schedules: schedules.New(m, scheduler{m}, clock), Operations: operations.New(m, platform{m}, clock), Assignments: assignments.New(m, platform{m}),
+		Workflows: workflows.New(m, m, limiter, clock), Schedules: schedules.New(m, scheduler{m}, clock), Operations: operations.New(m, platform{m}, clock), Assignments: assignments.New(m, platform{m}),
 		Usage: metering.New(m, m, clock, slog.New(slog.DiscardHandler)),
 		Trail: trail.New(trails{m}), Refusals: refusals.New(m, clock, slog.New(slog.DiscardHandler)),
 		Cursors: page.NewSealer(make([]byte, 32)), ETagKey: make([]byte, 32), Requests: b.requests, Vault: vault{}, Pingers: pingers, Meter: m,

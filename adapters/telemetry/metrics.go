@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/bulkheadhq/bulkhead/core/limit"
 	"github.com/bulkheadhq/bulkhead/ports"
 )
 
@@ -25,12 +26,17 @@ type Metrics struct {
 	requests       *prometheus.CounterVec
 	durations      *prometheus.HistogramVec
 	credentials    *cacheCollector
+
+	limited            *prometheus.CounterVec
+	limiterUnavailable prometheus.Counter
+	limitWarnings      *prometheus.CounterVec
 }
 
 var (
 	_ ports.KeyMeter     = (*Metrics)(nil)
 	_ ports.RequestMeter = (*Metrics)(nil)
 	_ ports.CacheMeter   = (*Metrics)(nil)
+	_ ports.LimitMeter   = (*Metrics)(nil)
 )
 
 // durations are the bounds of how long requests take, in seconds: from one that
@@ -62,9 +68,19 @@ func NewMetrics() *Metrics {
 			Name: "bulkhead_http_request_duration_seconds", Help: "How long requests to the API took, waiting included, by operation.",
 			Buckets: durations,
 		}, []string{"operation"}),
+		limited: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "bulkhead_limited_total", Help: "What limits refused, or would have in a dry run, by the limit and whose it is.",
+		}, []string{"limit", "tier", "mode"}),
+		limiterUnavailable: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "bulkhead_limiter_unavailable_total", Help: "How often nobody could tell how much of a limit was used.",
+		}),
+		limitWarnings: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "bulkhead_limit_warnings_total", Help: "Warnings to organizations that most of a limit is used, by the limit.",
+		}, []string{"limit"}),
 	}
 	m.registry.MustRegister(
 		m.expiryWarnings, m.secrets, m.leaks, m.usesDropped, m.requests, m.durations, m.credentials,
+		m.limited, m.limiterUnavailable, m.limitWarnings,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	return m
@@ -111,6 +127,21 @@ func (m *Metrics) Requests(operation string) func(status int, took time.Duration
 		duration().Observe(took.Seconds())
 	}
 }
+
+// Limited implements ports.LimitMeter.
+func (m *Metrics) Limited(n limit.Name, t limit.Tier, dryRun bool) {
+	mode := "enforce"
+	if dryRun {
+		mode = "dry_run"
+	}
+	m.limited.WithLabelValues(n.String(), t.String(), mode).Inc()
+}
+
+// LimiterUnavailable implements ports.LimitMeter.
+func (m *Metrics) LimiterUnavailable() { m.limiterUnavailable.Inc() }
+
+// LimitWarned implements ports.LimitMeter.
+func (m *Metrics) LimitWarned(n limit.Name) { m.limitWarnings.WithLabelValues(n.String()).Inc() }
 
 const (
 	metricsPath    = "/metrics"

@@ -11,6 +11,7 @@ import (
 	"github.com/matryer/is"
 
 	"github.com/bulkheadhq/bulkhead/adapters/telemetry"
+	"github.com/bulkheadhq/bulkhead/core/limit"
 	"github.com/bulkheadhq/bulkhead/ports"
 )
 
@@ -42,6 +43,10 @@ func TestMetrics(t *testing.T) {
 		m.WatchCache(func() ports.CacheStats {
 			return ports.CacheStats{Staleness: 250 * time.Millisecond, Size: 2, Hits: 30, Misses: 4, Invalidated: 5}
 		})
+		m.Limited(limit.Requests, limit.OfKey, false)
+		m.Limited(limit.WorkflowStarts, limit.OfOrganization, true)
+		m.LimiterUnavailable()
+		m.LimitWarned(limit.Requests)
 		m.SecretsByPepper(map[int16]int64{1: 5, 2: 7})
 		m.SecretsByPepper(map[int16]int64{2: 12}) // the first version has no secrets any more
 		code, text := scrape(t, m, "/metrics")
@@ -52,6 +57,9 @@ func TestMetrics(t *testing.T) {
 			"bulkhead_auth_cache_staleness_seconds 0.25\n", "bulkhead_auth_cache_size 2\n", "bulkhead_auth_cache_hits_total 30\n",
 			"bulkhead_auth_cache_misses_total 4\n", "bulkhead_auth_cache_invalidations_total 5\n",
 			`bulkhead_apikey_secrets{pepper_version="2"} 12`, "go_goroutines ",
+			`bulkhead_limited_total{limit="requests",mode="enforce",tier="api_key"} 1`,
+			`bulkhead_limited_total{limit="workflow_starts",mode="dry_run",tier="organization"} 1`,
+			`bulkhead_limiter_unavailable_total 1`, `bulkhead_limit_warnings_total{limit="requests"} 1`,
 		} {
 			is.True(strings.Contains(text, line))
 		}

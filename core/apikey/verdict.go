@@ -93,6 +93,11 @@ func (c Credential) Actor() authz.Actor {
 	})
 }
 
+// Holder returns whose limits hold for whoever uses the key.
+func (c Credential) Holder() limit.Holder {
+	return limit.Holder{Org: c.Org, OrgLimits: c.OrgLimits, Key: c.Key, KeyLimits: c.KeyLimits}
+}
+
 // Judge is the one decision about a presented key that was found, for whoever
 // authenticates by it and for whoever verifies it for another. What can not be
 // undone comes first.

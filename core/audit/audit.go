@@ -69,6 +69,9 @@ var (
 	// and written once in a while: see Count.
 	AccessRefused         = Action{"access.refused"}
 	AccessUnauthenticated = Action{"access.unauthenticated"}
+	// LimitWarned is that an organization has used most of a limit.
+	LimitWarned  = Action{"limit.warned"}
+	LimitUpdated = Action{"limit.updated"}
 	// TrailPurged is the end of entries older than the organization keeps them.
 	TrailPurged = Action{"audit.purged"}
 )

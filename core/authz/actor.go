@@ -96,6 +96,7 @@ var (
 	KeyKeeper   = newSystemActor("keykeeper", 0)   // ends rotated secrets and warns of expiry
 	LeakScanner = newSystemActor("leakscanner", 0) // revokes keys that were found in public
 	Archivist   = newSystemActor("archivist", 0)   // purges trails
+	Limiter     = newSystemActor("limiter", 0)     // warns of limits
 )
 
 // From returns the actor with the origin of its request.

@@ -230,6 +230,8 @@ var matrix = map[string]string{
 	"audit:export":          "- - - y y",
 	"operations:retry":      "- - - y y",
 	"usage:read":            "- - y y y",
+	"limits:read":           "y y y y y",
+	"limits:update":         "- - - - y",
 }
 
 func TestMatrix(t *testing.T) {

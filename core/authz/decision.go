@@ -14,6 +14,7 @@ const (
 	ByScope        Ground = "scope"        // of the key, which is narrower than the role
 	ByState        Ground = "state"        // of the key, its user or their organization: there is no actor
 	ByAddress      Ground = "address"      // which is none that the key can be used from
+	ByLimit        Ground = "limit"        // of the actor's organization or key, which is used up for now
 	ByOrganization Ground = "organization" // which is another one
 	ByPlatform     Ground = "platform"     // which operators alone act on
 )

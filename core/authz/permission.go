@@ -59,6 +59,8 @@ const (
 	OperationsRetry
 	AssignmentsRead
 	UsageRead
+	LimitsRead
+	LimitsUpdate
 	permissionEnd
 )
 
@@ -112,6 +114,8 @@ var catalogue = [permissionEnd]struct {
 	OperationsRetry:      {"operations:retry", "try a failed operation again", false},
 	UsageRead:            {"usage:read", "see how much is asked of the API", false},
 	AssignmentsRead:      {"assignments:read", "ask which namespaces a worker should serve", false},
+	LimitsRead:           {"limits:read", "see the limits of the organization and how much of them is used", false},
+	LimitsUpdate:         {"limits:update", "set the limits of organizations", true},
 }
 
 // String returns the name, such as "workflows:start".

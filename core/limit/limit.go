@@ -47,6 +47,7 @@ type definition struct {
 	kind     Kind
 	bucket   uint8 // which of the buckets of an organization it is
 	keyed    bool  // a key can have one of its own
+	open     bool  // when its buckets can not be asked, everything is let through
 	standard Limit
 	max      int64 // the greatest count or quota that can be set
 	words    string
@@ -62,13 +63,13 @@ var ErrExceeded = fault.Define(fault.Exhausted, "limit.quota_exceeded", "A quota
 var ErrRateExceeded = fault.Define(fault.Exhausted, "limit.rate_exceeded", "Too many requests. Try again when Retry-After says.")
 
 var definitions = []definition{
-	{Requests, KindRate, 1, true, rate(60_000, time.Minute, 6_000), 1e9, "requests to the API, by cost"},
-	{WorkflowStarts, KindRate, 2, false, rate(6_000, time.Minute, 600), 1e9, "starts of workflows"},
-	{Users, KindQuota, 0, false, quota(10_000), 1e7, "users and service accounts that are not removed"},
-	{APIKeys, KindQuota, 0, false, quota(10_000), 1e7, "API keys that are not revoked"},
-	{Schedules, KindQuota, 0, false, quota(1_000), 1e6, "schedules"},
-	{RunningWorkflows, KindQuota, 0, false, quota(100_000), 1e9, "workflows that run, counted by Temporal"},
-	{PayloadBytes, KindQuota, 0, false, quota(1 << 20), 1 << 21, "bytes of input that a workflow is started with"},
+	{Requests, KindRate, 1, true, true, rate(60_000, time.Minute, 6_000), 1e9, "requests to the API, by cost"},
+	{WorkflowStarts, KindRate, 2, false, false, rate(6_000, time.Minute, 600), 1e9, "starts of workflows"},
+	{Users, KindQuota, 0, false, false, quota(10_000), 1e7, "users and service accounts that are not removed"},
+	{APIKeys, KindQuota, 0, false, false, quota(10_000), 1e7, "API keys that are not revoked"},
+	{Schedules, KindQuota, 0, false, false, quota(1_000), 1e6, "schedules"},
+	{RunningWorkflows, KindQuota, 0, false, false, quota(100_000), 1e9, "workflows that run, counted by Temporal"},
+	{PayloadBytes, KindQuota, 0, false, false, quota(1 << 20), 1 << 21, "bytes of input that a workflow is started with"},
 }
 
 func rate(count int64, period time.Duration, burst int64) Limit {
@@ -116,6 +117,11 @@ func (n Name) Kind() Kind { return n.definition().kind }
 
 // Words says what is limited.
 func (n Name) Words() string { return n.definition().words }
+
+// FailsOpen tells what happens while nobody knows how much of a rate has been used:
+// everything, or nothing. That requests are let through lets nobody in who is not
+// known; that workflows are not started keeps Temporal from what it can not bear.
+func (n Name) FailsOpen() bool { return n.definition().open }
 
 // BucketKind returns the number of the limit's bucket, for ratelimit.BucketOf.
 func (n Name) BucketKind() uint8 { return n.definition().bucket }

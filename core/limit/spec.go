@@ -99,3 +99,25 @@ func (n Name) within(pointer string, v, least int64) error {
 	}
 	return nil
 }
+
+// NewKeySet returns the limits that are asked for a key, which are beside those of its
+// organization. It fails with fault.ErrInvalid, which names the limit and its field.
+func NewKeySet(in map[Name]Spec) (Set, error) {
+	var out Set
+	for _, n := range Names() {
+		spec, asked := in[n]
+		if !asked {
+			continue
+		}
+		if !n.definition().keyed {
+			return nil, fault.InvalidField("/limits/"+n.n, "enum", "is no limit that a key can have")
+		}
+		spec.WarnPercent = new(int) // it is the organization that is warned
+		l, err := n.New(spec)
+		if err != nil {
+			return nil, fault.Under(err, "/limits/"+n.n)
+		}
+		out = out.With(n, l)
+	}
+	return out, nil
+}

@@ -17,6 +17,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/authz"
 	"github.com/bulkheadhq/bulkhead/core/fault"
 	"github.com/bulkheadhq/bulkhead/core/id"
+	"github.com/bulkheadhq/bulkhead/core/limit"
 	"github.com/bulkheadhq/bulkhead/core/org"
 	"github.com/bulkheadhq/bulkhead/core/page"
 	"github.com/bulkheadhq/bulkhead/core/schedule"
@@ -78,6 +79,22 @@ var account = map[string]struct {
 	}},
 	"auth.Verify": {actorsOwn, authz.APIKeysVerify, func(s services, ctx context.Context, by authz.Actor, _ id.Org) error {
 		_, err := s.auth.Verify(ctx, by, auth.VerifyInput{Key: unknownKey})
+		return err
+	}},
+	"limits.List": {oneOrganization, authz.LimitsRead, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
+		_, err := s.limits.List(ctx, by, o)
+		return err
+	}},
+	"limits.Get": {oneOrganization, authz.LimitsRead, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
+		_, err := s.limits.Get(ctx, by, o, limit.Requests)
+		return err
+	}},
+	"limits.Set": {operatorsAlone, authz.LimitsUpdate, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
+		_, err := s.limits.Set(ctx, by, o, limit.Users, 0, limit.Spec{Max: new(int64)})
+		return err
+	}},
+	"limits.Reset": {operatorsAlone, authz.LimitsUpdate, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
+		_, err := s.limits.Reset(ctx, by, o, limit.Users, 0)
 		return err
 	}},
 	"leaks.Report": {wholePlatform, authz.APIKeysReport, func(s services, ctx context.Context, by authz.Actor, _ id.Org) error {
@@ -312,6 +329,9 @@ var withoutActor = map[string]string{
 	"keywatch.Run":                        "a part of the worker process",
 	"keywatch.Sweep":                      "a part of the worker process",
 	"keywatch.Peppers":                    "counts; the command line of the deployment",
+	"limits.Take":                         "it asks how often, and not whether",
+	"limits.Run":                          "a part of the API process",
+	"limits.Flush":                        "a part of the API process",
 	"leaks.Scanned":                       "GitHub asks; its signature is checked at the edge",
 	"bootstrap.Run":                       "there is nobody yet; the command line of the deployment",
 	"bootstrap.NewOperatorKey":            "nobody has a key any more; the command line of the deployment",

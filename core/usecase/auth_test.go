@@ -51,7 +51,7 @@ func TestAuthenticate(t *testing.T) {
 			w.addKey(g.key)
 		}
 		a, err := newServices(w).auth.Authenticate(t.Context(), secret.Reveal(), netip.Addr{})
-		return a, w, g, err
+		return a.Actor, w, g, err
 	}
 
 	t.Run("Should find the actor behind a good key", func(t *testing.T) {

@@ -255,8 +255,8 @@ func TestRolesChange(t *testing.T) {
 		may := func() authz.Set {
 			a, err := s.auth.Authenticate(t.Context(), secret.Reveal(), netip.Addr{})
 			is.NoErr(err)
-			is.Equal(a.Role().ID(), i)
-			return a.Permissions()
+			is.Equal(a.Actor.Role().ID(), i)
+			return a.Actor.Permissions()
 		}
 		is.Equal(may(), authz.SetOf(authz.UsersRead, authz.AuditRead))
 		_, err = s.roles.Update(t.Context(), holder(o, authz.Admin), o, i.String(), anyVersion, roles.UpdateInput{Permissions: new([]string{"users:read"})})

@@ -7,6 +7,7 @@ import (
 
 	"github.com/bulkheadhq/bulkhead/core/apikey"
 	"github.com/bulkheadhq/bulkhead/core/id"
+	"github.com/bulkheadhq/bulkhead/core/limit"
 	"github.com/bulkheadhq/bulkhead/core/usage"
 	"github.com/bulkheadhq/bulkhead/ports"
 )
@@ -89,6 +90,10 @@ type meter struct {
 	leaks   []string
 	dropped int
 	cache   func() ports.CacheStats
+
+	limited       []string // by the limit and whose it is
+	blind         int
+	limitWarnings []limit.Name
 }
 
 func (m *meter) WatchCache(read func() ports.CacheStats) { m.cache = read }

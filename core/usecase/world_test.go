@@ -19,6 +19,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/apikey"
 	"github.com/bulkheadhq/bulkhead/core/authz"
 	"github.com/bulkheadhq/bulkhead/core/id"
+	"github.com/bulkheadhq/bulkhead/core/limit"
 	"github.com/bulkheadhq/bulkhead/core/operation"
 	"github.com/bulkheadhq/bulkhead/core/org"
 	"github.com/bulkheadhq/bulkhead/core/outbox"
@@ -30,6 +31,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/usecase/deletion"
 	"github.com/bulkheadhq/bulkhead/core/usecase/keywatch"
 	"github.com/bulkheadhq/bulkhead/core/usecase/leaks"
+	"github.com/bulkheadhq/bulkhead/core/usecase/limits"
 	"github.com/bulkheadhq/bulkhead/core/usecase/metering"
 	"github.com/bulkheadhq/bulkhead/core/usecase/operations"
 	"github.com/bulkheadhq/bulkhead/core/usecase/orgs"
@@ -66,6 +68,7 @@ type world struct {
 	census      keyCensus
 	hours       usageHours
 	meter       *meter
+	buckets     *bucketStore
 	keys        *keyring
 	crypto      *crypto
 	outbox      mailbox
@@ -90,6 +93,7 @@ type services struct {
 	deletion     *deletion.Service
 	keywatch     *keywatch.Service
 	leaks        *leaks.Service
+	limits       *limits.Service
 	metering     *metering.Service
 	operations   *operations.Service
 	orgs         *orgs.Service
@@ -128,37 +132,41 @@ func newWorld(t *testing.T) *world {
 		trails:      trails{s, postgres.NewTrail(db)},
 		credentials: &credentials{spy: s, real: postgres.NewCredentials(db)}, feed: feed{s, adapters.feed},
 		uses: keyUses{s, postgres.NewKeyUses(db)}, census: keyCensus{s, postgres.NewKeyCensus(db)}, meter: &meter{}, hours: usageHours{s, postgres.NewUsageHours(db)},
-		keys: &keyring{spy: s, real: adapters.keys}, crypto: &crypto{spy: s, real: adapters.crypto},
+		buckets: newBucketStore(s),
+		keys:    &keyring{spy: s, real: adapters.keys}, crypto: &crypto{spy: s, real: adapters.crypto},
 		outbox: mailbox{s, adapters.outbox}, temporal: &temporal{spy: s},
 	}
 }
 
 func newServices(w *world) services {
 	w.t.Helper()
+	log := slog.New(slog.NewTextHandler(w.log, nil))
+	limiter := limits.New(w.store, w.buckets, limit.Standard{}, w.clock, w.meter, log)
 	return services{
 		apikeys:     apikeys.New(w.store, w.clock, peppers(w.t), random),
 		assignments: assignments.New(w.store, w.platform),
 		auth: auth.New(auth.Deps{
-			Credentials: w.credentials, Feed: w.feed, Uses: w.uses, Store: w.store, Clock: w.clock, Watch: w.clock, Peppers: peppers(w.t),
-			Meter: w.meter, CacheMeter: w.meter, Log: slog.New(slog.NewTextHandler(w.log, nil)), Settings: auth.Settings{CacheKeys: 1000},
+			Credentials: w.credentials, Feed: w.feed, Uses: w.uses, Store: w.store, Clock: w.clock, Watch: w.clock, Peppers: peppers(w.t), Limiter: limiter,
+			Meter: w.meter, CacheMeter: w.meter, Log: log, Settings: auth.Settings{CacheKeys: 1000},
 		}),
-		keywatch:     keywatch.New(w.census, w.store, w.clock, w.meter, slog.New(slog.NewTextHandler(w.log, nil))),
+		limits:       limiter,
+		keywatch:     keywatch.New(w.census, w.store, w.clock, w.meter, log),
 		leaks:        leaks.New(w.credentials, w.store, w.clock, peppers(w.t), w.meter),
 		bootstrap:    bootstrap.New(w.store, w.clock, peppers(w.t), random),
-		metering:     metering.New(w.hours, w.store, w.clock, slog.New(slog.NewTextHandler(w.log, nil))),
+		metering:     metering.New(w.hours, w.store, w.clock, log),
 		operations:   operations.New(w.store, w.platform, w.clock),
 		deletion:     deletion.New(w.store, w.temporal, w.temporal, w.clock),
 		orgs:         orgs.New(w.store, w.platform, w.clock),
 		provisioning: provisioning.New(w.store, w.temporal, w.clock, provisioning.Settings{}),
-		refusals:     refusals.New(w.store, w.clock, slog.New(slog.NewTextHandler(w.log, nil))),
-		retention:    retention.New(w.store, w.platform, w.clock, slog.New(slog.NewTextHandler(w.log, nil))),
-		relay:        relay.New(w.outbox, w.temporal, w.clock, slog.New(slog.NewTextHandler(w.log, nil))),
+		refusals:     refusals.New(w.store, w.clock, log),
+		retention:    retention.New(w.store, w.platform, w.clock, log),
+		relay:        relay.New(w.outbox, w.temporal, w.clock, log),
 		schedules:    schedules.New(w.store, scheduler{w.temporal}, w.clock),
 		tokens:       tokens.New(w.store, w.keys, w.crypto, w.clock, signingPolicy),
 		trail:        trail.New(w.trails),
 		users:        users.New(w.store, w.trails, w.clock),
-		roles:        roles.New(w.store, w.clock),
-		workflows:    workflows.New(w.store, w.temporal, w.clock),
+		roles:        roles.New(w.store, limiter, w.clock),
+		workflows:    workflows.New(w.store, w.temporal, limiter, w.clock),
 	}
 }
 

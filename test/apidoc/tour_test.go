@@ -10,14 +10,15 @@ const conventions = "## Conventions\n\n" +
 	"| errors | RFC 9457 problems with a stable `code`; `fields` names each broken rule: see [errors](../errors.md) |\n" +
 	"| lists | `{\"items\": […], \"next_cursor\": …}`; ask again with `cursor=`; a cursor is good for its own list and filters alone |\n" +
 	"| repeating a POST | `Idempotency-Key`: the same request with the same key within 24 hours does nothing twice |\n" +
-	"| changing | `ETag` of what was read, in `If-Match` of PATCH and DELETE: 428 without it, 412 when the thing has changed |\n" +
+	"| limits | `RateLimit` and `RateLimit-Policy` in each answer; 429 with `Retry-After` and `violated-policies`: see [limits](../limits.md) |\n" +
+	"| changing | `ETag` of what was read, in `If-Match` of PATCH, PUT and DELETE: 428 without it, 412 when the thing has changed |\n" +
 	"| waiting | `Prefer: wait=N` or `?wait=N` seconds where an operation says so |\n\n"
 
 var acme = map[string]string{"org": "acme"}
 
 // tour is the way through the API. The page shows the steps under their
 // operations; they are taken in this order.
-var tour = slices.Concat(arrival, trail, people, roles, credentials, work, schedules, departure)
+var tour = slices.Concat(arrival, trail, people, roles, credentials, limits, work, schedules, departure)
 
 var arrival = []step{
 	{op: "getLiveness"},

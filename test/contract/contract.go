@@ -22,7 +22,7 @@ import (
 // once, in its introduction, as OpenAPI has no place for them.
 var general = []string{
 	"Cache-Control", "Content-Length", "Content-Security-Policy", "Content-Type", "Cross-Origin-Resource-Policy", "Date",
-	"Deprecation", "Idempotency-Replayed", "Link", "Referrer-Policy", "Strict-Transport-Security", "Sunset",
+	"Deprecation", "Idempotency-Replayed", "Link", "Ratelimit", "Ratelimit-Policy", "Referrer-Policy", "Strict-Transport-Security", "Sunset",
 	"X-Content-Type-Options", "X-Request-Id",
 }
 

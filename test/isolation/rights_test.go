@@ -63,6 +63,11 @@ var rights = map[string]struct{ own, foreign, operator string }{
 	"listPermissions": {"yyyy", "----", "y"},
 	"explainAccess":   {"yyyy", "nnnn", "y"}, // about oneself; a viewer and a member not about another
 
+	"listLimits": {"yyyy", "nnnn", "y"},
+	"getLimit":   {"yyyy", "nnnn", "y"},
+	"setLimit":   {"ffff", "nnnn", "y"},
+	"resetLimit": {"ffff", "nnnn", "y"},
+
 	"createAPIKey": {"fffy", "nnnn", "y"},
 	"listAPIKeys":  {"ffyy", "nnnn", "y"},
 	"getAPIKey":    {"ffyy", "nnnn", "y"},

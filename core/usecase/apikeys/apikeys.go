@@ -13,6 +13,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/authz"
 	"github.com/bulkheadhq/bulkhead/core/fault"
 	"github.com/bulkheadhq/bulkhead/core/id"
+	"github.com/bulkheadhq/bulkhead/core/limit"
 	"github.com/bulkheadhq/bulkhead/core/page"
 	"github.com/bulkheadhq/bulkhead/ports"
 )
@@ -41,6 +42,7 @@ type CreateInput struct {
 	Scopes      []string
 	AllowedIPs  []string
 	Metadata    map[string]string
+	Limits      map[limit.Name]limit.Spec
 	ExpiresAt   *time.Time // nil: as the organization's policy says; of a zero time: never
 }
 
@@ -111,7 +113,10 @@ func (in CreateInput) spec() (spec apikey.Spec, err error) {
 	if spec.AllowedIPs, err = apikey.ParseIPList(in.AllowedIPs); err != nil {
 		return apikey.Spec{}, err
 	}
-	spec.Metadata, err = apikey.NewMetadata(in.Metadata)
+	if spec.Metadata, err = apikey.NewMetadata(in.Metadata); err != nil {
+		return apikey.Spec{}, err
+	}
+	spec.Limits, err = limit.NewKeySet(in.Limits)
 	return spec, err
 }
 

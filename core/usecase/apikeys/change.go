@@ -9,6 +9,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/authz"
 	"github.com/bulkheadhq/bulkhead/core/fault"
 	"github.com/bulkheadhq/bulkhead/core/id"
+	"github.com/bulkheadhq/bulkhead/core/limit"
 	"github.com/bulkheadhq/bulkhead/ports"
 )
 
@@ -19,7 +20,8 @@ type UpdateInput struct {
 	Scopes      *[]string
 	AllowedIPs  *[]string
 	Metadata    *map[string]string
-	ExpiresAt   *time.Time // of a zero time: never
+	Limits      map[limit.Name]limit.Spec // all of them; empty: none
+	ExpiresAt   *time.Time                // of a zero time: never
 }
 
 // Update changes a key that still has the expected version; 0 is any. Nobody
@@ -76,6 +78,13 @@ func (in UpdateInput) change() (apikey.Change, error) {
 			return apikey.Change{}, err
 		}
 		c.Metadata = &m
+	}
+	if in.Limits != nil {
+		limits, err := limit.NewKeySet(in.Limits)
+		if err != nil {
+			return apikey.Change{}, err
+		}
+		c.Limits = &limits
 	}
 	return c, nil
 }

@@ -1,12 +1,15 @@
 package apikeys
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"time"
 
 	"github.com/bulkheadhq/bulkhead/core/apikey"
 	"github.com/bulkheadhq/bulkhead/core/audit"
+	"github.com/bulkheadhq/bulkhead/core/limit"
+	"github.com/bulkheadhq/bulkhead/core/ratelimit"
 )
 
 // fields is what the trail keeps of a key, by field. Of its secrets that is the
@@ -16,7 +19,16 @@ func fields(s apikey.Snapshot) map[string]any {
 		"name": s.Name, "description": s.Description, "user": s.UserID.String(), "scopes": s.Scopes.Names(),
 		"allowed_ips": s.AllowedIPs.Strings(), "metadata": map[string]string(s.Metadata), "state": s.State.String(),
 		"expires_at": moment(s.ExpiresAt), "last_four": s.LastFour, "old_last_four": s.Old.LastFour, "old_secret_until": until(s.Old),
+		"requests": perPeriod(s.Limits[limit.Requests].Rate),
 	}
+}
+
+// perPeriod says how often, and how often at once.
+func perPeriod(r ratelimit.Rate) string {
+	if r.Unlimited() {
+		return ""
+	}
+	return fmt.Sprintf("%d in %s, burst %d", r.Count, r.Period, r.Burst)
 }
 
 func moment(t time.Time) string {

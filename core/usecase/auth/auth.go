@@ -12,6 +12,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/apikey"
 	"github.com/bulkheadhq/bulkhead/core/authz"
 	"github.com/bulkheadhq/bulkhead/core/fault"
+	"github.com/bulkheadhq/bulkhead/core/limit"
 	"github.com/bulkheadhq/bulkhead/ports"
 )
 
@@ -24,6 +25,7 @@ type Deps struct {
 	Clock       ports.Clock
 	Watch       ports.Stopwatch
 	Peppers     apikey.Peppers
+	Limiter     ports.Limiter
 	Meter       ports.KeyMeter
 	CacheMeter  ports.CacheMeter
 	Log         *slog.Logger
@@ -41,6 +43,7 @@ type Service struct {
 	feed        ports.CredentialFeed
 	clock       ports.Clock
 	peppers     apikey.Peppers
+	limiter     ports.Limiter
 	log         *slog.Logger
 	cache       *cache
 	notes       *notes
@@ -50,7 +53,7 @@ type Service struct {
 // also follows what changes: without it each key is looked up each time.
 func New(d Deps) *Service {
 	s := &Service{
-		credentials: d.Credentials, feed: d.Feed, clock: d.Clock, peppers: d.Peppers, log: d.Log,
+		credentials: d.Credentials, feed: d.Feed, clock: d.Clock, peppers: d.Peppers, limiter: d.Limiter, log: d.Log,
 		cache: newCache(d.Settings.CacheKeys, d.Watch, d.Feed),
 		notes: newNotes(d.Uses, d.Store, d.Clock, d.Meter, d.Log),
 	}
@@ -58,29 +61,35 @@ func New(d Deps) *Service {
 	return s
 }
 
-// Authenticate returns the actor behind a key that was presented from an
+// Caller is who presented a key, with the limits that hold for them.
+type Caller struct {
+	Actor  authz.Actor
+	Limits limit.Holder
+}
+
+// Authenticate returns who is behind a key that was presented from an
 // address. It fails with fault.ErrUnauthenticated, which says why to nobody but
 // the trail, for a key that is malformed, unknown, revoked, disabled or expired,
 // that can not be used from there, or whose user or organization is suspended or
 // gone.
-func (s *Service) Authenticate(ctx context.Context, presented string, ip netip.Addr) (authz.Actor, error) {
+func (s *Service) Authenticate(ctx context.Context, presented string, ip netip.Addr) (Caller, error) {
 	secret, err := apikey.ParseSecret(presented)
 	if err != nil {
-		return authz.Actor{}, refused(authz.KeyMalformed, apikey.Credential{})
+		return Caller{}, refused(authz.KeyMalformed, apikey.Credential{})
 	}
 	f, err := s.find(ctx, secret)
 	if fault.IsKind(err, fault.NotFound) {
-		return authz.Actor{}, refused(authz.KeyUnknown, apikey.Credential{})
+		return Caller{}, refused(authz.KeyUnknown, apikey.Credential{})
 	}
 	if err != nil {
-		return authz.Actor{}, err
+		return Caller{}, err
 	}
 	code := apikey.Judge(f.credential, apikey.Presented{Now: f.at, IP: ip})
 	if code != apikey.Valid {
-		return authz.Actor{}, refused(code.Reason(), f.credential)
+		return Caller{}, refused(code.Reason(), f.credential)
 	}
 	s.notes.use(f, s.peppers)
-	return f.credential.Actor(), nil
+	return Caller{Actor: f.credential.Actor(), Limits: f.credential.Holder()}, nil
 }
 
 // found is a presented key that is stored.

@@ -9,6 +9,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/apikey"
 	"github.com/bulkheadhq/bulkhead/core/authz"
 	"github.com/bulkheadhq/bulkhead/core/fault"
+	"github.com/bulkheadhq/bulkhead/core/limit"
 )
 
 // VerifyInput is a key that another service was shown.
@@ -16,13 +17,15 @@ type VerifyInput struct {
 	Key         string
 	Permissions []string   // what it is to be allowed to do; none: nothing in particular
 	IP          netip.Addr // where that service saw it come from; invalid: it does not say
+	Cost        int64      // what is taken of the limit of requests if it is valid; 0: nothing
 }
 
 // Verification is what a key is worth. Actor is the zero Actor when the code is
 // apikey.NotFound.
 type Verification struct {
-	Code  apikey.Code
-	Actor authz.Actor
+	Code   apikey.Code
+	Actor  authz.Actor
+	Limits []limit.Standing // what is left of the limits of requests; none when that is not known
 }
 
 // Verify says what a key is worth that another service was shown. A tenant
@@ -53,10 +56,16 @@ func (s *Service) Verify(ctx context.Context, by authz.Actor, in VerifyInput) (V
 	}
 	actor := f.credential.Actor()
 	code := apikey.Judge(f.credential, apikey.Presented{Now: f.at, IP: in.IP, Power: actor.Permissions(), Needs: needs})
-	if code == apikey.Valid {
-		s.notes.use(f, s.peppers)
+	if code != apikey.Valid {
+		return Verification{Code: code, Actor: actor}, nil
 	}
-	return Verification{Code: code, Actor: actor}, nil
+	s.notes.use(f, s.peppers)
+	var c limit.Check
+	err = s.limiter.Take(ctx, limit.Requests, f.credential.Holder(), in.Cost, &c)
+	if errors.Is(err, limit.ErrRateExceeded) {
+		code, err = apikey.RateLimited, nil
+	}
+	return Verification{Code: code, Actor: actor, Limits: c.Standings()}, err
 }
 
 func parsePermissions(names []string) (authz.Set, error) {

@@ -9,6 +9,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/authz"
 	"github.com/bulkheadhq/bulkhead/core/fault"
 	"github.com/bulkheadhq/bulkhead/core/id"
+	"github.com/bulkheadhq/bulkhead/core/limit"
 	"github.com/bulkheadhq/bulkhead/core/org"
 	"github.com/bulkheadhq/bulkhead/core/signing"
 	"github.com/bulkheadhq/bulkhead/core/user"
@@ -70,6 +71,9 @@ func (s *Service) Explain(ctx context.Context, by authz.Actor, q Question) (Expl
 	}
 	e := decide(c, apikey.Judge(c, apikey.Presented{Now: s.clock.Now(), IP: q.IP}), q)
 	e.States = states
+	if err := s.hold(ctx, c, &e); err != nil {
+		return Explanation{}, err
+	}
 	if q.Resource.IsZero() {
 		return e, nil
 	}
@@ -82,6 +86,29 @@ func (s *Service) Explain(ctx context.Context, by authz.Actor, q Question) (Expl
 		e.Temporal = temporal(q.Action, o.Namespace())
 	}
 	return e, nil
+}
+
+// hold says what a request that is allowed would be met with now: a limit decides
+// only where nothing that lasts does.
+func (s *Service) hold(ctx context.Context, c apikey.Credential, e *Explanation) error {
+	if e.Err != nil {
+		return nil //nolint:nilerr // it is what the question is answered with
+	}
+	var check limit.Check
+	if err := s.limiter.Take(ctx, limit.Requests, c.Holder(), 0, &check); err != nil {
+		return err
+	}
+	if tier, usedUp := check.UsedUp(); usedUp {
+		e.Decision = authz.Decision{Ground: authz.ByLimit, Err: limit.ErrRateExceeded}
+		e.Reason = usedUpBy[tier]
+	}
+	return nil
+}
+
+// usedUpBy says whose limit of requests is used up.
+var usedUpBy = map[limit.Tier]string{
+	limit.OfOrganization: "It is allowed, and the organization has no request left for now.",
+	limit.OfKey:          "It is allowed, and the API key has no request left for now.",
 }
 
 // isAbout tells whether the question is about whoever asks it.
@@ -107,7 +134,7 @@ func (s *Service) credential(ctx context.Context, o id.Org, ref string) (apikey.
 		}
 		r := key.Snapshot()
 		c.Key, c.User, c.Scopes, c.State, c.ExpiresAt, c.AllowedIPs = r.ID, r.UserID, r.Scopes, r.State, r.ExpiresAt, r.AllowedIPs
-		states.Key = r.State
+		c.KeyLimits, states.Key = r.Limits, r.State
 	}
 	if !c.User.IsZero() {
 		u, err := reads.User(ctx, c.User)
@@ -122,7 +149,7 @@ func (s *Service) credential(ctx context.Context, o id.Org, ref string) (apikey.
 		return c, states, err
 	}
 	states.Organization = row.State()
-	c.OrgActive = states.Organization.KeysWork()
+	c.OrgActive, c.OrgLimits = states.Organization.KeysWork(), row.Snapshot().Limits
 	return c, states, nil
 }
 

@@ -18,13 +18,14 @@ import (
 
 // Service shows and changes roles.
 type Service struct {
-	store ports.Store
-	clock ports.Clock
+	store   ports.Store
+	limiter ports.Limiter
+	clock   ports.Clock
 }
 
 // New returns the service.
-func New(store ports.Store, clock ports.Clock) *Service {
-	return &Service{store: store, clock: clock}
+func New(store ports.Store, limiter ports.Limiter, clock ports.Clock) *Service {
+	return &Service{store: store, limiter: limiter, clock: clock}
 }
 
 // resource is what the trail calls a role.

@@ -9,6 +9,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/authz"
 	"github.com/bulkheadhq/bulkhead/core/id"
 	"github.com/bulkheadhq/bulkhead/core/idempotency"
+	"github.com/bulkheadhq/bulkhead/core/limit"
 	"github.com/bulkheadhq/bulkhead/core/org"
 	"github.com/bulkheadhq/bulkhead/core/workflow"
 	"github.com/bulkheadhq/bulkhead/ports"
@@ -18,18 +19,19 @@ import (
 type Service struct {
 	store      ports.Store
 	dispatcher ports.Dispatcher
+	limiter    ports.Limiter
 	clock      ports.Clock
 }
 
 // New returns the service.
-func New(store ports.Store, dispatcher ports.Dispatcher, clock ports.Clock) *Service {
-	return &Service{store: store, dispatcher: dispatcher, clock: clock}
+func New(store ports.Store, dispatcher ports.Dispatcher, limiter ports.Limiter, clock ports.Clock) *Service {
+	return &Service{store: store, dispatcher: dispatcher, limiter: limiter, clock: clock}
 }
 
 // Start starts a workflow. Without an id it gets a random one. The request
 // stands in the audit trail before anything is started. It fails with
-// workflow.ErrAlreadyStarted, org.ErrNotActive, org.ErrReserved and, for a
-// broken rule, fault.ErrInvalid.
+// workflow.ErrAlreadyStarted, org.ErrNotActive, org.ErrReserved,
+// limit.ErrRateExceeded and, for a broken rule, fault.ErrInvalid.
 func (s *Service) Start(ctx context.Context, by authz.Actor, o id.Org, in workflow.Start) (workflow.Execution, error) {
 	if err := by.Require(authz.WorkflowsStart, o); err != nil {
 		return workflow.Execution{}, err
@@ -40,8 +42,13 @@ func (s *Service) Start(ctx context.Context, by authz.Actor, o id.Org, in workfl
 	if err := in.Validate(); err != nil {
 		return workflow.Execution{}, err
 	}
-	namespace, err := s.namespace(ctx, o)
+	row, err := s.active(ctx, o)
 	if err != nil {
+		return workflow.Execution{}, err
+	}
+	var c limit.Check
+	holder := limit.Holder{Org: o, OrgLimits: row.Snapshot().Limits}
+	if err := s.limiter.Take(ctx, limit.WorkflowStarts, holder, 1, &c); err != nil {
 		return workflow.Execution{}, err
 	}
 	now := s.clock.Now()
@@ -52,7 +59,7 @@ func (s *Service) Start(ctx context.Context, by authz.Actor, o id.Org, in workfl
 	if err != nil {
 		return workflow.Execution{}, err
 	}
-	return s.dispatcher.Start(ctx, namespace, by, in)
+	return s.dispatcher.Start(ctx, row.Namespace(), by, in)
 }
 
 // newID returns a random id; that of the claim when the request has one, so that
@@ -103,15 +110,24 @@ func (s *Service) reading(ctx context.Context, by authz.Actor, o id.Org, check f
 // namespace is the one place that says where an organization's workflows are.
 // When organizations come to live on several clusters, this grows to say which.
 func (s *Service) namespace(ctx context.Context, o id.Org) (string, error) {
-	if o == id.SystemOrg {
-		return "", org.ErrReserved
-	}
-	row, err := s.store.Reads(o).Org(ctx)
+	row, err := s.active(ctx, o)
 	if err != nil {
 		return "", err
 	}
-	if err := row.RequireActive(); err != nil {
-		return "", err
-	}
 	return row.Namespace(), nil
+}
+
+// active returns an organization whose workflows may run.
+func (s *Service) active(ctx context.Context, o id.Org) (org.Org, error) {
+	if o == id.SystemOrg {
+		return org.Org{}, org.ErrReserved
+	}
+	row, err := s.store.Reads(o).Org(ctx)
+	if err != nil {
+		return org.Org{}, err
+	}
+	if err := row.RequireActive(); err != nil {
+		return org.Org{}, err
+	}
+	return row, nil
 }

@@ -126,9 +126,9 @@ func (r reads) readUser(ctx context.Context, u id.User) (user.User, error) {
 	},
 	{
 		Name: "a metric has a label for each organization",
-		Edits: []Edit{{File: "core/usecase/auth/auth.go", Old: "\treturn f.credential.Actor(), nil\n", New: `	s.notes.meter.LeakReported(f.credential.OrgSlug)
-	return f.credential.Actor(), nil
-`}},
+		Edits: []Edit{{File: "core/usecase/auth/auth.go", Old: "\ts.notes.use(f, s.peppers)\n\treturn Caller", New: `	s.notes.use(f, s.peppers)
+	s.notes.meter.LeakReported(f.credential.OrgSlug)
+	return Caller`}},
 	},
 	{
 		Name: "the namespace is taken from the request",

@@ -95,6 +95,7 @@ func (e AuditEventOutcome) Valid() bool {
 // Defines values for ExplanationDecidedBy.
 const (
 	ExplanationDecidedByAddress      ExplanationDecidedBy = "address"
+	ExplanationDecidedByLimit        ExplanationDecidedBy = "limit"
 	ExplanationDecidedByOrganization ExplanationDecidedBy = "organization"
 	ExplanationDecidedByPlatform     ExplanationDecidedBy = "platform"
 	ExplanationDecidedByRole         ExplanationDecidedBy = "role"
@@ -106,6 +107,8 @@ const (
 func (e ExplanationDecidedBy) Valid() bool {
 	switch e {
 	case ExplanationDecidedByAddress:
+		return true
+	case ExplanationDecidedByLimit:
 		return true
 	case ExplanationDecidedByOrganization:
 		return true
@@ -179,6 +182,24 @@ func (e HealthStatus) Valid() bool {
 	}
 }
 
+// Defines values for LimitMode.
+const (
+	DryRun  LimitMode = "dry_run"
+	Enforce LimitMode = "enforce"
+)
+
+// Valid indicates whether the value is a known member of the LimitMode enum.
+func (e LimitMode) Valid() bool {
+	switch e {
+	case DryRun:
+		return true
+	case Enforce:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for OperationState.
 const (
 	OperationStateCanceled  OperationState = "canceled"
@@ -227,6 +248,24 @@ func (e OrganizationNamespaceState) Valid() bool {
 	case OrganizationNamespaceStatePreparing:
 		return true
 	case OrganizationNamespaceStateReady:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for OrganizationLimitKind.
+const (
+	OrganizationLimitKindQuota OrganizationLimitKind = "quota"
+	OrganizationLimitKindRate  OrganizationLimitKind = "rate"
+)
+
+// Valid indicates whether the value is a known member of the OrganizationLimitKind enum.
+func (e OrganizationLimitKind) Valid() bool {
+	switch e {
+	case OrganizationLimitKindQuota:
+		return true
+	case OrganizationLimitKindRate:
 		return true
 	default:
 		return false
@@ -601,9 +640,12 @@ type APIKey struct {
 	LastFour    string `json:"last_four"`
 
 	// LastUsedAt When the secret was last used, some seconds late.
-	LastUsedAt *time.Time         `json:"last_used_at,omitempty"`
-	Metadata   *map[string]string `json:"metadata,omitempty"`
-	Name       string             `json:"name"`
+	LastUsedAt *time.Time `json:"last_used_at,omitempty"`
+
+	// Limits The key's own limits. They only narrow: those of its organization hold beside them. Where it is given all of them are; an empty object is none.
+	Limits   *APIKeyLimits      `json:"limits,omitempty"`
+	Metadata *map[string]string `json:"metadata,omitempty"`
+	Name     string             `json:"name"`
 
 	// OldSecret The secret that the last rotation replaced.
 	OldSecret      *OldSecret `json:"old_secret,omitempty"`
@@ -629,6 +671,9 @@ type APIKeyCreate struct {
 	// ExpiresAt Without it the organization's default, or never.
 	ExpiresAt *time.Time `json:"expires_at,omitempty"`
 
+	// Limits The key's own limits. They only narrow: those of its organization hold beside them. Where it is given all of them are; an empty object is none.
+	Limits *APIKeyLimits `json:"limits,omitempty"`
+
 	// Metadata Names and values of your own, of at most 64 and 256 characters.
 	Metadata *map[string]string `json:"metadata,omitempty"`
 	Name     string             `json:"name"`
@@ -646,6 +691,12 @@ type APIKeyCreated struct {
 
 	// Secret The key itself. It is shown this once.
 	Secret string `json:"secret"`
+}
+
+// APIKeyLimits The key's own limits. They only narrow: those of its organization hold beside them. Where it is given all of them are; an empty object is none.
+type APIKeyLimits struct {
+	// Requests So many in each period on the average, and up to the burst at once after a rest.
+	Requests *Rate `json:"requests,omitempty"`
 }
 
 // APIKeyList defines model for APIKeyList.
@@ -675,7 +726,8 @@ type APIKeyUpdate struct {
 	Description *string   `json:"description,omitempty"`
 
 	// ExpiresAt When it ends from now on.
-	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+	ExpiresAt *time.Time    `json:"expires_at,omitempty"`
+	Limits    *APIKeyLimits `json:"limits,omitempty"`
 
 	// Metadata All of it, in the place of what the key has.
 	Metadata *map[string]string `json:"metadata,omitempty"`
@@ -847,7 +899,7 @@ type AuditVerification struct {
 type Explanation struct {
 	Allowed bool `json:"allowed"`
 
-	// DecidedBy The role of the user, or of the key's owner; the scopes of the key; the state of the key, its user or their organization; the address, which is none that the key can be used from; that it is another organization's; or that it is the platform's.
+	// DecidedBy The role of the user, or of the key's owner; the scopes of the key; the state of the key, its user or their organization; the address, which is none that the key can be used from; the limit of requests of the key or its organization, which is used up for now; that it is another organization's; or that it is the platform's.
 	DecidedBy ExplanationDecidedBy `json:"decided_by"`
 
 	// Reason The same, in words.
@@ -864,7 +916,7 @@ type Explanation struct {
 	TemporalPermission *string `json:"temporal_permission,omitempty"`
 }
 
-// ExplanationDecidedBy The role of the user, or of the key's owner; the scopes of the key; the state of the key, its user or their organization; the address, which is none that the key can be used from; that it is another organization's; or that it is the platform's.
+// ExplanationDecidedBy The role of the user, or of the key's owner; the scopes of the key; the state of the key, its user or their organization; the address, which is none that the key can be used from; the limit of requests of the key or its organization, which is used up for now; that it is another organization's; or that it is the platform's.
 type ExplanationDecidedBy string
 
 // ExplanationStates defines model for ExplanationStates.
@@ -951,6 +1003,66 @@ type LeakReported struct {
 
 	// Found It is a key of this deployment.
 	Found bool `json:"found"`
+}
+
+// LimitLeft defines model for LimitLeft.
+type LimitLeft struct {
+	// Policy Whose limit it is.
+	//
+	// Example: organization
+	Policy string `json:"policy"`
+
+	// Remaining How many more are let through at once now.
+	Remaining int64 `json:"remaining"`
+
+	// ResetSeconds When it will be as if it had never been used.
+	ResetSeconds int64 `json:"reset_seconds"`
+}
+
+// LimitMode A dry run counts and warns, and refuses nothing. Without it, enforce.
+type LimitMode string
+
+// LimitUpdate A rate has a count, a period and a burst; a quota has a maximum.
+type LimitUpdate struct {
+	// Burst At most the count. Without it, a tenth of that.
+	Burst *int64 `json:"burst,omitempty"`
+	Count *int64 `json:"count,omitempty"`
+	Max   *int64 `json:"max,omitempty"`
+
+	// Mode A dry run counts and warns, and refuses nothing. Without it, enforce.
+	Mode          *LimitMode `json:"mode,omitempty"`
+	PeriodSeconds *int64     `json:"period_seconds,omitempty"`
+
+	// WarnPercent At what share of the limit the trail has a warning; 0 is never.
+	WarnPercent *int32 `json:"warn_percent,omitempty"`
+}
+
+// LimitUsage How much is used now; of a rate, of its burst. Absent where it is not counted, or can not be told just now.
+type LimitUsage struct {
+	Remaining int64 `json:"remaining"`
+
+	// ResetSeconds When the rate will be as if it had never been used.
+	ResetSeconds *int64 `json:"reset_seconds,omitempty"`
+	Used         int64  `json:"used"`
+}
+
+// LimitValue defines model for LimitValue.
+type LimitValue struct {
+	// Burst Of a rate.
+	Burst *int64 `json:"burst,omitempty"`
+
+	// Count Of a rate.
+	Count *int64 `json:"count,omitempty"`
+
+	// Max Of a quota.
+	Max *int64 `json:"max,omitempty"`
+
+	// Mode A dry run counts and warns, and refuses nothing. Without it, enforce.
+	Mode LimitMode `json:"mode"`
+
+	// PeriodSeconds Of a rate.
+	PeriodSeconds *int64 `json:"period_seconds,omitempty"`
+	WarnPercent   int32  `json:"warn_percent"`
 }
 
 // Metadata Words of one's own, of which Bulkhead makes nothing. A key has 1 to 64 of the characters a-z, 0-9, _, . and -. Keep secrets elsewhere.
@@ -1052,6 +1164,9 @@ type Organization struct {
 	// StateReason Why it is failed or suspended, or why its deletion failed, for people.
 	StateReason *string   `json:"state_reason,omitempty"`
 	UpdatedAt   time.Time `json:"updated_at"`
+
+	// Usage What the organization has, beside what it may have. Only where one organization is shown.
+	Usage *OrganizationUsage `json:"usage,omitempty"`
 }
 
 // OrganizationNamespaceState How the namespace stands, as far as Bulkhead is concerned.
@@ -1103,6 +1218,36 @@ type OrganizationDeletion struct {
 	Organization Organization `json:"organization"`
 }
 
+// OrganizationLimit defines model for OrganizationLimit.
+type OrganizationLimit struct {
+	Default LimitValue `json:"default"`
+
+	// Description What is limited.
+	Description string `json:"description"`
+
+	// Etag The entity tag of this version of all limits of the organization. Send it as If-Match.
+	Etag string                `json:"etag"`
+	Kind OrganizationLimitKind `json:"kind"`
+
+	// Name Example: requests
+	Name string `json:"name"`
+
+	// Overridden It was set for this organization; otherwise the default holds.
+	Overridden bool `json:"overridden"`
+
+	// Usage How much is used now; of a rate, of its burst. Absent where it is not counted, or can not be told just now.
+	Usage *LimitUsage `json:"usage,omitempty"`
+	Value LimitValue  `json:"value"`
+}
+
+// OrganizationLimitKind defines model for OrganizationLimit.Kind.
+type OrganizationLimitKind string
+
+// OrganizationLimitList defines model for OrganizationLimitList.
+type OrganizationLimitList struct {
+	Items []OrganizationLimit `json:"items"`
+}
+
 // OrganizationList defines model for OrganizationList.
 type OrganizationList struct {
 	Items []Organization `json:"items"`
@@ -1149,6 +1294,12 @@ type OrganizationUpdate struct {
 	//
 	// Example: acme
 	Slug *string `json:"slug,omitempty"`
+}
+
+// OrganizationUsage What the organization has, beside what it may have. Only where one organization is shown.
+type OrganizationUsage struct {
+	APIKeys QuotaUsage `json:"api_keys"`
+	Users   QuotaUsage `json:"users"`
 }
 
 // Permission defines model for Permission.
@@ -1199,6 +1350,9 @@ type Problem struct {
 
 	// Type A URI that names the sort of problem.
 	Type string `json:"type"`
+
+	// ViolatedPolicies The limits that refused the request.
+	ViolatedPolicies *[]string `json:"violated-policies,omitempty"`
 }
 
 // ProblemField defines model for ProblemField.
@@ -1213,6 +1367,21 @@ type ProblemField struct {
 	//
 	// Example: max_length
 	Rule string `json:"rule"`
+}
+
+// QuotaUsage defines model for QuotaUsage.
+type QuotaUsage struct {
+	Max       int64 `json:"max"`
+	Remaining int64 `json:"remaining"`
+	Used      int64 `json:"used"`
+}
+
+// Rate So many in each period on the average, and up to the burst at once after a rest.
+type Rate struct {
+	// Burst At most the count. Without it, a tenth of that.
+	Burst         *int64 `json:"burst,omitempty"`
+	Count         int64  `json:"count"`
+	PeriodSeconds int64  `json:"period_seconds"`
 }
 
 // Role operator (in the system organization only), admin, manager, member, viewer, or a custom role: its name or, where a role is given, its id.
@@ -1691,9 +1860,12 @@ type UserUpdate struct {
 // Verification defines model for Verification.
 type Verification struct {
 	// Actor Whose key it is. Absent with NOT_FOUND.
-	Actor        *VerifiedActor   `json:"actor,omitempty"`
-	Code         VerificationCode `json:"code"`
-	ExpiresAt    *time.Time       `json:"expires_at,omitempty"`
+	Actor     *VerifiedActor   `json:"actor,omitempty"`
+	Code      VerificationCode `json:"code"`
+	ExpiresAt *time.Time       `json:"expires_at,omitempty"`
+
+	// Limits How the limits of requests stand that the key is held to. Absent for a key that is neither VALID nor RATE_LIMITED.
+	Limits       *[]LimitLeft     `json:"limits,omitempty"`
 	Organization *OrganizationRef `json:"organization,omitempty"`
 
 	// Permissions What the key may do, if it is valid: its scopes within its owner's role.
@@ -1719,7 +1891,7 @@ type VerifiedActorKind string
 
 // VerifyRequest defines model for VerifyRequest.
 type VerifyRequest struct {
-	// Cost What the request counts for where the key has limits.
+	// Cost How many requests it counts for; with 0 the limits are only asked.
 	Cost *int32 `json:"cost,omitempty"`
 
 	// IP The address that the key was presented from.
@@ -1899,6 +2071,9 @@ type IfNoneMatch = string
 
 // Limit defines model for Limit.
 type Limit = int32
+
+// LimitPath defines model for LimitPath.
+type LimitPath = string
 
 // MetadataFilter defines model for MetadataFilter.
 type MetadataFilter = string
@@ -2168,6 +2343,18 @@ type ExportAuditEventsParams struct {
 type VerifyAuditTrailParams struct {
 	// IdempotencyKey A word of the client's own for this request. The same request with the same word within 24 hours is answered with the first one's answer and does nothing again; another request with it is refused with 422.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ResetLimitParams defines parameters for ResetLimit.
+type ResetLimitParams struct {
+	// IfMatch The ETag of the version that the change is meant for, or `*` for any. Without it the answer is 428, and 412 when the resource has changed since.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// SetLimitParams defines parameters for SetLimit.
+type SetLimitParams struct {
+	// IfMatch The ETag of the version that the change is meant for, or `*` for any. Without it the answer is 428, and 412 when the resource has changed since.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
 // ListOperationsParams defines parameters for ListOperations.
@@ -2452,6 +2639,9 @@ type UpdateAPIKeyJSONRequestBody = APIKeyUpdate
 // RotateAPIKeyJSONRequestBody defines body for RotateAPIKey for application/json ContentType.
 type RotateAPIKeyJSONRequestBody = APIKeyRotate
 
+// SetLimitJSONRequestBody defines body for SetLimit for application/json ContentType.
+type SetLimitJSONRequestBody = LimitUpdate
+
 // CreateRoleJSONRequestBody defines body for CreateRole for application/json ContentType.
 type CreateRoleJSONRequestBody = RoleCreate
 
@@ -2592,6 +2782,18 @@ type ServerInterface interface {
 	// GetAuditEvent Show an entry of the audit trail
 	// (GET /api/v0/organizations/{org}/audit/{event})
 	GetAuditEvent(w http.ResponseWriter, r *http.Request, org OrgPath, event EventPath)
+	// ListLimits List the limits of an organization
+	// (GET /api/v0/organizations/{org}/limits)
+	ListLimits(w http.ResponseWriter, r *http.Request, org OrgPath)
+	// ResetLimit Reset a limit to its default
+	// (DELETE /api/v0/organizations/{org}/limits/{limit})
+	ResetLimit(w http.ResponseWriter, r *http.Request, org OrgPath, limit LimitPath, params ResetLimitParams)
+	// GetLimit Show a limit
+	// (GET /api/v0/organizations/{org}/limits/{limit})
+	GetLimit(w http.ResponseWriter, r *http.Request, org OrgPath, limit LimitPath)
+	// SetLimit Set a limit
+	// (PUT /api/v0/organizations/{org}/limits/{limit})
+	SetLimit(w http.ResponseWriter, r *http.Request, org OrgPath, limit LimitPath, params SetLimitParams)
 	// ListOperations List operations
 	// (GET /api/v0/organizations/{org}/operations)
 	ListOperations(w http.ResponseWriter, r *http.Request, org OrgPath, params ListOperationsParams)
@@ -2886,6 +3088,30 @@ func (_ Unimplemented) VerifyAuditTrail(w http.ResponseWriter, r *http.Request, 
 // GetAuditEvent Show an entry of the audit trail
 // (GET /api/v0/organizations/{org}/audit/{event})
 func (_ Unimplemented) GetAuditEvent(w http.ResponseWriter, r *http.Request, org OrgPath, event EventPath) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// ListLimits List the limits of an organization
+// (GET /api/v0/organizations/{org}/limits)
+func (_ Unimplemented) ListLimits(w http.ResponseWriter, r *http.Request, org OrgPath) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// ResetLimit Reset a limit to its default
+// (DELETE /api/v0/organizations/{org}/limits/{limit})
+func (_ Unimplemented) ResetLimit(w http.ResponseWriter, r *http.Request, org OrgPath, limit LimitPath, params ResetLimitParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// GetLimit Show a limit
+// (GET /api/v0/organizations/{org}/limits/{limit})
+func (_ Unimplemented) GetLimit(w http.ResponseWriter, r *http.Request, org OrgPath, limit LimitPath) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// SetLimit Set a limit
+// (PUT /api/v0/organizations/{org}/limits/{limit})
+func (_ Unimplemented) SetLimit(w http.ResponseWriter, r *http.Request, org OrgPath, limit LimitPath, params SetLimitParams) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -4676,6 +4902,185 @@ func (siw *ServerInterfaceWrapper) GetAuditEvent(w http.ResponseWriter, r *http.
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.GetAuditEvent(w, r, org, event)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListLimits operation middleware
+func (siw *ServerInterfaceWrapper) ListLimits(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "org" -------------
+	var org OrgPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "org", chi.URLParam(r, "org"), &org, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "org", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListLimits(w, r, org)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ResetLimit operation middleware
+func (siw *ServerInterfaceWrapper) ResetLimit(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "org" -------------
+	var org OrgPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "org", chi.URLParam(r, "org"), &org, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "org", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "limit" -------------
+	var limit LimitPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "limit", chi.URLParam(r, "limit"), &limit, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ResetLimitParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-Match", Err: err})
+			return
+		}
+
+		params.IfMatch = &IfMatch
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ResetLimit(w, r, org, limit, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetLimit operation middleware
+func (siw *ServerInterfaceWrapper) GetLimit(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "org" -------------
+	var org OrgPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "org", chi.URLParam(r, "org"), &org, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "org", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "limit" -------------
+	var limit LimitPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "limit", chi.URLParam(r, "limit"), &limit, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetLimit(w, r, org, limit)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// SetLimit operation middleware
+func (siw *ServerInterfaceWrapper) SetLimit(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "org" -------------
+	var org OrgPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "org", chi.URLParam(r, "org"), &org, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "org", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "limit" -------------
+	var limit LimitPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "limit", chi.URLParam(r, "limit"), &limit, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params SetLimitParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-Match", Err: err})
+			return
+		}
+
+		params.IfMatch = &IfMatch
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.SetLimit(w, r, org, limit, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -7067,6 +7472,18 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 		r.Patch(options.BaseURL+"/api/v0/organizations/{org}/roles/{role}", wrapper.UpdateRole)
 	})
 	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/api/v0/organizations/{org}/limits", wrapper.ListLimits)
+	})
+	r.Group(func(r chi.Router) {
+		r.Delete(options.BaseURL+"/api/v0/organizations/{org}/limits/{limit}", wrapper.ResetLimit)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/api/v0/organizations/{org}/limits/{limit}", wrapper.GetLimit)
+	})
+	r.Group(func(r chi.Router) {
+		r.Put(options.BaseURL+"/api/v0/organizations/{org}/limits/{limit}", wrapper.SetLimit)
+	})
+	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/api/v0/authz/permissions", wrapper.ListPermissions)
 	})
 	r.Group(func(r chi.Router) {
@@ -7188,6 +7605,15 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 }
 
 type HealthJSONResponse Health
+
+type OrganizationLimitResponseHeaders struct {
+	ETag string
+}
+type OrganizationLimitJSONResponse struct {
+	Body OrganizationLimit
+
+	Headers OrganizationLimitResponseHeaders
+}
 
 type ProblemResponseHeaders struct {
 	Allow           *string
@@ -8749,6 +9175,219 @@ type GetAuditEventdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetAuditEventdefaultApplicationProblemPlusJSONResponse) VisitGetAuditEventResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.Allow != nil {
+		w.Header().Set("Allow", fmt.Sprint(*response.Headers.Allow))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListLimitsRequestObject struct {
+	Org OrgPath `json:"org"`
+}
+
+type ListLimitsResponseObject interface {
+	VisitListLimitsResponse(w http.ResponseWriter) error
+}
+
+type ListLimits200ResponseHeaders struct {
+	ETag string
+}
+
+type ListLimits200JSONResponse struct {
+	Body    OrganizationLimitList
+	Headers ListLimits200ResponseHeaders
+}
+
+func (response ListLimits200JSONResponse) VisitListLimitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListLimitsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemResponseHeaders
+	StatusCode int
+}
+
+func (response ListLimitsdefaultApplicationProblemPlusJSONResponse) VisitListLimitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.Allow != nil {
+		w.Header().Set("Allow", fmt.Sprint(*response.Headers.Allow))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResetLimitRequestObject struct {
+	Org    OrgPath   `json:"org"`
+	Limit  LimitPath `json:"limit"`
+	Params ResetLimitParams
+}
+
+type ResetLimitResponseObject interface {
+	VisitResetLimitResponse(w http.ResponseWriter) error
+}
+
+type ResetLimit200JSONResponse struct{ OrganizationLimitJSONResponse }
+
+func (response ResetLimit200JSONResponse) VisitResetLimitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResetLimitdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemResponseHeaders
+	StatusCode int
+}
+
+func (response ResetLimitdefaultApplicationProblemPlusJSONResponse) VisitResetLimitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.Allow != nil {
+		w.Header().Set("Allow", fmt.Sprint(*response.Headers.Allow))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetLimitRequestObject struct {
+	Org   OrgPath   `json:"org"`
+	Limit LimitPath `json:"limit"`
+}
+
+type GetLimitResponseObject interface {
+	VisitGetLimitResponse(w http.ResponseWriter) error
+}
+
+type GetLimit200JSONResponse struct{ OrganizationLimitJSONResponse }
+
+func (response GetLimit200JSONResponse) VisitGetLimitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetLimitdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemResponseHeaders
+	StatusCode int
+}
+
+func (response GetLimitdefaultApplicationProblemPlusJSONResponse) VisitGetLimitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.Allow != nil {
+		w.Header().Set("Allow", fmt.Sprint(*response.Headers.Allow))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetLimitRequestObject struct {
+	Org    OrgPath   `json:"org"`
+	Limit  LimitPath `json:"limit"`
+	Params SetLimitParams
+	Body   *SetLimitJSONRequestBody
+}
+
+type SetLimitResponseObject interface {
+	VisitSetLimitResponse(w http.ResponseWriter) error
+}
+
+type SetLimit200JSONResponse struct{ OrganizationLimitJSONResponse }
+
+func (response SetLimit200JSONResponse) VisitSetLimitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetLimitdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemResponseHeaders
+	StatusCode int
+}
+
+func (response SetLimitdefaultApplicationProblemPlusJSONResponse) VisitSetLimitResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -11018,6 +11657,18 @@ type StrictServerInterface interface {
 	// GetAuditEvent Show an entry of the audit trail
 	// (GET /api/v0/organizations/{org}/audit/{event})
 	GetAuditEvent(ctx context.Context, request GetAuditEventRequestObject) (GetAuditEventResponseObject, error)
+	// ListLimits List the limits of an organization
+	// (GET /api/v0/organizations/{org}/limits)
+	ListLimits(ctx context.Context, request ListLimitsRequestObject) (ListLimitsResponseObject, error)
+	// ResetLimit Reset a limit to its default
+	// (DELETE /api/v0/organizations/{org}/limits/{limit})
+	ResetLimit(ctx context.Context, request ResetLimitRequestObject) (ResetLimitResponseObject, error)
+	// GetLimit Show a limit
+	// (GET /api/v0/organizations/{org}/limits/{limit})
+	GetLimit(ctx context.Context, request GetLimitRequestObject) (GetLimitResponseObject, error)
+	// SetLimit Set a limit
+	// (PUT /api/v0/organizations/{org}/limits/{limit})
+	SetLimit(ctx context.Context, request SetLimitRequestObject) (SetLimitResponseObject, error)
 	// ListOperations List operations
 	// (GET /api/v0/organizations/{org}/operations)
 	ListOperations(ctx context.Context, request ListOperationsRequestObject) (ListOperationsResponseObject, error)
@@ -11972,6 +12623,122 @@ func (sh *strictHandler) GetAuditEvent(w http.ResponseWriter, r *http.Request, o
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(GetAuditEventResponseObject); ok {
 		if err := validResponse.VisitGetAuditEventResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListLimits operation middleware
+func (sh *strictHandler) ListLimits(w http.ResponseWriter, r *http.Request, org OrgPath) {
+	var request ListLimitsRequestObject
+
+	request.Org = org
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListLimits(ctx, request.(ListLimitsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListLimits")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListLimitsResponseObject); ok {
+		if err := validResponse.VisitListLimitsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ResetLimit operation middleware
+func (sh *strictHandler) ResetLimit(w http.ResponseWriter, r *http.Request, org OrgPath, limit LimitPath, params ResetLimitParams) {
+	var request ResetLimitRequestObject
+
+	request.Org = org
+	request.Limit = limit
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ResetLimit(ctx, request.(ResetLimitRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ResetLimit")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ResetLimitResponseObject); ok {
+		if err := validResponse.VisitResetLimitResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetLimit operation middleware
+func (sh *strictHandler) GetLimit(w http.ResponseWriter, r *http.Request, org OrgPath, limit LimitPath) {
+	var request GetLimitRequestObject
+
+	request.Org = org
+	request.Limit = limit
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetLimit(ctx, request.(GetLimitRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetLimit")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetLimitResponseObject); ok {
+		if err := validResponse.VisitGetLimitResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// SetLimit operation middleware
+func (sh *strictHandler) SetLimit(w http.ResponseWriter, r *http.Request, org OrgPath, limit LimitPath, params SetLimitParams) {
+	var request SetLimitRequestObject
+
+	request.Org = org
+	request.Limit = limit
+	request.Params = params
+
+	var body SetLimitJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.SetLimit(ctx, request.(SetLimitRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SetLimit")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(SetLimitResponseObject); ok {
+		if err := validResponse.VisitSetLimitResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
