@@ -96,11 +96,15 @@ func (o *operation) has(in, name string) bool {
 	})
 }
 
+// vocabulary are the path parameters that name what every organization has under the
+// same names, which stand in the documentation: none is anybody's.
+var vocabulary = []string{"limit"}
+
 // subs are the path parameters that name something inside an organization.
 func (o *operation) subs() []string {
 	var names []string
 	for _, p := range o.params {
-		if p.In == openapi3.ParameterInPath && p.Name != orgParameter {
+		if p.In == openapi3.ParameterInPath && p.Name != orgParameter && !slices.Contains(vocabulary, p.Name) {
 			names = append(names, p.Name)
 		}
 	}

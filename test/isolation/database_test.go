@@ -66,11 +66,15 @@ func (db *database) exec(t testing.TB, sql string, args ...any) {
 	}
 }
 
-// digest returns the digest of all rows of an organization, by table. When a key
-// was used last is left out: it is written later, and not by an attack.
+// digest returns the digest of all rows of an organization, by table. When a key was
+// used last is left out, and how much was asked by its keys: both are written later,
+// and not by an attack.
 func (db *database) digest(ctx context.Context, org string) (map[string]string, error) {
 	var union []string
 	for _, t := range db.tables {
+		if t.name == "usage_hours" {
+			continue
+		}
 		union = append(union, fmt.Sprintf(
 			`SELECT '%[1]s', coalesce(md5(string_agg(row, E'\n' ORDER BY row)), '') FROM (SELECT (to_jsonb(t) - 'last_used_at')::text AS row FROM %[1]s t WHERE t.%[2]s = $1) rows`,
 			t.name, t.owner))
