@@ -93,6 +93,9 @@ type OrgWriter interface {
 	// no other one that asks for it goes on, so that what is counted, and the state
 	// that was seen, stay true. It fails with fault.ErrNotFound.
 	Lock(ctx context.Context) (org.Org, error)
+	// Counts counts what belongs to the organization, the transaction's own writes
+	// too. It stays true while the organization is locked.
+	Counts(ctx context.Context) (org.Counts, error)
 	// Update takes the organization's turn as Lock does, gives the
 	// organization to fn and stores what fn made of it, but never another
 	// namespace. It fails with fault.ErrNotFound, with org.ErrSlugTaken, and with

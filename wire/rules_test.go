@@ -36,6 +36,8 @@ var ruleWords = map[string]string{
 	"min_length":     "the text is too short",
 	"order":          "it must come after what it ends",
 	"past":           "it must be a time that is over",
+	"platform":       "it belongs to operators alone",
+	"quota":          "it is beyond what the organization may have",
 	"range":          "the number, or time, is out of bounds",
 	"repeated":       "it must stand once in the request",
 	"required":       "it is missing",

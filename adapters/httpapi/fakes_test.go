@@ -281,6 +281,10 @@ func (w orgWrites) Lock(ctx context.Context) (org.Org, error) {
 	return platform{w.memory}.Org(ctx, w.org)
 }
 
+func (w orgWrites) Counts(ctx context.Context) (org.Counts, error) {
+	return w.Reads(w.org).OrgCounts(ctx)
+}
+
 func (w orgWrites) Update(_ context.Context, fn func(*org.Org) error) error {
 	return change(w.memory, &w.orgs, func(o org.Org) bool { return o.ID() == w.org }, fn)
 }
@@ -358,33 +362,6 @@ func (w keyWrites) Update(ctx context.Context, i id.APIKey, fn func(*apikey.Key)
 func (w keyWrites) Delete(ctx context.Context, i id.APIKey, fn func(*apikey.Key) error) error {
 	return w.Update(ctx, i, fn)
 }
-
-func (r reads) Usage(_ context.Context, f usage.Filter, _ page.Request) (page.Page[usage.Sum], error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.usageAsked = f
-	var p page.Page[usage.Sum]
-	for slot, n := range r.used {
-		if slot.Org == r.org {
-			p.Items = append(p.Items, usage.Sum{Key: slot.Key, Counts: n})
-		}
-	}
-	return p, nil
-}
-
-func (m *memory) Add(_ context.Context, b usage.Batch) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.used == nil {
-		m.used = map[usage.Slot]usage.Counts{}
-	}
-	for slot, n := range b.Counts {
-		m.used[slot] = m.used[slot].Plus(n)
-	}
-	return nil
-}
-
-func (*memory) Erase(context.Context, int) (int, error) { return 0, errors.ErrUnsupported }
 
 func (m *memory) Record(context.Context, []apikey.Use) error { return nil }
 

@@ -1,15 +1,48 @@
 package httpapi
 
 import (
+	"context"
+	"errors"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/matryer/is"
 
 	"github.com/bulkheadhq/bulkhead/adapters/httpapi/internal/gen"
+	"github.com/bulkheadhq/bulkhead/core/limit"
+	"github.com/bulkheadhq/bulkhead/core/org"
+	"github.com/bulkheadhq/bulkhead/core/page"
 	"github.com/bulkheadhq/bulkhead/core/usage"
 )
+
+func (r reads) Usage(_ context.Context, f usage.Filter, _ page.Request) (page.Page[usage.Sum], error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.usageAsked = f
+	var p page.Page[usage.Sum]
+	for slot, n := range r.used {
+		if slot.Org == r.org {
+			p.Items = append(p.Items, usage.Sum{Key: slot.Key, Counts: n})
+		}
+	}
+	return p, nil
+}
+
+func (m *memory) Add(_ context.Context, b usage.Batch) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.used == nil {
+		m.used = map[usage.Slot]usage.Counts{}
+	}
+	for slot, n := range b.Counts {
+		m.used[slot] = m.used[slot].Plus(n)
+	}
+	return nil
+}
+
+func (*memory) Erase(context.Context, int) (int, error) { return 0, errors.ErrUnsupported }
 
 func TestUsage(t *testing.T) {
 	t.Parallel()
@@ -57,6 +90,32 @@ func TestUsage(t *testing.T) {
 			w := b.do(request("GET", acmeURL+"/usage"+query, b.admin, ""))
 			is.Equal(w.Code, http.StatusBadRequest)
 			is.Equal((*b.problem(w).Fields)[0].Pointer, field)
+		}
+	})
+}
+
+func TestQuota(t *testing.T) {
+	t.Parallel()
+
+	t.Run("Should name the quota that refuses, and no time after which it will not", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		b := setup(t)
+		is.NoErr(change(b.memory, &b.memory.orgs, func(o org.Org) bool { return o.ID() == b.acme.ID() }, func(o *org.Org) error {
+			_, err := o.SetLimit(limit.Users, limit.Limit{Max: 1}, now)
+			return err
+		}))
+		w := b.call("createUser")
+		is.Equal(w.Code, http.StatusTooManyRequests)
+		is.Equal(w.Header().Get("Retry-After"), "")
+		p := b.problem(w)
+		is.Equal(p.Code, "limit.quota_exceeded")
+		is.Equal(len(*p.Fields), 1)
+		is.Equal((*p.Fields)[0].Pointer, "users")
+		is.True(strings.HasPrefix((*p.Fields)[0].Detail, "allows 1, and "))
+		is.NoErr(b.server.usage.Flush(t.Context()))
+		for _, n := range b.memory.used {
+			is.Equal(n, usage.Counts{Requests: 1, Limited: 1})
 		}
 	})
 }

@@ -65,9 +65,10 @@ func (r reads) Org(ctx context.Context) (org.Org, error) {
 
 func (r reads) OrgCounts(ctx context.Context) (org.Counts, error) {
 	row, err := queries.OrgCounts(ctx, r.db, r.org)
-	if err != nil {
-		return org.Counts{}, err
-	}
+	return one(row, err, toCounts)
+}
+
+func toCounts(row *dbsqlc.OrgCountsRow) (org.Counts, error) {
 	return org.Counts{Members: int(row.Members), APIKeys: int(row.APIKeys)}, nil
 }
 

@@ -62,6 +62,11 @@ func (w orgWriter) Lock(ctx context.Context) (org.Org, error) {
 	return one(row, err, toOrg)
 }
 
+func (w orgWriter) Counts(ctx context.Context) (org.Counts, error) {
+	row, err := queries.OrgCounts(ctx, w.tx, w.org.UUID())
+	return one(row, err, toCounts)
+}
+
 func (w orgWriter) Update(ctx context.Context, fn func(*org.Org) error) error {
 	o, err := w.Lock(ctx)
 	if err != nil {

@@ -268,6 +268,10 @@ func (w orgWriter) Lock(ctx context.Context) (org.Org, error) {
 	return asked(w.spy, "Orgs.Lock", func() (org.Org, error) { return w.real.Lock(ctx) })
 }
 
+func (w orgWriter) Counts(ctx context.Context) (org.Counts, error) {
+	return asked(w.spy, "Orgs.Counts", func() (org.Counts, error) { return w.real.Counts(ctx) })
+}
+
 func (w orgWriter) Update(ctx context.Context, fn func(*org.Org) error) error {
 	return done(w.spy, "Orgs.Update", func() error { return w.real.Update(ctx, fn) })
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/authz"
 	"github.com/bulkheadhq/bulkhead/core/fault"
 	"github.com/bulkheadhq/bulkhead/core/id"
+	"github.com/bulkheadhq/bulkhead/core/limit"
 	"github.com/bulkheadhq/bulkhead/core/org"
 	"github.com/bulkheadhq/bulkhead/core/role"
 	"github.com/bulkheadhq/bulkhead/core/usecase/users"
@@ -243,7 +244,7 @@ func TestLastAdminRace(t *testing.T) {
 	t.Parallel()
 	const rounds = 300
 	w := newWorld(t)
-	s := users.New(w.unseen.store, w.trails, w.clock)
+	s := users.New(w.unseen.store, w.trails, limit.Standard{}, w.clock)
 	without := 0
 	for n := range rounds {
 		o := w.addOrg(fmt.Sprintf("own-%d", n), org.Active)

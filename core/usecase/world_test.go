@@ -143,7 +143,7 @@ func newServices(w *world) services {
 	log := slog.New(slog.NewTextHandler(w.log, nil))
 	limiter := limits.New(w.store, w.buckets, limit.Standard{}, w.clock, w.meter, log)
 	return services{
-		apikeys:     apikeys.New(w.store, w.clock, peppers(w.t), random),
+		apikeys:     apikeys.New(w.store, limit.Standard{}, w.clock, peppers(w.t), random),
 		assignments: assignments.New(w.store, w.platform),
 		auth: auth.New(auth.Deps{
 			Credentials: w.credentials, Feed: w.feed, Uses: w.uses, Store: w.store, Clock: w.clock, Watch: w.clock, Peppers: peppers(w.t), Limiter: limiter,
@@ -164,9 +164,9 @@ func newServices(w *world) services {
 		schedules:    schedules.New(w.store, scheduler{w.temporal}, w.clock),
 		tokens:       tokens.New(w.store, w.keys, w.crypto, w.clock, signingPolicy),
 		trail:        trail.New(w.trails),
-		users:        users.New(w.store, w.trails, w.clock),
+		users:        users.New(w.store, w.trails, limit.Standard{}, w.clock),
 		roles:        roles.New(w.store, limiter, w.clock),
-		workflows:    workflows.New(w.store, w.temporal, limiter, w.clock),
+		workflows:    workflows.New(w.store, w.temporal, limiter, limit.Standard{}, w.clock),
 	}
 }
 

@@ -24,6 +24,7 @@ import (
 var ofScope = map[string]string{
 	"Reads.Org":   "answer with its own organization for each scope",
 	"Orgs.Lock":   "answer with its own organization for each scope",
+	"Orgs.Counts": "count the users who were not removed, and the keys that were not revoked",
 	"Orgs.Update": "change no organization but the transaction's",
 	"Audit.Purge": "purge nothing of another organization",
 	"Orgs.Purge":  "remove everything but the tombstone, its trail and the deletion, and nothing of another's",

@@ -1,6 +1,7 @@
 package porttest
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/org"
 	"github.com/bulkheadhq/bulkhead/core/page"
 	"github.com/bulkheadhq/bulkhead/core/user"
+	"github.com/bulkheadhq/bulkhead/ports"
 )
 
 // Store checks ports.Store.
@@ -160,6 +162,12 @@ func storeReads(t *testing.T, b Backend) {
 		counts, err := b.Store.Reads(o.ID()).OrgCounts(t.Context())
 		is.NoErr(err)
 		is.Equal(counts, org.Counts{Members: 2, APIKeys: 2})
+		is.NoErr(b.Store.WriteTx(t.Context(), o.ID(), func(ctx context.Context, tx ports.Tx) error {
+			is.NoErr(tx.Users.Insert(ctx, aUser(o.ID())))
+			counts, err = tx.Orgs.Counts(ctx)
+			return err
+		}))
+		is.Equal(counts, org.Counts{Members: 3, APIKeys: 2})
 	})
 
 	should(t, "list oldest first, in pages without gap or repetition", func(t *testing.T, is *is.I) {

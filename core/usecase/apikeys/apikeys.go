@@ -14,6 +14,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/fault"
 	"github.com/bulkheadhq/bulkhead/core/id"
 	"github.com/bulkheadhq/bulkhead/core/limit"
+	"github.com/bulkheadhq/bulkhead/core/org"
 	"github.com/bulkheadhq/bulkhead/core/page"
 	"github.com/bulkheadhq/bulkhead/ports"
 )
@@ -21,14 +22,16 @@ import (
 // Service makes, shows, changes, rotates and ends API keys.
 type Service struct {
 	store   ports.Store
+	limits  limit.Standard
 	clock   ports.Clock
 	peppers apikey.Peppers
 	random  io.Reader
 }
 
-// New returns the service. random is a cryptographic source.
-func New(store ports.Store, clock ports.Clock, peppers apikey.Peppers, random io.Reader) *Service {
-	return &Service{store: store, clock: clock, peppers: peppers, random: random}
+// New returns the service. limits are those of organizations for which none were set;
+// random is a cryptographic source.
+func New(store ports.Store, limits limit.Standard, clock ports.Clock, peppers apikey.Peppers, random io.Reader) *Service {
+	return &Service{store: store, limits: limits, clock: clock, peppers: peppers, random: random}
 }
 
 // resource is what keys are called in the trail.
@@ -49,7 +52,7 @@ type CreateInput struct {
 // Create creates a key and returns it with its secret, which exists nowhere else
 // afterwards. The key can be given no more power than the actor has, and no
 // longer life than the key that makes it. It fails with authz.ErrPowerExceeded,
-// org.ErrState for an organization that is being deleted, apikey.ErrUnknownScope, apikey.ErrScopesUnset, fault.ErrInvalid for a broken
+// limit.ErrExceeded, org.ErrState for an organization that is being deleted, apikey.ErrUnknownScope, apikey.ErrScopesUnset, fault.ErrInvalid for a broken
 // rule, and fault.ErrInvalid naming /user_id for a user who is absent or not
 // active.
 func (s *Service) Create(ctx context.Context, by authz.Actor, org id.Org, in CreateInput) (apikey.Key, apikey.Secret, error) {
@@ -83,6 +86,9 @@ func (s *Service) Create(ctx context.Context, by authz.Actor, org id.Org, in Cre
 		if err := row.RequireStaying(); err != nil {
 			return err
 		}
+		if err := s.admit(ctx, tx, row); err != nil {
+			return err
+		}
 		role, err := newOwnerRole(ctx, tx, org, in.UserID)
 		if err != nil {
 			return err
@@ -99,6 +105,17 @@ func (s *Service) Create(ctx context.Context, by authz.Actor, org id.Org, in Cre
 		return apikey.Key{}, apikey.Secret{}, err
 	}
 	return key, secret, nil
+}
+
+// admit fails with limit.ErrExceeded unless the organization, whose row is locked, can
+// have one more key.
+func (s *Service) admit(ctx context.Context, tx ports.Tx, row org.Org) error {
+	counts, err := tx.Orgs.Counts(ctx)
+	if err != nil {
+		return err
+	}
+	l, _ := s.limits.Of(limit.APIKeys, row.Snapshot().Limits)
+	return l.Admit(limit.APIKeys, int64(counts.APIKeys), 1)
 }
 
 // spec reads what was asked for, but for the expiry, which is a matter of policy.

@@ -10,6 +10,8 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/authz"
 	"github.com/bulkheadhq/bulkhead/core/fault"
 	"github.com/bulkheadhq/bulkhead/core/id"
+	"github.com/bulkheadhq/bulkhead/core/limit"
+	"github.com/bulkheadhq/bulkhead/core/org"
 	"github.com/bulkheadhq/bulkhead/core/user"
 	"github.com/bulkheadhq/bulkhead/ports"
 )
@@ -67,8 +69,9 @@ type BulkResult struct {
 // Bulk does many things in one transaction. An item that fails does not keep the
 // others from happening, unless atomic asks for all or nothing: then done is false
 // and nothing has happened. Items are done in their order, but all that are added
-// come last. Nobody is added to an organization that is being deleted: that item
-// fails with org.ErrState. It fails when the actor lacks the permission of any item.
+// come last, and as far as the quota has room for them: those beyond it fail with
+// limit.ErrExceeded. Nobody is added to an organization that is being deleted: that
+// item fails with org.ErrState. It fails when the actor lacks the permission of any item.
 func (s *Service) Bulk(ctx context.Context, by authz.Actor, org id.Org, items []BulkItem, atomic bool) (results []BulkResult, done bool, err error) {
 	if err := authorize(by, org, items); err != nil {
 		return nil, false, err
@@ -80,7 +83,7 @@ func (s *Service) Bulk(ctx context.Context, by authz.Actor, org id.Org, items []
 	if err != nil {
 		return nil, false, err
 	}
-	b := bulk{by: by, org: org, items: items, roles: roles, atomic: atomic}
+	b := bulk{by: by, org: org, items: items, roles: roles, atomic: atomic, quota: s.quota}
 	err = s.store.WriteTx(ctx, org, func(ctx context.Context, tx ports.Tx) error { return b.run(ctx, tx, s.clock.Now()) })
 	if errors.Is(err, errTakenBack) {
 		return b.failuresOnly(), false, nil
@@ -145,8 +148,10 @@ type bulk struct {
 	items  []BulkItem
 	roles  map[string]found
 	atomic bool
+	quota  func(org.Org) limit.Limit
 
 	closed  error // why nobody can be added
+	limit   limit.Limit
 	results []BulkResult
 	added   []int // the items whose user is to be stored
 }
@@ -210,7 +215,7 @@ func (b *bulk) lock(ctx context.Context, tx ports.Tx) (map[id.User]user.User, in
 	if err != nil {
 		return nil, 0, err
 	}
-	b.closed = row.RequireStaying()
+	b.closed, b.limit = row.RequireStaying(), b.quota(row)
 	locked, err := tx.Users.LockAll(ctx, ids)
 	if err != nil {
 		return nil, 0, err
@@ -259,20 +264,30 @@ func (b *bulk) change(item BulkItem) func(*changing) error {
 	return (*changing).remove
 }
 
-// insert stores those who are added, all in one statement.
+// insert stores those who are added, in their order, as far as there is room: all in
+// one statement, unless some whose address is taken leave room for others.
 func (b *bulk) insert(ctx context.Context, tx ports.Tx, now time.Time, entries *[]audit.Entry) error {
-	fresh := make([]user.User, len(b.added))
-	byID := map[id.User]int{}
-	for n, i := range b.added {
-		fresh[n] = b.results[i].User
-		byID[fresh[n].ID()] = i
+	if len(b.added) == 0 {
+		return nil
 	}
-	taken, err := tx.Users.InsertAll(ctx, fresh)
+	counts, err := tx.Orgs.Counts(ctx) // when those who are removed are
 	if err != nil {
 		return err
 	}
-	for _, u := range taken {
-		b.results[byID[u]] = BulkResult{Err: user.ErrEmailTaken}
+	used := int64(counts.Members)
+	for rest := b.added; len(rest) > 0; {
+		n := b.limit.Room(used, int64(len(rest)))
+		if n == 0 {
+			for _, i := range rest {
+				b.results[i] = BulkResult{Err: b.limit.Admit(limit.Users, used, 1)}
+			}
+			break
+		}
+		stored, err := b.store(ctx, tx, rest[:n])
+		if err != nil {
+			return err
+		}
+		used, rest = used+stored, rest[n:]
 	}
 	for _, i := range b.added {
 		if b.results[i].Err == nil {
@@ -280,6 +295,25 @@ func (b *bulk) insert(ctx context.Context, tx ports.Tx, now time.Time, entries *
 		}
 	}
 	return nil
+}
+
+// store stores the users of items, and returns how many those are whose address was
+// free.
+func (b *bulk) store(ctx context.Context, tx ports.Tx, items []int) (int64, error) {
+	fresh := make([]user.User, len(items))
+	byID := map[id.User]int{}
+	for n, i := range items {
+		fresh[n] = b.results[i].User
+		byID[fresh[n].ID()] = i
+	}
+	taken, err := tx.Users.InsertAll(ctx, fresh)
+	if err != nil {
+		return 0, err
+	}
+	for _, u := range taken {
+		b.results[byID[u]] = BulkResult{Err: user.ErrEmailTaken}
+	}
+	return int64(len(items) - len(taken)), nil
 }
 
 func (b *bulk) failed() bool {

@@ -9,6 +9,8 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/authz"
 	"github.com/bulkheadhq/bulkhead/core/fault"
 	"github.com/bulkheadhq/bulkhead/core/id"
+	"github.com/bulkheadhq/bulkhead/core/limit"
+	"github.com/bulkheadhq/bulkhead/core/org"
 	"github.com/bulkheadhq/bulkhead/core/page"
 	"github.com/bulkheadhq/bulkhead/core/role"
 	"github.com/bulkheadhq/bulkhead/core/user"
@@ -17,14 +19,15 @@ import (
 
 // Service adds, shows and changes users.
 type Service struct {
-	store ports.Store
-	trail ports.Trail
-	clock ports.Clock
+	store  ports.Store
+	trail  ports.Trail
+	limits limit.Standard
+	clock  ports.Clock
 }
 
-// New returns the service.
-func New(store ports.Store, trail ports.Trail, clock ports.Clock) *Service {
-	return &Service{store: store, trail: trail, clock: clock}
+// New returns the service. limits are those of organizations for which none were set.
+func New(store ports.Store, trail ports.Trail, limits limit.Standard, clock ports.Clock) *Service {
+	return &Service{store: store, trail: trail, limits: limits, clock: clock}
 }
 
 // resource is what the trail calls a user.
@@ -40,8 +43,8 @@ type AddInput struct {
 
 // Add adds a user. Nobody can give a role with more power than their own. It
 // fails with user.ErrEmailTaken, authz.ErrPowerExceeded, user.ErrOperatorOutside,
-// role.ErrUnknown, org.ErrState for an organization that is being deleted and, for a
-// broken rule, fault.ErrInvalid.
+// role.ErrUnknown, limit.ErrExceeded, org.ErrState for an organization that is being
+// deleted and, for a broken rule, fault.ErrInvalid.
 func (s *Service) Add(ctx context.Context, by authz.Actor, org id.Org, in AddInput) (user.User, error) {
 	if err := by.Require(authz.UsersCreate, org); err != nil {
 		return user.User{}, err
@@ -63,6 +66,13 @@ func (s *Service) Add(ctx context.Context, by authz.Actor, org id.Org, in AddInp
 		if err := row.RequireStaying(); err != nil {
 			return err
 		}
+		counts, err := tx.Orgs.Counts(ctx)
+		if err != nil {
+			return err
+		}
+		if err := s.quota(row).Admit(limit.Users, int64(counts.Members), 1); err != nil {
+			return err
+		}
 		if err := tx.Users.Insert(ctx, u); err != nil {
 			return err
 		}
@@ -72,6 +82,12 @@ func (s *Service) Add(ctx context.Context, by authz.Actor, org id.Org, in AddInp
 		return user.User{}, err
 	}
 	return u, nil
+}
+
+// quota returns how many users an organization may have.
+func (s *Service) quota(row org.Org) limit.Limit {
+	l, _ := s.limits.Of(limit.Users, row.Snapshot().Limits)
+	return l
 }
 
 // compose checks the input and makes the user of it.

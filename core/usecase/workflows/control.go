@@ -6,15 +6,20 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/audit"
 	"github.com/bulkheadhq/bulkhead/core/authz"
 	"github.com/bulkheadhq/bulkhead/core/id"
+	"github.com/bulkheadhq/bulkhead/core/limit"
 	"github.com/bulkheadhq/bulkhead/core/workflow"
 	"github.com/bulkheadhq/bulkhead/ports"
 )
 
 // Signal sends a signal to a workflow. It fails with workflow.ErrNotFound,
-// workflow.ErrClosed, org.ErrNotActive and, for a broken rule, fault.ErrInvalid.
+// workflow.ErrClosed, org.ErrNotActive, limit.ErrExceeded for a payload that is too
+// large and, for a broken rule, fault.ErrInvalid.
 func (s *Service) Signal(ctx context.Context, by authz.Actor, o id.Org, at workflow.Target, in workflow.Signal) error {
 	run, err := s.find(ctx, by, authz.WorkflowsSignal, o, at, in.Validate)
 	if err != nil {
+		return err
+	}
+	if err := s.admitPayload(run.limits, in.Input); err != nil {
 		return err
 	}
 	// Whether it has ended is for Temporal to say, which knows a repeated signal from a new one.
@@ -55,6 +60,7 @@ type found struct {
 	org       id.Org
 	by        authz.Actor
 	namespace string
+	limits    limit.Set // of the organization
 }
 
 // find authorizes a change, checks it, and looks up what it is about: what does
@@ -69,12 +75,12 @@ func (s *Service) find(ctx context.Context, by authz.Actor, p authz.Permission, 
 	if err := check(); err != nil {
 		return found{}, err
 	}
-	namespace, err := s.namespace(ctx, o)
+	row, err := s.active(ctx, o)
 	if err != nil {
 		return found{}, err
 	}
-	e, err := s.dispatcher.Describe(ctx, namespace, at.ID, at.RunID)
-	return found{Execution: e, org: o, by: by, namespace: namespace}, err
+	e, err := s.dispatcher.Describe(ctx, row.Namespace(), at.ID, at.RunID)
+	return found{Execution: e, org: o, by: by, namespace: row.Namespace(), limits: row.Snapshot().Limits}, err
 }
 
 // end records that a run is to end, and has it end, unless it has.

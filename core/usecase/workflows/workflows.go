@@ -20,18 +20,19 @@ type Service struct {
 	store      ports.Store
 	dispatcher ports.Dispatcher
 	limiter    ports.Limiter
+	limits     limit.Standard
 	clock      ports.Clock
 }
 
-// New returns the service.
-func New(store ports.Store, dispatcher ports.Dispatcher, limiter ports.Limiter, clock ports.Clock) *Service {
-	return &Service{store: store, dispatcher: dispatcher, limiter: limiter, clock: clock}
+// New returns the service. limits are those of organizations for which none were set.
+func New(store ports.Store, dispatcher ports.Dispatcher, limiter ports.Limiter, limits limit.Standard, clock ports.Clock) *Service {
+	return &Service{store: store, dispatcher: dispatcher, limiter: limiter, limits: limits, clock: clock}
 }
 
 // Start starts a workflow. Without an id it gets a random one. The request
 // stands in the audit trail before anything is started. It fails with
 // workflow.ErrAlreadyStarted, org.ErrNotActive, org.ErrReserved,
-// limit.ErrRateExceeded and, for a broken rule, fault.ErrInvalid.
+// limit.ErrRateExceeded, limit.ErrExceeded and, for a broken rule, fault.ErrInvalid.
 func (s *Service) Start(ctx context.Context, by authz.Actor, o id.Org, in workflow.Start) (workflow.Execution, error) {
 	if err := by.Require(authz.WorkflowsStart, o); err != nil {
 		return workflow.Execution{}, err
@@ -44,6 +45,9 @@ func (s *Service) Start(ctx context.Context, by authz.Actor, o id.Org, in workfl
 	}
 	row, err := s.active(ctx, o)
 	if err != nil {
+		return workflow.Execution{}, err
+	}
+	if err := s.admitPayload(row.Snapshot().Limits, in.Input); err != nil {
 		return workflow.Execution{}, err
 	}
 	var c limit.Check

@@ -1,0 +1,29 @@
+package limit
+
+import (
+	"fmt"
+
+	"github.com/bulkheadhq/bulkhead/core/fault"
+)
+
+// Admit returns nil when there can be so much more of what n limits, of which so much
+// is used, or else ErrExceeded, which names the quota and says what is allowed and
+// what is used. A dry run refuses nothing.
+func (l Limit) Admit(n Name, used, more int64) error {
+	if l.DryRun || used+more <= l.Max {
+		return nil
+	}
+	detail := fmt.Sprintf("allows %d, and %d are used", l.Max, used)
+	if used == 0 {
+		detail = fmt.Sprintf("allows %d, not %d", l.Max, more)
+	}
+	return ErrExceeded.WithFields(fault.Field{Pointer: n.n, Rule: "quota", Detail: detail})
+}
+
+// Room returns how much more there can be, up to what is asked for.
+func (l Limit) Room(used, asked int64) int64 {
+	if l.DryRun {
+		return asked
+	}
+	return max(0, min(asked, l.Max-used))
+}

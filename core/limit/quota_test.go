@@ -1,0 +1,56 @@
+package limit_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/matryer/is"
+
+	"github.com/bulkheadhq/bulkhead/core/fault"
+	"github.com/bulkheadhq/bulkhead/core/limit"
+)
+
+func TestQuota(t *testing.T) {
+	t.Parallel()
+	ten := limit.Limit{Max: 10}
+
+	t.Run("Should admit up to the quota, and name it when it refuses", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		is.NoErr(ten.Admit(limit.Users, 9, 1))
+		is.NoErr(ten.Admit(limit.PayloadBytes, 0, 10))
+		for _, c := range []struct {
+			n          limit.Name
+			used, more int64
+			detail     string
+		}{
+			{limit.Users, 10, 1, "allows 10, and 10 are used"},
+			{limit.APIKeys, 12, 1, "allows 10, and 12 are used"}, // the quota was made smaller
+			{limit.Users, 9, 2, "allows 10, and 9 are used"},
+			{limit.PayloadBytes, 0, 11, "allows 10, not 11"},
+		} {
+			err := ten.Admit(c.n, c.used, c.more)
+			is.True(errors.Is(err, limit.ErrExceeded))
+			f := fault.From(err)
+			is.Equal(f.Fields, []fault.Field{{Pointer: c.n.String(), Rule: "quota", Detail: c.detail}})
+			is.True(f.RetryAfter == 0) // no time brings it back
+		}
+		is.True(errors.Is(limit.Limit{}.Admit(limit.Users, 0, 1), limit.ErrExceeded)) // none at all
+	})
+
+	t.Run("Should refuse nothing in a dry run", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		dry := limit.Limit{Max: 1, DryRun: true}
+		is.NoErr(dry.Admit(limit.Users, 7, 7))
+		is.Equal(dry.Room(7, 7), int64(7))
+	})
+
+	t.Run("Should have room for no more than is left", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		for used, want := range map[int64]int64{0: 3, 7: 3, 8: 2, 10: 0, 12: 0} {
+			is.Equal(ten.Room(used, 3), want)
+		}
+	})
+}
