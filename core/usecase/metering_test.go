@@ -3,6 +3,7 @@ package usecase_test
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -110,8 +111,8 @@ func TestMetering(t *testing.T) {
 			s.Count(holder(o, authz.Viewer), fault.Internal) // each by another key
 		}
 		is.NoErr(s.Flush(t.Context()))
-		is.Equal(len(hours.batches), 1)
-		is.Equal(len(hours.batches[0].Counts), 16*metering.MaxSlots)
+		is.Equal(len(hours.batches()), 1)
+		is.Equal(len(hours.batches()[0].Counts), 16*metering.MaxSlots)
 		is.True(strings.Contains(log.String(), "not in the usage"))
 	})
 
@@ -128,13 +129,13 @@ func TestMetering(t *testing.T) {
 			hours.fails.set(fault.ErrUnavailable)
 			s.Count(by, fault.Internal)
 			pass(metering.FlushEvery + time.Second)
-			is.Equal(len(hours.batches), 0)
+			is.Equal(len(hours.batches()), 0)
 			hours.fails.set(nil)
 			s.Count(by, fault.Internal)
 			pass(metering.FlushEvery)
-			is.Equal(len(hours.batches), 2) // the one that failed, and what came since
-			is.Equal([]int64{hours.batches[0].Number, hours.batches[1].Number}, []int64{1, 2})
-			is.Equal(hours.batches[0].Writer, hours.batches[1].Writer)
+			is.Equal(len(hours.batches()), 2) // the one that failed, and what came since
+			is.Equal([]int64{hours.batches()[0].Number, hours.batches()[1].Number}, []int64{1, 2})
+			is.Equal(hours.batches()[0].Writer, hours.batches()[1].Writer)
 			cancel()
 			<-ended
 		})
@@ -145,15 +146,25 @@ func TestMetering(t *testing.T) {
 type gathered struct {
 	ports.UsageHours
 
-	fails   answer[error]
-	batches []usage.Batch
+	fails answer[error]
+
+	mu    sync.Mutex
+	added []usage.Batch
+}
+
+func (g *gathered) batches() []usage.Batch {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.Clone(g.added)
 }
 
 func (g *gathered) Add(_ context.Context, b usage.Batch) error {
 	if err := g.fails.get(); err != nil {
 		return err
 	}
-	g.batches = append(g.batches, b)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.added = append(g.added, b)
 	return nil
 }
 
