@@ -410,7 +410,7 @@ func Orchestrator(t *testing.T, s OrchestratorSetup) {
 func passed(t *testing.T, d time.Duration) func() bool {
 	t.Helper()
 	since := time.Now() //nolint:forbidigo // it measures how long somebody waits
-	return func() bool { return time.Since(since) >= d }
+	return func() bool { return time.Since(since) >= d } //nolint:forbidigo // as above
 }
 
 // reclaimLimit is how long a suite waits for Temporal to remove a namespace, which

@@ -49,24 +49,39 @@ END $$;
 REVOKE ALL ON FUNCTION credential_touched() FROM PUBLIC;
 
 -- A row that is new is in nobody's memory, so these are of updates alone. Each names
--- the columns that CredentialFind reads of its table.
+-- the columns that CredentialFind reads of its table, one by one: a comparison of rows comes
+-- back from a dump in another form, and a restored schema would not compare as the same.
 CREATE TRIGGER credential_touched BEFORE UPDATE ON organizations FOR EACH ROW
-    WHEN ((OLD.slug, OLD.state, OLD.limits) IS DISTINCT FROM (NEW.slug, NEW.state, NEW.limits))
+    WHEN (OLD.slug IS DISTINCT FROM NEW.slug
+       OR OLD.state IS DISTINCT FROM NEW.state
+       OR OLD.limits IS DISTINCT FROM NEW.limits)
     EXECUTE FUNCTION credential_touched();
 
 CREATE TRIGGER credential_touched BEFORE UPDATE ON users FOR EACH ROW
-    WHEN ((OLD.role, OLD.role_id, OLD.state) IS DISTINCT FROM (NEW.role, NEW.role_id, NEW.state))
+    WHEN (OLD.role IS DISTINCT FROM NEW.role
+       OR OLD.role_id IS DISTINCT FROM NEW.role_id
+       OR OLD.state IS DISTINCT FROM NEW.state)
     EXECUTE FUNCTION credential_touched();
 
 CREATE TRIGGER credential_touched BEFORE UPDATE ON roles FOR EACH ROW
-    WHEN ((OLD.name, OLD.permissions) IS DISTINCT FROM (NEW.name, NEW.permissions))
+    WHEN (OLD.name IS DISTINCT FROM NEW.name
+       OR OLD.permissions IS DISTINCT FROM NEW.permissions)
     EXECUTE FUNCTION credential_touched();
 
 CREATE TRIGGER credential_touched BEFORE UPDATE ON api_keys FOR EACH ROW
-    WHEN ((OLD.user_id, OLD.scopes, OLD.pepper_version, OLD.hash, OLD.state, OLD.expires_at, OLD.allowed_ips, OLD.generation,
-           OLD.old_pepper_version, OLD.old_hash, OLD.old_expires_at, OLD.old_until_seen, OLD.limits) IS DISTINCT FROM
-          (NEW.user_id, NEW.scopes, NEW.pepper_version, NEW.hash, NEW.state, NEW.expires_at, NEW.allowed_ips, NEW.generation,
-           NEW.old_pepper_version, NEW.old_hash, NEW.old_expires_at, NEW.old_until_seen, NEW.limits))
+    WHEN (OLD.user_id IS DISTINCT FROM NEW.user_id
+       OR OLD.scopes IS DISTINCT FROM NEW.scopes
+       OR OLD.pepper_version IS DISTINCT FROM NEW.pepper_version
+       OR OLD.hash IS DISTINCT FROM NEW.hash
+       OR OLD.state IS DISTINCT FROM NEW.state
+       OR OLD.expires_at IS DISTINCT FROM NEW.expires_at
+       OR OLD.allowed_ips IS DISTINCT FROM NEW.allowed_ips
+       OR OLD.generation IS DISTINCT FROM NEW.generation
+       OR OLD.old_pepper_version IS DISTINCT FROM NEW.old_pepper_version
+       OR OLD.old_hash IS DISTINCT FROM NEW.old_hash
+       OR OLD.old_expires_at IS DISTINCT FROM NEW.old_expires_at
+       OR OLD.old_until_seen IS DISTINCT FROM NEW.old_until_seen
+       OR OLD.limits IS DISTINCT FROM NEW.limits)
     EXECUTE FUNCTION credential_touched();
 
 ---- create above / drop below ----
