@@ -2,6 +2,7 @@ package ports
 
 import (
 	"context"
+	"net/netip"
 
 	"github.com/bulkheadhq/bulkhead/core/limit"
 	"github.com/bulkheadhq/bulkhead/core/ratelimit"
@@ -34,6 +35,12 @@ type Limiter interface {
 	// that is not known. It fails with limit.ErrRateExceeded and, when the buckets can
 	// not be asked and the limit does not fail open, with fault.ErrUnavailable.
 	Take(ctx context.Context, n limit.Name, h limit.Holder, cost int64, c *limit.Check) error
+	// Fail takes one from how often an address may fail to authenticate; MayFail only
+	// asks whether there is one left. Both fail with limit.ErrRateExceeded when there is
+	// not, and never because the buckets can not be asked. An address that is not valid,
+	// as its connection has none, has no limit.
+	Fail(ctx context.Context, from netip.Addr) error
+	MayFail(ctx context.Context, from netip.Addr) error
 }
 
 // LimitMeter counts what limits do, for whoever runs the deployment. Its methods

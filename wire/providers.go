@@ -78,7 +78,9 @@ func newOutbox(ctx context.Context, db *postgres.DB) (*postgres.Outbox, func()) 
 }
 
 // newStandard returns the limits of organizations for which nothing was set.
-func newStandard(cfg config.Config) limit.Standard { return limit.NewStandard(cfg.Tenancy.Limits.Set) }
+func newStandard(cfg config.Config) limit.Standard {
+	return limit.NewStandard(cfg.Tenancy.Limits.Set, cfg.Auth.Failures.Rate)
+}
 
 // newBuckets keeps the state of rates in Redis, or without one in this process.
 func newBuckets(cfg config.Config) (ports.Buckets, func(), error) {

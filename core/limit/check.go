@@ -16,10 +16,14 @@ const (
 	OfOrganization Tier = iota // shared by all of its keys: more keys are not more of anything
 	OfKey
 	tiers
+
+	// OfAddress is that of whoever fails to authenticate: of keys that are no good,
+	// from one address. It is nobody's, and stands in no Check.
+	OfAddress = tiers
 )
 
 // String returns the tier's name.
-func (t Tier) String() string { return [...]string{"organization", "api_key"}[t] }
+func (t Tier) String() string { return [...]string{"organization", "api_key", "address"}[t] }
 
 // Holder is whose limits hold: an organization, with what was set for it, and perhaps
 // one of its keys, with what was set for that.

@@ -24,7 +24,6 @@ var (
 	WorkflowStarts   = Name{"workflow_starts"}
 	Users            = Name{"users"}
 	APIKeys          = Name{"api_keys"}
-	Schedules        = Name{"schedules"}
 	RunningWorkflows = Name{"running_workflows"}
 	PayloadBytes     = Name{"payload_bytes"}
 )
@@ -67,7 +66,6 @@ var definitions = []definition{
 	{WorkflowStarts, KindRate, 2, false, false, rate(6_000, time.Minute, 600), 1e9, "starts of workflows"},
 	{Users, KindQuota, 0, false, false, quota(10_000), 1e7, "users and service accounts that are not removed"},
 	{APIKeys, KindQuota, 0, false, false, quota(10_000), 1e7, "API keys that are not revoked"},
-	{Schedules, KindQuota, 0, false, false, quota(1_000), 1e6, "schedules"},
 	{RunningWorkflows, KindQuota, 0, false, false, quota(100_000), 1e9, "workflows that run, counted by Temporal"},
 	{PayloadBytes, KindQuota, 0, false, false, quota(1 << 20), 1 << 21, "bytes of input that a workflow is started with"},
 }
@@ -128,17 +126,24 @@ func (n Name) BucketKind() uint8 { return n.definition().bucket }
 
 // Standard is the limits of those for whom nothing was set: the built-in ones,
 // with what the deployment has configured in their place. It is immutable.
-type Standard struct{ set Set }
+type Standard struct {
+	set      Set
+	failures ratelimit.Rate
+}
 
-// NewStandard returns the built-in limits with a deployment's own in their place.
-func NewStandard(own Set) Standard {
+// NewStandard returns the built-in limits with a deployment's own in their place, and
+// with how often an address may fail to authenticate; zero: as often as it likes.
+func NewStandard(own Set, failures ratelimit.Rate) Standard {
 	set := make(Set, len(definitions))
 	for i := range definitions {
 		set[definitions[i].name] = definitions[i].standard
 	}
 	maps.Copy(set, own)
-	return Standard{set}
+	return Standard{set: set, failures: failures}
 }
+
+// Failures is how often an address may fail to authenticate.
+func (s Standard) Failures() ratelimit.Rate { return s.failures }
 
 // Of returns a limit as it holds where the given ones were set, and whether it was.
 func (s Standard) Of(n Name, set Set) (l Limit, own bool) {

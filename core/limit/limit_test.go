@@ -20,7 +20,7 @@ func TestStandard(t *testing.T) {
 	t.Run("Should prefer what was set, then what the deployment has configured, then what is built in", func(t *testing.T) {
 		t.Parallel()
 		is := is.New(t)
-		s := limit.NewStandard(limit.Set{limit.Users: {Max: 5}})
+		s := limit.NewStandard(limit.Set{limit.Users: {Max: 5}}, ratelimit.Rate{})
 		l, overridden := s.Of(limit.Users, limit.Set{limit.Users: own})
 		is.Equal([]any{l, overridden}, []any{own, true})
 		l, overridden = s.Of(limit.Users, nil)
@@ -34,7 +34,7 @@ func TestStandard(t *testing.T) {
 		is := is.New(t)
 		for _, n := range limit.Names() {
 			zero, _ := limit.Standard{}.Of(n, nil)
-			built, _ := limit.NewStandard(nil).Of(n, nil)
+			built, _ := limit.NewStandard(nil, ratelimit.Rate{}).Of(n, nil)
 			is.Equal(zero, built)
 			is.True(n.Words() != "")
 			spec := limit.Spec{WarnPercent: &built.WarnPercent}

@@ -330,6 +330,8 @@ var withoutActor = map[string]string{
 	"keywatch.Sweep":                      "a part of the worker process",
 	"keywatch.Peppers":                    "counts; the command line of the deployment",
 	"limits.Take":                         "it asks how often, and not whether",
+	"limits.Fail":                         "it is of those who are nobody",
+	"limits.MayFail":                      "it is of those who are nobody",
 	"limits.Run":                          "a part of the API process",
 	"limits.Flush":                        "a part of the API process",
 	"leaks.Scanned":                       "GitHub asks; its signature is checked at the edge",

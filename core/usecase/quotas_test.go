@@ -1,11 +1,13 @@
 package usecase_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/matryer/is"
 
@@ -14,10 +16,13 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/id"
 	"github.com/bulkheadhq/bulkhead/core/limit"
 	"github.com/bulkheadhq/bulkhead/core/org"
+	"github.com/bulkheadhq/bulkhead/core/ratelimit"
 	"github.com/bulkheadhq/bulkhead/core/usecase/apikeys"
 	"github.com/bulkheadhq/bulkhead/core/usecase/users"
+	"github.com/bulkheadhq/bulkhead/core/usecase/workflows"
 	"github.com/bulkheadhq/bulkhead/core/user"
 	"github.com/bulkheadhq/bulkhead/core/workflow"
+	"github.com/bulkheadhq/bulkhead/ports"
 )
 
 // setQuota sets a quota of an organization.
@@ -158,7 +163,7 @@ func TestQuotas(t *testing.T) {
 		is := is.New(t)
 		w := newWorld(t)
 		o := w.addOrg("own", org.Active)
-		s := users.New(w.store, w.trails, limit.NewStandard(limit.Set{limit.Users: {Max: 0}}), w.clock)
+		s := users.New(w.store, w.trails, limit.NewStandard(limit.Set{limit.Users: {Max: 0}}, ratelimit.Rate{}), w.clock)
 		_, err := s.Add(t.Context(), holder(o, authz.Admin), o, adding(1))
 		is.True(errors.Is(err, limit.ErrExceeded))
 	})
@@ -167,6 +172,79 @@ func TestQuotas(t *testing.T) {
 func TestWorkflowQuotas(t *testing.T) {
 	t.Parallel()
 	start := workflow.Start{Type: "Order", TaskQueue: "orders"}
+
+	t.Run("Should count what runs once a second, and what was let through since", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		w := newWorld(t)
+		s := newServices(w).workflows
+		o, other := w.addOrg("own", org.Active), w.addOrg("other", org.Active)
+		by := holder(o, authz.Admin)
+		w.setQuota(o, limit.RunningWorkflows, limit.Limit{Max: 10})
+		w.temporal.running = 8
+		counted := "Count " + w.namespaceOf(o)
+		for range 2 {
+			_, err := s.Start(t.Context(), by, o, start)
+			is.NoErr(err)
+		}
+		_, err := s.Start(t.Context(), by, o, start)
+		is.True(errors.Is(err, limit.ErrExceeded))
+		is.Equal(fault.From(err).Fields[0].Detail, "allows 10, and 10 are used")
+		is.Equal(w.count(counted), 1)
+		_, err = s.Start(t.Context(), holder(other, authz.Admin), other, start) // whose quota is its own
+		is.NoErr(err)
+
+		w.clock.advance(time.Second)
+		w.temporal.running = 9
+		_, err = s.Start(t.Context(), by, o, start)
+		is.NoErr(err)
+		is.Equal(w.count(counted), 2)
+		_, err = s.Start(t.Context(), by, o, start)
+		is.True(errors.Is(err, limit.ErrExceeded))
+		is.Equal(len(w.temporal.starts), 4)
+	})
+
+	t.Run("Should let no race through the count that it shares", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		w := newWorld(t)
+		o := w.addOrg("own", org.Active)
+		by := holder(o, authz.Admin)
+		w.setQuota(o, limit.RunningWorkflows, limit.Limit{Max: 5})
+		s := workflows.New(w.unseen.store, &starts{}, newServices(w).limits, limit.Standard{}, w.clock)
+		started := make([]error, 16)
+		var all sync.WaitGroup
+		for n := range started {
+			all.Go(func() { _, started[n] = s.Start(t.Context(), by, o, start) })
+		}
+		all.Wait()
+		good := 0
+		for _, err := range started {
+			if err == nil {
+				good++
+			} else {
+				is.True(errors.Is(err, limit.ErrExceeded))
+			}
+		}
+		is.Equal(good, 5)
+	})
+
+	t.Run("Should start nothing while nobody can say what runs, and ask nobody in a dry run", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		w := newWorld(t)
+		s := newServices(w).workflows
+		o := w.addOrg("own", org.Active)
+		by := holder(o, authz.Admin)
+		w.breaks("Count "+w.namespaceOf(o), fault.ErrUnavailable)
+		before := w.contents()
+		_, err := s.Start(t.Context(), by, o, start)
+		is.True(errors.Is(err, fault.ErrUnavailable))
+		is.Equal(w.contents(), before)
+		w.setQuota(o, limit.RunningWorkflows, limit.Limit{Max: 0, DryRun: true})
+		_, err = s.Start(t.Context(), by, o, start)
+		is.NoErr(err)
+	})
 
 	t.Run("Should refuse input that is too large, of a start and of a signal", func(t *testing.T) {
 		t.Parallel()
@@ -192,4 +270,15 @@ func TestWorkflowQuotas(t *testing.T) {
 			is.NoErr(err)
 		}
 	})
+}
+
+// starts starts everything, and counts nothing as running yet: visibility lags.
+type starts struct{ ports.Dispatcher }
+
+func (*starts) Start(_ context.Context, _ string, _ authz.Actor, in workflow.Start) (workflow.Execution, error) {
+	return workflow.Execution{ID: in.ID}, nil
+}
+
+func (*starts) Count(context.Context, string, string, bool) (workflow.Count, error) {
+	return workflow.Count{}, nil
 }

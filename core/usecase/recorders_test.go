@@ -24,6 +24,7 @@ type temporal struct {
 	starts     []workflow.Start
 	starters   []authz.Actor
 	status     workflow.Status // of every execution
+	running    int64
 	schedules  []schedule.Schedule
 	blueprints []ports.Blueprint
 	started    map[id.Operation]int // deliveries
@@ -47,7 +48,7 @@ func (d *temporal) List(_ context.Context, namespace, _ string, _ page.TokenRequ
 }
 
 func (d *temporal) Count(_ context.Context, namespace, _ string, _ bool) (workflow.Count, error) {
-	return workflow.Count{}, d.remote("Count " + namespace)
+	return workflow.Count{Total: d.running}, d.remote("Count " + namespace)
 }
 
 func (d *temporal) Signal(_ context.Context, namespace string, _ authz.Actor, _ workflow.Target, _ workflow.Signal) error {

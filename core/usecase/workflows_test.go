@@ -33,7 +33,7 @@ func TestWorkflowsStart(t *testing.T) {
 		got, err := newServices(w).workflows.Start(t.Context(), by, o, start)
 		is.NoErr(err)
 		is.Equal(got.ID, "order-42")
-		is.Equal(w.called(), []string{"Reads.Org", "Buckets.Take", "WriteTx", "Audit.Append", "Audit.Append", "Start " + w.namespaceOf(o)})
+		is.Equal(w.called(), []string{"Reads.Org", "Buckets.Take", "Count " + w.namespaceOf(o), "WriteTx", "Audit.Append", "Audit.Append", "Start " + w.namespaceOf(o)})
 		is.Equal(w.temporal.starts, []workflow.Start{start})
 		is.Equal(w.temporal.starters, []authz.Actor{by})
 		trail := w.trail()

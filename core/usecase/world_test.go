@@ -57,6 +57,7 @@ type world struct {
 	unseen   unseen
 	clock    *clock
 	log      *bytes.Buffer
+	standard limit.Standard // the zero one, unless a test sets another before newServices
 
 	*spy
 	store       store
@@ -141,7 +142,7 @@ func newWorld(t *testing.T) *world {
 func newServices(w *world) services {
 	w.t.Helper()
 	log := slog.New(slog.NewTextHandler(w.log, nil))
-	limiter := limits.New(w.store, w.buckets, limit.Standard{}, w.clock, w.meter, log)
+	limiter := limits.New(w.store, w.buckets, w.standard, w.clock, w.meter, log)
 	return services{
 		apikeys:     apikeys.New(w.store, limit.Standard{}, w.clock, peppers(w.t), random),
 		assignments: assignments.New(w.store, w.platform),

@@ -409,7 +409,7 @@ func Orchestrator(t *testing.T, s OrchestratorSetup) {
 // clock: a timer may be late on a busy machine.
 func passed(t *testing.T, d time.Duration) func() bool {
 	t.Helper()
-	since := time.Now() //nolint:forbidigo // it measures how long somebody waits
+	since := time.Now()                                  //nolint:forbidigo // it measures how long somebody waits
 	return func() bool { return time.Since(since) >= d } //nolint:forbidigo // as above
 }
 

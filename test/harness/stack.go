@@ -78,8 +78,9 @@ func Prepare(t testing.TB, d Database) *Stack {
 		"BULKHEAD_DATABASE_URL=" + d.AppURL, "BULKHEAD_DATABASE_AUTH_URL=" + d.AuthURL,
 		"BULKHEAD_API_KEY_PEPPERS=" + key(pepper), "BULKHEAD_ENCRYPTION_KEYS=" + key(encryptionKey),
 		"BULKHEAD_TEMPORAL_ADDRESS=" + s.Temporal.Address,
-		// Tests ask as often as they can. What tests limits sets one.
+		// Tests ask as often as they can. What tests limits sets them.
 		"BULKHEAD_LIMITS=requests=1000000000/1s/1000000000,workflow_starts=1000000000/1s/1000000000",
+		"BULKHEAD_AUTH_FAILURES=off",
 	}
 	metrics := address()
 	s.API = NewDaemon("server", s.bin, s.URL, measured(s.env, metrics), "server")

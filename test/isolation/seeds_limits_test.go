@@ -14,5 +14,5 @@ var _ = add(seeds{
 
 // aLimit names a limit, which every party has.
 func aLimit(testing.TB, *world, *party) map[string]string {
-	return map[string]string{"limit": "schedules"}
+	return map[string]string{"limit": "running_workflows"}
 }

@@ -71,13 +71,27 @@ type Caller struct {
 // address. It fails with fault.ErrUnauthenticated, which says why to nobody but
 // the trail, for a key that is malformed, unknown, revoked, disabled or expired,
 // that can not be used from there, or whose user or organization is suspended or
-// gone.
+// gone. From an address where too many have failed it fails with
+// limit.ErrRateExceeded, which says when to come back: keys that are in memory go on
+// working from there, as somebody else behind the same address may have failed, and no
+// other is looked up.
 func (s *Service) Authenticate(ctx context.Context, presented string, ip netip.Addr) (Caller, error) {
+	caller, err := s.identify(ctx, presented, ip)
+	if fault.IsKind(err, fault.Unauthenticated) {
+		if limited := s.limiter.Fail(ctx, ip); limited != nil {
+			return Caller{}, limited
+		}
+	}
+	return caller, err
+}
+
+// identify is Authenticate, without counting who fails.
+func (s *Service) identify(ctx context.Context, presented string, ip netip.Addr) (Caller, error) {
 	secret, err := apikey.ParseSecret(presented)
 	if err != nil {
 		return Caller{}, refused(authz.KeyMalformed, apikey.Credential{})
 	}
-	f, err := s.find(ctx, secret)
+	f, err := s.find(ctx, secret, func() error { return s.limiter.MayFail(ctx, ip) })
 	if fault.IsKind(err, fault.NotFound) {
 		return Caller{}, refused(authz.KeyUnknown, apikey.Credential{})
 	}
@@ -100,8 +114,9 @@ type found struct {
 }
 
 // find returns what is kept of a key, or looks it up in one round trip. It fails with
-// fault.ErrNotFound for one that is not stored.
-func (s *Service) find(ctx context.Context, secret apikey.Secret) (found, error) {
+// fault.ErrNotFound for one that is not stored, and as may does, who is asked before the
+// database is.
+func (s *Service) find(ctx context.Context, secret apikey.Secret, may func() error) (found, error) {
 	hash := s.peppers.Hash(secret)
 	c, known := s.cache.find(&hash.Hash)
 	switch known {
@@ -110,6 +125,9 @@ func (s *Service) find(ctx context.Context, secret apikey.Secret) (found, error)
 	case isUnknown:
 		return found{}, fault.ErrNotFound
 	case notKept:
+	}
+	if err := may(); err != nil {
+		return found{}, err
 	}
 	c, err := s.lookUp(ctx, secret, hash)
 	if err != nil {

@@ -22,6 +22,7 @@ type Service struct {
 	limiter    ports.Limiter
 	limits     limit.Standard
 	clock      ports.Clock
+	running    running
 }
 
 // New returns the service. limits are those of organizations for which none were set.
@@ -47,12 +48,7 @@ func (s *Service) Start(ctx context.Context, by authz.Actor, o id.Org, in workfl
 	if err != nil {
 		return workflow.Execution{}, err
 	}
-	if err := s.admitPayload(row.Snapshot().Limits, in.Input); err != nil {
-		return workflow.Execution{}, err
-	}
-	var c limit.Check
-	holder := limit.Holder{Org: o, OrgLimits: row.Snapshot().Limits}
-	if err := s.limiter.Take(ctx, limit.WorkflowStarts, holder, 1, &c); err != nil {
+	if err := s.admit(ctx, row, in); err != nil {
 		return workflow.Execution{}, err
 	}
 	now := s.clock.Now()
