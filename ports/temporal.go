@@ -2,6 +2,7 @@ package ports
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"github.com/bulkheadhq/bulkhead/core/authz"
@@ -17,7 +18,9 @@ import (
 // acts is recorded in the history of the execution.
 type Dispatcher interface {
 	// Start starts a workflow and returns its first description. The actor is
-	// recorded on the execution. It fails with workflow.ErrAlreadyStarted.
+	// recorded on the execution. With a signal, an execution that runs under the id
+	// gets it, once for a claimed request, and is described as it is. It fails with
+	// workflow.ErrAlreadyStarted.
 	Start(ctx context.Context, namespace string, by authz.Actor, s workflow.Start) (workflow.Execution, error)
 	// Describe returns the run, or the latest when runID is "". It fails with
 	// workflow.ErrNotFound.
@@ -31,7 +34,18 @@ type Dispatcher interface {
 	// Signal sends a signal to the run, or the latest when there is no run id. That
 	// of one claimed request reaches a run once. It fails with workflow.ErrNotFound
 	// and, unless that signal was sent before, workflow.ErrClosed.
-	Signal(ctx context.Context, namespace string, by authz.Actor, at workflow.Target, s workflow.Signal) error
+	Signal(ctx context.Context, namespace string, by authz.Actor, at workflow.Target, s workflow.Message) error
+	// Query asks the code of the run, and returns its answer as JSON; nil is none.
+	// It fails with workflow.ErrNotFound, ErrNoWorker, ErrNoAnswer and
+	// ErrQueryFailed.
+	Query(ctx context.Context, namespace string, at workflow.Target, m workflow.Message) (json.RawMessage, error)
+	// Update sends an update and returns when the run has taken or refused it. That
+	// of one id reaches a run once. It fails with workflow.ErrNotFound, ErrClosed,
+	// ErrNoWorker and ErrNoAnswer: then the run may take it yet.
+	Update(ctx context.Context, namespace string, by authz.Actor, at workflow.Target, id string, m workflow.Message) (workflow.Update, error)
+	// UpdateResult waits up to wait for the answer to an update that was taken, and
+	// returns how it stands. It fails with workflow.ErrNotFound.
+	UpdateResult(ctx context.Context, namespace string, at workflow.Target, id string, wait time.Duration) (workflow.Update, error)
 	// Cancel asks the run to cancel what it does; when and how is up to its own
 	// code. That it was asked before, or has ended, is success. It fails with
 	// workflow.ErrNotFound.

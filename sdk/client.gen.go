@@ -613,6 +613,27 @@ func (e WorkflowStatus) Valid() bool {
 	}
 }
 
+// Defines values for WorkflowUpdateStatus.
+const (
+	WorkflowUpdateStatusAccepted  WorkflowUpdateStatus = "accepted"
+	WorkflowUpdateStatusCompleted WorkflowUpdateStatus = "completed"
+	WorkflowUpdateStatusFailed    WorkflowUpdateStatus = "failed"
+)
+
+// Valid indicates whether the value is a known member of the WorkflowUpdateStatus enum.
+func (e WorkflowUpdateStatus) Valid() bool {
+	switch e {
+	case WorkflowUpdateStatusAccepted:
+		return true
+	case WorkflowUpdateStatusCompleted:
+		return true
+	case WorkflowUpdateStatusFailed:
+		return true
+	default:
+		return false
+	}
+}
+
 // APIKey defines model for APIKey.
 type APIKey struct {
 	// AllowedIPs None is everywhere.
@@ -1893,6 +1914,12 @@ type Workflow struct {
 	WorkflowID    string         `json:"workflow_id"`
 }
 
+// WorkflowAnswer defines model for WorkflowAnswer.
+type WorkflowAnswer struct {
+	// Output Absent when it is nothing.
+	Output json.RawMessage `json:"output,omitempty,omitzero"`
+}
+
 // WorkflowCancel defines model for WorkflowCancel.
 type WorkflowCancel struct {
 	// Reason For people; it stands in the workflow's history.
@@ -1921,6 +1948,15 @@ type WorkflowList struct {
 
 	// NextCursor Absent at the end.
 	NextCursor string `json:"next_cursor,omitempty,omitzero"`
+}
+
+// WorkflowQuestion defines model for WorkflowQuestion.
+type WorkflowQuestion struct {
+	// Input The arguments in order, each any JSON value; 512 KiB together.
+	Input []json.RawMessage `json:"input,omitempty,omitzero"`
+
+	// Name The query that the workflow answers.
+	Name string `json:"name"`
 }
 
 // WorkflowResult defines model for WorkflowResult.
@@ -1952,8 +1988,9 @@ type WorkflowStart struct {
 	Input []json.RawMessage `json:"input,omitempty,omitzero"`
 
 	// RunTimeoutSeconds For one run; 0 is none.
-	RunTimeoutSeconds int64  `json:"run_timeout_seconds,omitempty,omitzero"`
-	TaskQueue         string `json:"task_queue"`
+	RunTimeoutSeconds int64          `json:"run_timeout_seconds,omitempty,omitzero"`
+	Signal            WorkflowSignal `json:"signal,omitempty,omitzero"`
+	TaskQueue         string         `json:"task_queue"`
 
 	// Type The workflow type that a worker registered.
 	Type string `json:"type"`
@@ -1976,3 +2013,30 @@ type WorkflowTerminate struct {
 	// Reason For people; it is how the result says that it ended.
 	Reason string `json:"reason"`
 }
+
+// WorkflowUpdate defines model for WorkflowUpdate.
+type WorkflowUpdate struct {
+	Failure WorkflowFailure `json:"failure,omitempty,omitzero"`
+
+	// Output What the workflow answered. Absent when it is nothing.
+	Output     json.RawMessage      `json:"output,omitempty,omitzero"`
+	RunID      string               `json:"run_id"`
+	Status     WorkflowUpdateStatus `json:"status"`
+	UpdateID   string               `json:"update_id"`
+	WorkflowID string               `json:"workflow_id"`
+}
+
+// WorkflowUpdateRequest defines model for WorkflowUpdateRequest.
+type WorkflowUpdateRequest struct {
+	// Input The arguments in order, each any JSON value; 512 KiB together.
+	Input []json.RawMessage `json:"input,omitempty,omitzero"`
+
+	// Name The update that the workflow takes.
+	Name string `json:"name"`
+
+	// UpdateID Names the update within the run; one of the request's own when absent.
+	UpdateID string `json:"update_id,omitempty,omitzero"`
+}
+
+// WorkflowUpdateStatus defines model for WorkflowUpdateStatus.
+type WorkflowUpdateStatus string

@@ -1,12 +1,33 @@
 package sdk
 
-import "context"
+import (
+	"context"
+	"encoding/json"
+	"time"
+)
 
 // SignalWorkflow sends a signal to a workflow. Without a run id it is the latest
 // run. It is delivered once, however often the request has to be sent; for the
 // same across processes give it an idempotency key of your own.
 func (c *Client) SignalWorkflow(ctx context.Context, org, workflowID, runID string, in WorkflowSignal) error {
 	return c.control(ctx, org, workflowID, runID, "signal", in)
+}
+
+// QueryWorkflow asks the code of a workflow and returns its answer as JSON; nil is
+// none. It takes a worker that serves the workflow's task queue.
+func (c *Client) QueryWorkflow(ctx context.Context, org, workflowID, runID string, in WorkflowQuestion) (json.RawMessage, error) {
+	a, err := call[WorkflowAnswer](ctx, c, post(organization(org, "workflows", workflowID, "query"), in).with("run_id", runID))
+	if err != nil {
+		return nil, err
+	}
+	return a.Output, nil
+}
+
+// UpdateWorkflow sends an update to a workflow and returns when its code has taken
+// or refused it, or has answered it within wait, 60 seconds at most. An update of
+// one id is done once: ask again with the same for an answer that takes longer.
+func (c *Client) UpdateWorkflow(ctx context.Context, org, workflowID, runID string, in WorkflowUpdateRequest, wait time.Duration) (*WorkflowUpdate, error) {
+	return call[WorkflowUpdate](ctx, c, post(organization(org, "workflows", workflowID, "update"), in).with("run_id", runID).waiting(wait))
 }
 
 // CancelWorkflow asks a workflow to cancel what it does; its own code decides

@@ -16,7 +16,7 @@ import (
 )
 
 // operations calls every method of the client once, by what the document calls it.
-var operations = with(scheduleOperations, map[string]func(context.Context, *Client) error{
+var operations = with(workflowOperations, with(scheduleOperations, map[string]func(context.Context, *Client) error{
 	"GET /livez":                 func(ctx context.Context, c *Client) error { _, err := c.Liveness(ctx); return err },
 	"GET /readyz":                func(ctx context.Context, c *Client) error { _, err := c.Readiness(ctx); return err },
 	"GET /version":               func(ctx context.Context, c *Client) error { _, err := c.Version(ctx); return err },
@@ -166,35 +166,6 @@ var operations = with(scheduleOperations, map[string]func(context.Context, *Clie
 		_, err := c.ReportLeakedAPIKey(ctx, LeakReport{})
 		return err
 	},
-	"POST /api/v0/organizations/{org}/workflows": func(ctx context.Context, c *Client) error {
-		_, err := c.StartWorkflow(ctx, "{org}", WorkflowStart{})
-		return err
-	},
-	"GET /api/v0/organizations/{org}/workflows/{workflow_id}": func(ctx context.Context, c *Client) error {
-		_, err := c.DescribeWorkflow(ctx, "{org}", "{workflow_id}", "")
-		return err
-	},
-	"GET /api/v0/organizations/{org}/workflows/{workflow_id}/result": func(ctx context.Context, c *Client) error {
-		_, err := c.WorkflowResult(ctx, "{org}", "{workflow_id}", "", 0)
-		return err
-	},
-	"GET /api/v0/organizations/{org}/workflows": func(ctx context.Context, c *Client) error {
-		_, err := c.ListWorkflows(ctx, "{org}", "", ListOptions{})
-		return err
-	},
-	"GET /api/v0/organizations/{org}/workflow-count": func(ctx context.Context, c *Client) error {
-		_, err := c.CountWorkflows(ctx, "{org}", "")
-		return err
-	},
-	"POST /api/v0/organizations/{org}/workflows/{workflow_id}/signal": func(ctx context.Context, c *Client) error {
-		return c.SignalWorkflow(ctx, "{org}", "{workflow_id}", "", WorkflowSignal{})
-	},
-	"POST /api/v0/organizations/{org}/workflows/{workflow_id}/cancel": func(ctx context.Context, c *Client) error {
-		return c.CancelWorkflow(ctx, "{org}", "{workflow_id}", "", "")
-	},
-	"POST /api/v0/organizations/{org}/workflows/{workflow_id}/terminate": func(ctx context.Context, c *Client) error {
-		return c.TerminateWorkflow(ctx, "{org}", "{workflow_id}", "", "stuck")
-	},
 	"GET /api/v0/operations/{operation}": func(ctx context.Context, c *Client) error {
 		_, err := c.Operation(ctx, "{operation}", 0)
 		return err
@@ -230,7 +201,7 @@ var operations = with(scheduleOperations, map[string]func(context.Context, *Clie
 		_, _, err := c.Assignments(ctx, "", 0)
 		return err
 	},
-})
+}))
 
 // notForClients are the operations that somebody else calls.
 var notForClients = []string{"POST /api/v0/secret-scanning/github"}

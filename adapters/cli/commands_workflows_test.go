@@ -18,6 +18,18 @@ var workflowCommands = []commandCase{
 		`POST /api/v0/organizations/acme/workflows/greet-1/signal {"input":[{"n":1}],"name":"approve"}`,
 	},
 	{
+		"workflow-start-signal", `workflow start --org acme --type Greet -q default --id greet-1 --signal add --signal-input 1`,
+		`POST /api/v0/organizations/acme/workflows {"signal":{"input":[1],"name":"add"},"task_queue":"default","type":"Greet","workflow_id":"greet-1"}`,
+	},
+	{
+		"workflow-query", `workflow query greet-1 --org acme --name status -i 1`,
+		`POST /api/v0/organizations/acme/workflows/greet-1/query {"input":[1],"name":"status"}`,
+	},
+	{
+		"workflow-update", `workflow update greet-1 --org acme --name approve --id u1 -i true --wait 5s`,
+		`POST /api/v0/organizations/acme/workflows/greet-1/update?wait=5 {"input":[true],"name":"approve","update_id":"u1"}`,
+	},
+	{
 		"workflow-cancel", "workflow cancel greet-1 --org acme --run " + runID,
 		"POST /api/v0/organizations/acme/workflows/greet-1/cancel?run_id=" + runID + " {}",
 	},

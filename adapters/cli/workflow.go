@@ -30,6 +30,8 @@ Example:
 					&cli.StringFlag{Name: "task-queue", Aliases: []string{"q"}, Usage: "queue that the worker serves (`QUEUE`)"},
 					&cli.StringFlag{Name: "id", Usage: "workflow id; a random one if absent (`ID`)"},
 					inputFlag(),
+					&cli.StringFlag{Name: "signal", Usage: "signal to send to it, or to the one that runs under the id (`NAME`)"},
+					&cli.StringSliceFlag{Name: "signal-input", Usage: "an argument of the signal, as JSON; repeat for more (`JSON`)"},
 					&cli.DurationFlag{Name: "execution-timeout", Usage: "how long it may take in all; for ever if absent (`DURATION`)"},
 				},
 				Description: `An id that is running or has run is refused: starting the same twice starts it once.
@@ -74,7 +76,11 @@ func (s *shell) workflowStart(c *cli.Context) error {
 	}
 	in := sdk.WorkflowStart{WorkflowID: c.String("id"), Type: c.String("type"), TaskQueue: c.String("task-queue")}
 	var err error
-	if in.Input, err = inputs(c); err != nil {
+	if in.Input, err = inputs(c, "input"); err != nil {
+		return err
+	}
+	in.Signal.Name = c.String("signal")
+	if in.Signal.Input, err = inputs(c, "signal-input"); err != nil {
 		return err
 	}
 	if timeout := c.Duration("execution-timeout"); timeout != 0 {

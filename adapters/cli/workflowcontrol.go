@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -36,6 +37,29 @@ Example:
 			Action: s.workflowSignal,
 		},
 		{
+			Name: "query", Usage: "ask a workflow something", ArgsUsage: "ID --name NAME",
+			Flags: []cli.Flag{orgFlag(), runFlag(), inputFlag(), &cli.StringFlag{Name: "name", Usage: "query that the workflow answers (`NAME`)"}},
+			Description: `Its own code answers, also when it has ended: a worker must run that serves it.
+
+Example:
+  bulkhead workflow query charge-42 --org acme --name status`,
+			Action: s.workflowQuery,
+		},
+		{
+			Name: "update", Usage: "send an update to a workflow", ArgsUsage: "ID --name NAME",
+			Flags: []cli.Flag{
+				orgFlag(), runFlag(), inputFlag(),
+				&cli.StringFlag{Name: "name", Usage: "update that the workflow takes (`NAME`)"},
+				&cli.StringFlag{Name: "id", Usage: "id of the update, which is done once; a random one if absent (`ID`)"},
+				&cli.DurationFlag{Name: "wait", Value: 10 * time.Second, Usage: "how long to wait for the answer, 1m at most (`DURATION`)"},
+			},
+			Description: `Prints how it stands: completed with the answer, failed, or accepted and not answered yet.
+
+Example:
+  bulkhead workflow update charge-42 --org acme --name approve --input '"ada"'`,
+			Action: s.workflowUpdate,
+		},
+		{
 			Name: "cancel", Usage: "ask a workflow to cancel what it does", ArgsUsage: "ID",
 			Flags: []cli.Flag{orgFlag(), runFlag(), &cli.StringFlag{Name: "reason", Usage: "why, for people (`TEXT`)"}},
 			Description: `When and how is up to the workflow, which can clean up first.
@@ -60,7 +84,7 @@ func (s *shell) workflowSignal(c *cli.Context) error {
 	if err := needed(c, "name"); err != nil {
 		return err
 	}
-	input, err := inputs(c)
+	input, err := inputs(c, "input")
 	if err != nil {
 		return err
 	}
@@ -68,6 +92,65 @@ func (s *shell) workflowSignal(c *cli.Context) error {
 	return s.control(c, "sent", "", func(ctx context.Context, api *sdk.Client, org, id string) error {
 		return api.SignalWorkflow(ctx, org, id, c.String("run"), signal)
 	})
+}
+
+func (s *shell) workflowQuery(c *cli.Context) error {
+	id, err := argument(c, "ID")
+	if err != nil {
+		return err
+	}
+	if err := needed(c, "name"); err != nil {
+		return err
+	}
+	input, err := inputs(c, "input")
+	if err != nil {
+		return err
+	}
+	api, org, err := s.within(c)
+	if err != nil {
+		return err
+	}
+	s.workflowID = id
+	answer, err := api.QueryWorkflow(c.Context, org, id, c.String("run"), sdk.WorkflowQuestion{Name: c.String("name"), Input: input})
+	if err != nil {
+		return err
+	}
+	if len(answer) == 0 {
+		answer = json.RawMessage("null")
+	}
+	_, err = fmt.Fprintf(s.env.Out, "%s\n", answer)
+	return err
+}
+
+func (s *shell) workflowUpdate(c *cli.Context) error {
+	id, err := argument(c, "ID")
+	if err != nil {
+		return err
+	}
+	if err := needed(c, "name"); err != nil {
+		return err
+	}
+	input, err := inputs(c, "input")
+	if err != nil {
+		return err
+	}
+	api, org, err := s.within(c)
+	if err != nil {
+		return err
+	}
+	s.workflowID = id
+	in := sdk.WorkflowUpdateRequest{Name: c.String("name"), UpdateID: c.String("id"), Input: input}
+	u, err := api.UpdateWorkflow(c.Context, org, id, c.String("run"), in, c.Duration("wait"))
+	if err != nil {
+		return err
+	}
+	if asJSON(c) {
+		return s.printJSON(u)
+	}
+	return s.printPairs(
+		pair{"workflow", u.WorkflowID}, pair{"run", u.RunID}, pair{"update", u.UpdateID}, pair{"status", string(u.Status)},
+		pair{"answer", string(u.Output)}, pair{"failure", u.Failure.Message},
+	)
 }
 
 func (s *shell) workflowCancel(c *cli.Context) error {
@@ -112,13 +195,13 @@ func (s *shell) control(c *cli.Context, done, question string, do func(ctx conte
 	return s.printPairs(pair{"workflow", id}, pair{"done", done})
 }
 
-// inputs reads the arguments for the code of a workflow.
-func inputs(c *cli.Context) ([]json.RawMessage, error) {
+// inputs reads the arguments for the code of a workflow that a flag holds.
+func inputs(c *cli.Context, flag string) ([]json.RawMessage, error) {
 	var in []json.RawMessage
-	for _, text := range c.StringSlice("input") {
+	for _, text := range c.StringSlice(flag) {
 		if !json.Valid([]byte(text)) {
-			e := usageError(fmt.Sprintf("--input %s is not JSON", quote(text)))
-			e.hint = fmt.Sprintf("If it is a text: --input %s", quote(strconv.Quote(text)))
+			e := usageError(fmt.Sprintf("--%s %s is not JSON", flag, quote(text)))
+			e.hint = fmt.Sprintf("If it is a text: --%s %s", flag, quote(strconv.Quote(text)))
 			return nil, e
 		}
 		in = append(in, json.RawMessage(text))

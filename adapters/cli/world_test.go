@@ -326,7 +326,11 @@ var usual = map[string]struct {
 	"GET /organizations/acme/workflow-count": {200, sdk.WorkflowCount{Count: 3, ByStatus: []sdk.WorkflowStatusCount{
 		{Status: sdk.WorkflowStatusFailed, Count: 1}, {Status: sdk.WorkflowStatusRunning, Count: 2},
 	}}},
-	"POST /organizations/acme/workflows/greet-1/signal":    {204, nil},
+	"POST /organizations/acme/workflows/greet-1/signal": {204, nil},
+	"POST /organizations/acme/workflows/greet-1/query":  {200, sdk.WorkflowAnswer{Output: json.RawMessage(`{"n":1}`)}},
+	"POST /organizations/acme/workflows/greet-1/update": {200, sdk.WorkflowUpdate{
+		WorkflowID: "greet-1", RunID: runID, UpdateID: "u1", Status: sdk.WorkflowUpdateStatusCompleted, Output: json.RawMessage(`true`),
+	}},
 	"POST /organizations/acme/workflows/greet-1/cancel":    {204, nil},
 	"POST /organizations/acme/workflows/greet-1/terminate": {204, nil},
 	"GET /organizations/acme/schedules": {200, sdk.ScheduleList{Items: []sdk.ScheduleSummary{

@@ -86,6 +86,8 @@ func (b *bundle) calls() map[string]*http.Request {
 		"listWorkflows":       request("GET", flowsURL+"?limit=1&query="+url.QueryEscape(goodQuery), b.admin, ""),
 		"countWorkflows":      request("GET", acmeURL+"/workflow-count?group_by=status", b.admin, ""),
 		"signalWorkflow":      request("POST", flowsURL+"/a/signal", b.admin, `{"name":"approve","input":[true]}`),
+		"queryWorkflow":       request("POST", flowsURL+"/a/query", b.admin, `{"name":"status","input":[1]}`),
+		"updateWorkflow":      request("POST", flowsURL+"/a/update", b.admin, `{"name":"approve","update_id":"u1","input":[1]}`),
 		"cancelWorkflow":      request("POST", flowsURL+"/a/cancel", b.admin, `{"reason":"changed my mind"}`),
 		"terminateWorkflow":   request("POST", flowsURL+"/a/terminate", b.admin, `{"reason":"stuck"}`),
 		"createSchedule":      request("POST", schedulesURL, b.admin, goodSchedule),

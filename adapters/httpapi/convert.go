@@ -144,6 +144,21 @@ func toWorkflowResult(r workflow.Result) gen.WorkflowResult {
 	return out
 }
 
+func toWorkflowUpdate(workflowID string, u workflow.Update) gen.WorkflowUpdate {
+	out := gen.WorkflowUpdate{WorkflowID: workflowID, RunID: u.RunID, UpdateID: u.ID, Status: gen.WorkflowUpdateStatusAccepted}
+	switch {
+	case u.Failure != nil:
+		out.Status = gen.WorkflowUpdateStatusFailed
+		out.Failure = &gen.WorkflowFailure{Message: u.Failure.Message, Type: optional(u.Failure.Type)}
+	case u.Done:
+		out.Status = gen.WorkflowUpdateStatusCompleted
+	}
+	if u.Output != nil {
+		out.Output = &u.Output
+	}
+	return out
+}
+
 func toWorkflowCount(c workflow.Count) gen.WorkflowCount {
 	out := gen.WorkflowCount{Count: c.Total}
 	if c.ByStatus == nil {
@@ -168,10 +183,14 @@ func toAssignment(a assignments.Assignment) gen.Assignment {
 
 // toStart reads what a request wants started.
 func toStart(in gen.WorkflowStart) workflow.Start {
-	return workflow.Start{
+	start := workflow.Start{
 		ID: orZero(in.WorkflowID), Type: in.Type, TaskQueue: in.TaskQueue,
 		Input:            orZero[[]json.RawMessage](in.Input),
 		ExecutionTimeout: time.Duration(orZero(in.ExecutionTimeoutSeconds)) * time.Second,
 		RunTimeout:       time.Duration(orZero(in.RunTimeoutSeconds)) * time.Second,
 	}
+	if in.Signal != nil {
+		start.Signal = new(message(in.Signal.Name, in.Signal.Input))
+	}
+	return start
 }

@@ -75,6 +75,7 @@ var (
 	wholeStart = gen.WorkflowStart{
 		WorkflowID: new("order/1"), Type: "Order", TaskQueue: "orders", Input: &[]json.RawMessage{json.RawMessage(`{"n":1}`)},
 		ExecutionTimeoutSeconds: new(int64(3)), RunTimeoutSeconds: new(int64(2)),
+		Signal: &gen.WorkflowSignal{Name: "add", Input: &[]json.RawMessage{json.RawMessage(`1`)}},
 	}
 )
 

@@ -3,7 +3,6 @@ package httpapi
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
@@ -414,36 +413,6 @@ func (outboxWrites) Append(context.Context, outbox.Message) error { return nil }
 func (m *memory) Start(_ context.Context, _ string, _ authz.Actor, s workflow.Start) (workflow.Execution, error) {
 	m.started = s
 	return workflow.Execution{ID: s.ID, RunID: "run", Type: s.Type, TaskQueue: s.TaskQueue, Status: workflow.Running, StartedAt: now}, nil
-}
-
-// List returns a list of two pages.
-func (m *memory) List(_ context.Context, namespace, query string, p page.TokenRequest) (page.TokenPage[workflow.Execution], error) {
-	m.listed = fmt.Sprintf("%s %s %d %s", namespace, query, p.Limit, p.Token)
-	e := workflow.Execution{ID: "order/1", RunID: "run", Type: "Order", TaskQueue: "orders", Status: workflow.Running, StartedAt: now}
-	if p.Token != nil {
-		return page.TokenPage[workflow.Execution]{Items: []workflow.Execution{e}}, nil
-	}
-	return page.TokenPage[workflow.Execution]{Items: []workflow.Execution{e}, Next: []byte("temporal's own")}, nil
-}
-
-func (m *memory) Count(_ context.Context, namespace, query string, byStatus bool) (workflow.Count, error) {
-	m.listed = fmt.Sprintf("%s %s %t", namespace, query, byStatus)
-	return workflow.Count{Total: 3, ByStatus: map[workflow.Status]int64{workflow.Running: 2, workflow.Failed: 1}}, nil
-}
-
-func (m *memory) Signal(_ context.Context, _ string, _ authz.Actor, at workflow.Target, s workflow.Signal) error {
-	m.controlled = fmt.Sprintf("signal %s %s %s %s", at.ID, at.RunID, s.Name, s.Input)
-	return nil
-}
-
-func (m *memory) Cancel(_ context.Context, _ string, _ authz.Actor, at workflow.Target, reason string) error {
-	m.controlled = fmt.Sprintf("cancel %s %s %s", at.ID, at.RunID, reason)
-	return nil
-}
-
-func (m *memory) Terminate(_ context.Context, _ string, _ authz.Actor, at workflow.Target, reason string) error {
-	m.controlled = fmt.Sprintf("terminate %s %s %s", at.ID, at.RunID, reason)
-	return nil
 }
 
 func (m *memory) Describe(_ context.Context, namespace, workflowID, runID string) (workflow.Execution, error) {

@@ -70,3 +70,47 @@ func TestWorkflowControl(t *testing.T) {
 		}
 	})
 }
+
+func TestWorkflowMessages(t *testing.T) {
+	t.Parallel()
+
+	t.Run("Should show an answer as it is", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		b := setup(t)
+		got := b.do(request("POST", flowsURL+"/order%2F1/query", b.admin, `{"name":"status","input":["x"]}`))
+		is.Equal(got.Body.String(), `{"output":{"n":1.10}}`+"\n")
+		is.Equal(b.memory.controlled, `query order/1  status ["x"]`)
+	})
+
+	t.Run("Should wait for the answer to an update only if asked to, in the run that took it", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		b := setup(t)
+		const body = `{"name":"approve","update_id":"u1","input":[1]}`
+		got := b.do(request("POST", flowsURL+"/a/update", b.admin, body))
+		is.Equal(got.Body.String(), `{"run_id":"run","status":"accepted","update_id":"u1","workflow_id":"a"}`+"\n")
+		is.Equal(b.memory.controlled, `update a  approve [1]`)
+		got = b.do(request("POST", flowsURL+"/a/update?wait=7", b.admin, body))
+		is.Equal(got.Body.String(), `{"output":true,"run_id":"run","status":"completed","update_id":"u1","workflow_id":"a"}`+"\n")
+		is.Equal(b.memory.controlled, `update a  approve [1], wait a run 7s`)
+	})
+
+	t.Run("Should tell how an update stands", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		failed := toWorkflowUpdate("a", workflow.Update{ID: "u", RunID: "r", Done: true, Failure: &workflow.Failure{Message: "no stock", Type: "StockError"}})
+		is.Equal(string(failed.Status), "failed")
+		is.Equal([]string{failed.WorkflowID, failed.RunID, failed.UpdateID, failed.Failure.Message, *failed.Failure.Type}, []string{"a", "r", "u", "no stock", "StockError"})
+		is.Equal(string(toWorkflowUpdate("a", workflow.Update{Done: true}).Status), "completed")
+	})
+
+	t.Run("Should start with a signal", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		b := setup(t)
+		got := b.do(request("POST", flowsURL, b.admin, `{"type":"Order","task_queue":"orders","signal":{"name":"add","input":[{"n":1}]}}`))
+		is.Equal(got.Code, http.StatusCreated)
+		is.Equal(*b.memory.started.Signal, workflow.Message{Name: "add", Input: []json.RawMessage{[]byte(`{"n":1}`)}})
+	})
+}

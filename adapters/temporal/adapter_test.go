@@ -127,12 +127,29 @@ func waiting(ctx workflow.Context) (string, error) {
 }
 
 func collecting(ctx workflow.Context) ([]json.RawMessage, error) {
-	signals, got := workflow.GetSignalChannel(ctx, porttest.SignalName), []json.RawMessage{}
-	for {
+	got := []json.RawMessage{}
+	err := workflow.SetQueryHandler(ctx, porttest.QueryName, func(v json.RawMessage) ([]any, error) { return []any{v, len(got)}, nil })
+	if err != nil {
+		return nil, err
+	}
+	err = workflow.SetUpdateHandlerWithOptions(ctx, porttest.UpdateName,
+		func(ctx workflow.Context, v json.RawMessage) (json.RawMessage, error) {
+			before := len(got)
+			return v, workflow.Await(ctx, func() bool { return len(got) > before })
+		}, workflow.UpdateHandlerOptions{Validator: func(v json.RawMessage) error {
+			if v == nil || string(v) == "null" {
+				return sdk.NewApplicationError(porttest.FailMessage, porttest.FailureType)
+			}
+			return nil
+		}})
+	if err != nil {
+		return nil, err
+	}
+	for signals := workflow.GetSignalChannel(ctx, porttest.SignalName); ; {
 		var v json.RawMessage
 		signals.Receive(ctx, &v)
 		if v == nil || string(v) == "null" {
-			return got, nil
+			return got, workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) })
 		}
 		got = append(got, v)
 	}

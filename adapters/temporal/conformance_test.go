@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/workflowservice/v1"
@@ -13,11 +14,12 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/authz"
 	"github.com/bulkheadhq/bulkhead/core/id"
 	"github.com/bulkheadhq/bulkhead/ports/porttest"
+	"github.com/bulkheadhq/bulkhead/test/harness"
 )
 
 func TestDispatcherContract(t *testing.T) {
 	t.Parallel()
-	b := setup(t)
+	b := setupOn(t, harness.Temporal(t), temporal.Config{CallTimeout: 3 * time.Second}) // what nobody answers takes as long
 	namespace := b.namespace(t)
 	worker := b.serve(t, namespace)
 	porttest.Dispatcher(t, porttest.DispatcherSetup{
@@ -26,6 +28,7 @@ func TestDispatcherContract(t *testing.T) {
 		Other:      b.namespace(t),
 		Absent:     "org-absent-00000000",
 		TaskQueue:  taskQueue,
+		Unserved:   "nobody",
 		Release: func(t *testing.T, workflowID string) {
 			t.Helper()
 			if err := worker.SignalWorkflow(t.Context(), workflowID, "", release, nil); err != nil {

@@ -13,7 +13,7 @@ import (
 
 // Signal sends a signal. Temporal forgets the request ids of a run with the run:
 // a repetition that finds another run under the same id signals that one.
-func (d *Dispatcher) Signal(ctx context.Context, namespace string, by authz.Actor, at workflow.Target, s workflow.Signal) error {
+func (d *Dispatcher) Signal(ctx context.Context, namespace string, by authz.Actor, at workflow.Target, s workflow.Message) error {
 	ctx, err := d.toChange(ctx, namespace, by, at)
 	if err != nil {
 		return err

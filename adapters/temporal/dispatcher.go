@@ -63,6 +63,9 @@ func (d *Dispatcher) Start(ctx context.Context, namespace string, by authz.Actor
 	if err != nil {
 		return workflow.Execution{}, err
 	}
+	if s.Signal != nil {
+		return d.signalWithStart(ctx, namespace, by, s, memo, attributes)
+	}
 	startedAt := d.conn.clock.Now()
 	res, err := invoke(ctx, d.conn.cfg.CallTimeout, d.service().StartWorkflowExecution, &workflowservice.StartWorkflowExecutionRequest{
 		Namespace:                namespace,

@@ -33,6 +33,9 @@ func toFault(err error) error {
 	if started := (*serviceerror.WorkflowExecutionAlreadyStarted)(nil); errors.As(err, &started) {
 		return workflow.ErrAlreadyStarted.Because(err)
 	}
+	if failed := (*serviceerror.QueryFailed)(nil); errors.As(err, &failed) {
+		return queryFailed(failed)
+	}
 	switch codeOf(err) {
 	case codes.NotFound:
 		return workflow.ErrNotFound.Because(err)

@@ -53,7 +53,15 @@ func TestOutage(t *testing.T) {
 				return err
 			},
 			"signal": func() error {
-				return b.dispatcher.Signal(t.Context(), namespace, member(), workflow.Target{ID: e.ID}, workflow.Signal{Name: "any"})
+				return b.dispatcher.Signal(t.Context(), namespace, member(), workflow.Target{ID: e.ID}, workflow.Message{Name: "any"})
+			},
+			"query": func() error {
+				_, err := b.dispatcher.Query(t.Context(), namespace, workflow.Target{ID: e.ID}, workflow.Message{Name: "any"})
+				return err
+			},
+			"update": func() error {
+				_, err := b.dispatcher.Update(t.Context(), namespace, member(), workflow.Target{ID: e.ID}, "x", workflow.Message{Name: "any"})
+				return err
 			},
 			"cancel": func() error {
 				return b.dispatcher.Cancel(t.Context(), namespace, member(), workflow.Target{ID: e.ID}, "")

@@ -52,6 +52,7 @@ var (
 	// record.
 	WorkflowStartRequested     = Action{"workflow.start_requested"}
 	WorkflowSignalRequested    = Action{"workflow.signal_requested"}
+	WorkflowUpdateRequested    = Action{"workflow.update_requested"}
 	WorkflowCancelRequested    = Action{"workflow.cancel_requested"}
 	WorkflowTerminateRequested = Action{"workflow.terminate_requested"}
 

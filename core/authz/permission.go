@@ -102,7 +102,7 @@ var catalogue = [permissionEnd]struct {
 	TokensWrite:          {"tokens:write", "exchange an API key for a data-plane token that starts and serves workflows", false},
 	WorkflowsStart:       {"workflows:start", "start workflows", false},
 	WorkflowsRead:        {"workflows:read", "see workflows and their results", false},
-	WorkflowsSignal:      {"workflows:signal", "send signals to workflows", false},
+	WorkflowsSignal:      {"workflows:signal", "send signals and updates to workflows", false},
 	WorkflowsCancel:      {"workflows:cancel", "ask workflows to cancel what they do", false},
 	WorkflowsTerminate:   {"workflows:terminate", "end workflows at once", false},
 	SchedulesCreate:      {"schedules:create", "create schedules", false},

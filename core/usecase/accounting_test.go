@@ -298,7 +298,19 @@ var account = map[string]struct {
 		return err
 	}},
 	"workflows.Signal": {oneOrganization, authz.WorkflowsSignal, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
-		return s.workflows.Signal(ctx, by, o, workflow.Target{ID: "wf"}, workflow.Signal{Name: "n"})
+		return s.workflows.Signal(ctx, by, o, workflow.Target{ID: "wf"}, workflow.Message{Name: "n"})
+	}},
+	"workflows.Query": {oneOrganization, authz.WorkflowsRead, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
+		_, err := s.workflows.Query(ctx, by, o, workflow.Target{ID: "wf"}, workflow.Message{Name: "n"})
+		return err
+	}},
+	"workflows.Update": {oneOrganization, authz.WorkflowsSignal, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
+		_, err := s.workflows.Update(ctx, by, o, workflow.Target{ID: "wf"}, "", workflow.Message{Name: "n"})
+		return err
+	}},
+	"workflows.UpdateResult": {oneOrganization, authz.WorkflowsSignal, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
+		_, err := s.workflows.UpdateResult(ctx, by, o, workflow.Target{ID: "wf"}, "u", 0)
+		return err
 	}},
 	"workflows.Cancel": {oneOrganization, authz.WorkflowsCancel, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
 		return s.workflows.Cancel(ctx, by, o, workflow.Target{ID: "wf"}, "")

@@ -246,7 +246,7 @@ func TestWorkflowQuotas(t *testing.T) {
 		is.NoErr(err)
 	})
 
-	t.Run("Should refuse input that is too large, of a start and of a signal", func(t *testing.T) {
+	t.Run("Should refuse input that is too large, of a start, a signal and an update", func(t *testing.T) {
 		t.Parallel()
 		is := is.New(t)
 		w := newWorld(t)
@@ -259,7 +259,12 @@ func TestWorkflowQuotas(t *testing.T) {
 			in := start
 			in.Input = input
 			_, err := s.Start(t.Context(), by, o, in)
-			return []error{err, s.Signal(t.Context(), by, o, workflow.Target{ID: "w"}, workflow.Signal{Name: "s", Input: input})}
+			said, at := workflow.Message{Name: "m", Input: input}, workflow.Target{ID: "w"}
+			_, updating := s.Update(t.Context(), by, o, at, "u", said)
+			in = start
+			in.Input, in.Signal = input[:1], &workflow.Message{Name: "s", Input: input[1:]} // which count together
+			_, both := s.Start(t.Context(), by, o, in)
+			return []error{err, s.Signal(t.Context(), by, o, at, said), updating, both}
 		}
 		for _, err := range try(large) {
 			is.True(errors.Is(err, limit.ErrExceeded))

@@ -2,6 +2,7 @@ package usecase_test
 
 import (
 	"context"
+	"encoding/json"
 	"sync"
 	"time"
 
@@ -51,8 +52,20 @@ func (d *temporal) Count(_ context.Context, namespace, _ string, _ bool) (workfl
 	return workflow.Count{Total: d.running}, d.remote("Count " + namespace)
 }
 
-func (d *temporal) Signal(_ context.Context, namespace string, _ authz.Actor, _ workflow.Target, _ workflow.Signal) error {
+func (d *temporal) Signal(_ context.Context, namespace string, _ authz.Actor, _ workflow.Target, _ workflow.Message) error {
 	return d.remote("Signal " + namespace)
+}
+
+func (d *temporal) Query(_ context.Context, namespace string, _ workflow.Target, _ workflow.Message) (json.RawMessage, error) {
+	return nil, d.remote("Query " + namespace)
+}
+
+func (d *temporal) Update(_ context.Context, namespace string, _ authz.Actor, _ workflow.Target, id string, _ workflow.Message) (workflow.Update, error) {
+	return workflow.Update{ID: id}, d.remote("Update " + namespace)
+}
+
+func (d *temporal) UpdateResult(_ context.Context, namespace string, _ workflow.Target, id string, _ time.Duration) (workflow.Update, error) {
+	return workflow.Update{ID: id}, d.remote("UpdateResult " + namespace)
 }
 
 func (d *temporal) Cancel(_ context.Context, namespace string, _ authz.Actor, _ workflow.Target, _ string) error {

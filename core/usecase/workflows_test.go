@@ -59,6 +59,26 @@ func TestWorkflowsStart(t *testing.T) {
 		}
 	})
 
+	t.Run("Should start with a signal for whoever may do both, and have it on record", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		w := newWorld(t)
+		o := w.addOrg("own", org.Active)
+		signalled := start
+		signalled.Signal = &workflow.Message{Name: "add"}
+		s := newServices(w).workflows
+		_, err := s.Start(t.Context(), holder(o, authz.Admin, authz.WorkflowsStart), o, signalled)
+		is.True(errors.Is(err, fault.ErrForbidden))
+		is.Equal(len(w.called()), 0)
+		_, err = s.Start(t.Context(), holder(o, authz.Admin, authz.WorkflowsStart, authz.WorkflowsSignal), o, signalled)
+		is.NoErr(err)
+		is.Equal(w.trail()[0].Changes["signal"], audit.Created("add"))
+		broken := start
+		broken.Signal = &workflow.Message{}
+		_, err = s.Start(t.Context(), holder(o, authz.Member), o, broken)
+		is.Equal(fault.From(err).Fields[0].Pointer, "/signal/name")
+	})
+
 	t.Run("Should choose an id for whoever names none, a new one each time", func(t *testing.T) {
 		t.Parallel()
 		is := is.New(t)
@@ -105,7 +125,11 @@ func TestWorkflowsControl(t *testing.T) {
 		call    func(s *workflows.Service, t *testing.T, by authz.Actor, o id.Org) error
 	}{
 		"Signal": {audit.WorkflowSignalRequested, `{"run_id":{"after":"latest"},"signal":{"after":"approve"}}`, workflow.Status{}, func(s *workflows.Service, t *testing.T, by authz.Actor, o id.Org) error {
-			return s.Signal(t.Context(), by, o, at, workflow.Signal{Name: "approve"})
+			return s.Signal(t.Context(), by, o, at, workflow.Message{Name: "approve"})
+		}},
+		"Update": {audit.WorkflowUpdateRequested, `{"run_id":{"after":"latest"},"update":{"after":"approve"},"update_id":{"after":"u1"}}`, workflow.Status{}, func(s *workflows.Service, t *testing.T, by authz.Actor, o id.Org) error {
+			_, err := s.Update(t.Context(), by, o, at, "u1", workflow.Message{Name: "approve"})
+			return err
 		}},
 		"Cancel": {audit.WorkflowCancelRequested, `{"run_id":{"after":"latest"}}`, workflow.Canceled, func(s *workflows.Service, t *testing.T, by authz.Actor, o id.Org) error {
 			return s.Cancel(t.Context(), by, o, at, "")
@@ -173,7 +197,15 @@ func TestWorkflowsControl(t *testing.T) {
 		w := newWorld(t)
 		o := w.addOrg("own", org.Active)
 		s, by := newServices(w).workflows, holder(o, authz.Member)
-		is.True(errors.Is(s.Signal(t.Context(), by, o, at, workflow.Signal{}), fault.ErrInvalid))
+		is.True(errors.Is(s.Signal(t.Context(), by, o, at, workflow.Message{}), fault.ErrInvalid))
+		_, err := s.Query(t.Context(), by, o, at, workflow.Message{})
+		is.True(errors.Is(err, fault.ErrInvalid))
+		for _, updateID := range []string{"", " "} {
+			_, err := s.Update(t.Context(), by, o, at, updateID, workflow.Message{Name: "\x00"})
+			is.True(errors.Is(err, fault.ErrInvalid))
+		}
+		_, err = s.Update(t.Context(), by, o, at, " ", workflow.Message{Name: "n"})
+		is.True(errors.Is(err, fault.ErrInvalid))
 		is.True(errors.Is(s.Cancel(t.Context(), by, o, at, " "), fault.ErrInvalid))
 		is.True(errors.Is(s.Terminate(t.Context(), by, o, at, strings.Repeat("x", 501)), fault.ErrInvalid))
 		is.Equal(len(w.called()), 0)
@@ -205,7 +237,19 @@ func TestWorkflows(t *testing.T) {
 			return err
 		},
 		"Signal": func(s *workflows.Service, t *testing.T, by authz.Actor, o id.Org, wf string) error {
-			return s.Signal(t.Context(), by, o, workflow.Target{ID: wf, RunID: "run"}, workflow.Signal{Name: "n"})
+			return s.Signal(t.Context(), by, o, workflow.Target{ID: wf, RunID: "run"}, workflow.Message{Name: "n"})
+		},
+		"Query": func(s *workflows.Service, t *testing.T, by authz.Actor, o id.Org, wf string) error {
+			_, err := s.Query(t.Context(), by, o, workflow.Target{ID: wf, RunID: "run"}, workflow.Message{Name: "n"})
+			return err
+		},
+		"Update": func(s *workflows.Service, t *testing.T, by authz.Actor, o id.Org, wf string) error {
+			_, err := s.Update(t.Context(), by, o, workflow.Target{ID: wf, RunID: "run"}, "u", workflow.Message{Name: "n"})
+			return err
+		},
+		"UpdateResult": func(s *workflows.Service, t *testing.T, by authz.Actor, o id.Org, wf string) error {
+			_, err := s.UpdateResult(t.Context(), by, o, workflow.Target{ID: wf, RunID: "run"}, "u", time.Second)
+			return err
 		},
 		"Cancel": func(s *workflows.Service, t *testing.T, by authz.Actor, o id.Org, wf string) error {
 			return s.Cancel(t.Context(), by, o, workflow.Target{ID: wf, RunID: "run"}, "why")

@@ -15,15 +15,15 @@ func TestSignal(t *testing.T) {
 	for name, c := range names {
 		t.Run("Should judge "+name+" as the name of a signal", func(t *testing.T) {
 			t.Parallel()
-			judge(is.New(t), workflow.Signal{Name: c.s}.Validate(), "/name", c.rule)
+			judge(is.New(t), workflow.Message{Name: c.s}.Validate(), "/name", c.rule)
 		})
 	}
 
 	t.Run("Should bound the input", func(t *testing.T) {
 		t.Parallel()
 		is := is.New(t)
-		judge(is, workflow.Signal{Name: "n", Input: []json.RawMessage{make([]byte, workflow.MaxInputBytes)}}.Validate(), "", "")
-		judge(is, workflow.Signal{Name: "n", Input: []json.RawMessage{make([]byte, workflow.MaxInputBytes), {1}}}.Validate(), "/input", "max_size")
+		judge(is, workflow.Message{Name: "n", Input: []json.RawMessage{make([]byte, workflow.MaxInputBytes)}}.Validate(), "", "")
+		judge(is, workflow.Message{Name: "n", Input: []json.RawMessage{make([]byte, workflow.MaxInputBytes), {1}}}.Validate(), "/input", "max_size")
 	})
 }
 

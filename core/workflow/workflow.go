@@ -31,6 +31,9 @@ type Start struct {
 	Input            []json.RawMessage // the arguments, in order
 	ExecutionTimeout time.Duration     // zero: none
 	RunTimeout       time.Duration     // zero: none
+	// Signal goes to the new execution or, when one runs under the id, to that one.
+	// nil: an id that runs is refused.
+	Signal *Message
 }
 
 // Validate checks a start. It fails with fault.ErrInvalid.
@@ -53,7 +56,12 @@ func (s Start) Validate() error {
 	if s.RunTimeout < 0 || s.RunTimeout > MaxTimeout {
 		return fault.InvalidField("/run_timeout_seconds", "range", "must be between 0 and ten years")
 	}
-	return checkInput(s.Input)
+	if s.Signal != nil {
+		if err := s.Signal.validateAt("/signal"); err != nil {
+			return err
+		}
+	}
+	return checkInput("/input", s.Input)
 }
 
 // CheckID checks a workflow id that stands in a path. An id that can not exist

@@ -20,16 +20,22 @@ import (
 
 // The workflow types that serve the suite of Dispatcher.
 const (
-	EchoType     = "Echo"     // returns its argument, byte for byte
-	NothingType  = "Nothing"  // returns nothing
-	FailType     = "Fail"     // fails with the message FailMessage and the type FailureType
-	WaitType     = "Wait"     // returns "released" once it is released, and stops when it is canceled
-	CollectType  = "Collect"  // returns what the signals SignalName brought, in order, once one brings null
+	EchoType    = "Echo"    // returns its argument, byte for byte
+	NothingType = "Nothing" // returns nothing
+	FailType    = "Fail"    // fails with the message FailMessage and the type FailureType
+	WaitType    = "Wait"    // returns "released" once it is released, and stops when it is canceled
+	// CollectType returns what the signals SignalName brought, in order, once one
+	// brings null. To the query QueryName it answers its argument and how many came.
+	// To the update UpdateName it answers its argument when the next signal comes; it
+	// refuses null with the type FailureType.
+	CollectType  = "Collect"
 	ContinueType = "Continue" // continues as new once, then returns "continued"
 
 	FailMessage = "the dice fell badly"
 	FailureType = "BadLuck"
 	SignalName  = "collect"
+	QueryName   = "count"
+	UpdateName  = "echo"
 )
 
 // DispatcherSetup is an implementation under test, with the world it needs.
@@ -39,6 +45,7 @@ type DispatcherSetup struct {
 	Other      string // another tenant's, in which nothing was ever started
 	Absent     string // nobody's
 	TaskQueue  string // served, in Namespace, with the workflow types above
+	Unserved   string // a task queue that nobody serves
 	// Release lets an execution of WaitType complete.
 	Release func(t *testing.T, workflowID string)
 	// Recorded returns how often the history of the latest run names the actor.
@@ -228,6 +235,8 @@ func Dispatcher(t *testing.T, s DispatcherSetup) {
 	t.Run("Should let executions be controlled", func(t *testing.T) { control(t, s, by, start, result) })
 
 	t.Run("Should find executions", func(t *testing.T) { listing(t, s) })
+
+	t.Run("Should talk to executions", func(t *testing.T) { talking(t, s, by, start, result) })
 }
 
 // NamespacesSetup is an implementation under test, with the world it needs.

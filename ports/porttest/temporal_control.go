@@ -34,7 +34,7 @@ func control(
 	result func(*testing.T, string, string, time.Duration) workflow.Result,
 ) {
 	signal := func(ctx context.Context, e workflow.Execution, args ...json.RawMessage) error {
-		return s.Dispatcher.Signal(ctx, s.Namespace, by, workflow.Target{ID: e.ID}, workflow.Signal{Name: SignalName, Input: args})
+		return s.Dispatcher.Signal(ctx, s.Namespace, by, workflow.Target{ID: e.ID}, workflow.Message{Name: SignalName, Input: args})
 	}
 
 	t.Run("Should deliver each signal, and each attempt at one request but once", func(t *testing.T) {
@@ -46,7 +46,7 @@ func control(
 		}
 		is.NoErr(signal(attempts(t)(), e, json.RawMessage(`"again"`)))
 		is.NoErr(signal(t.Context(), e, json.RawMessage(`"again"`)))
-		is.NoErr(s.Dispatcher.Signal(t.Context(), s.Namespace, by, workflow.Target{ID: e.ID, RunID: e.RunID}, workflow.Signal{Name: SignalName, Input: []json.RawMessage{[]byte("null")}}))
+		is.NoErr(s.Dispatcher.Signal(t.Context(), s.Namespace, by, workflow.Target{ID: e.ID, RunID: e.RunID}, workflow.Message{Name: SignalName, Input: []json.RawMessage{[]byte("null")}}))
 		is.Equal(string(result(t, e.ID, "", waitLimit).Output), `[{"n":1152921504606846977},"again","again"]`)
 		is.Equal(s.Recorded(t, e.ID, by), 1+4) // the start, and each that was delivered
 	})
@@ -93,7 +93,7 @@ func control(
 		defer s.Release(t, e.ID)
 		for name, change := range map[string]func(namespace string, by authz.Actor, at workflow.Target) error{
 			"signal": func(namespace string, by authz.Actor, at workflow.Target) error {
-				return s.Dispatcher.Signal(t.Context(), namespace, by, at, workflow.Signal{Name: SignalName})
+				return s.Dispatcher.Signal(t.Context(), namespace, by, at, workflow.Message{Name: SignalName})
 			},
 			"cancel": func(namespace string, by authz.Actor, at workflow.Target) error {
 				return s.Dispatcher.Cancel(t.Context(), namespace, by, at, "")

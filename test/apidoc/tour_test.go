@@ -90,6 +90,15 @@ var work = []step{
 		until: "Hello",
 	},
 	{op: "describeWorkflow", as: "ada", path: map[string]string{"org": "acme", "workflow_id": "hello"}},
+	{op: "queryWorkflow", as: "ada", path: map[string]string{"org": "acme", "workflow_id": "hello"}, body: `{"name": "__stack_trace"}`},
+	{
+		op: "updateWorkflow", as: "ada", path: map[string]string{"org": "acme", "workflow_id": "hello"}, body: `{"name": "approve"}`, status: 409,
+		note: "A workflow that has ended takes no updates:",
+	},
+	{
+		op: "queryWorkflow", as: "ada", path: map[string]string{"org": "acme", "workflow_id": "hello"}, body: `{"name": "status"}`, status: 409,
+		note: "What the workflow's code does not know, it says itself:",
+	},
 	{
 		op: "startWorkflow", as: "ada", path: acme, status: 201, hidden: true,
 		body: `{"type": "Greet", "task_queue": "nobody", "workflow_id": "order-42"}`,

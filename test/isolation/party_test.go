@@ -22,6 +22,7 @@ type party struct {
 	For    map[string]map[string]string
 
 	key     string            // of its admin
+	queue   string            // that a worker of its own serves; "" until there is one
 	cursors map[string]string // by operation: a cursor that it was given
 	etags   map[string]string // by operation: the entity tag of what it is asked about
 	idemKey string            // that it has used with every operation that takes one

@@ -88,6 +88,8 @@ var rights = map[string]struct{ own, foreign, operator string }{
 	"listWorkflows":     {"yyyy", "nnnn", "y"},
 	"countWorkflows":    {"yyyy", "nnnn", "y"},
 	"signalWorkflow":    {"fyyy", "nnnn", "y"},
+	"queryWorkflow":     {"yyyy", "nnnn", "y"},
+	"updateWorkflow":    {"fyyy", "nnnn", "y"},
 	"cancelWorkflow":    {"fyyy", "nnnn", "y"},
 	"terminateWorkflow": {"fyyy", "nnnn", "y"},
 

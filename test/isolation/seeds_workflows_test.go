@@ -19,6 +19,8 @@ var _ = add(seeds{
 	"signalWorkflow": {Make: makeWorkflow, Body: func(*party) map[string]any {
 		return map[string]any{"name": "made", "input": []any{"made"}}
 	}},
+	"queryWorkflow":     {Make: served, Body: func(*party) map[string]any { return map[string]any{"name": ownQuery} }},
+	"updateWorkflow":    {Make: served, Body: func(*party) map[string]any { return map[string]any{"name": ownUpdate} }},
 	"cancelWorkflow":    {Make: makeWorkflow, Body: func(*party) map[string]any { return map[string]any{"reason": "made"} }},
 	"terminateWorkflow": {Make: makeWorkflow, Body: func(*party) map[string]any { return map[string]any{"reason": "made"} }},
 })

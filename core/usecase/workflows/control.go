@@ -14,7 +14,7 @@ import (
 // Signal sends a signal to a workflow. It fails with workflow.ErrNotFound,
 // workflow.ErrClosed, org.ErrNotActive, limit.ErrExceeded for a payload that is too
 // large and, for a broken rule, fault.ErrInvalid.
-func (s *Service) Signal(ctx context.Context, by authz.Actor, o id.Org, at workflow.Target, in workflow.Signal) error {
+func (s *Service) Signal(ctx context.Context, by authz.Actor, o id.Org, at workflow.Target, in workflow.Message) error {
 	run, err := s.find(ctx, by, authz.WorkflowsSignal, o, at, in.Validate)
 	if err != nil {
 		return err

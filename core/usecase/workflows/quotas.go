@@ -3,6 +3,7 @@ package workflows
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"sync"
 	"time"
 
@@ -80,7 +81,11 @@ func (r *running) forget(now time.Time) {
 // started too many.
 func (s *Service) admit(ctx context.Context, row org.Org, in workflow.Start) error {
 	set := row.Snapshot().Limits
-	if err := s.admitPayload(set, in.Input); err != nil {
+	arguments := in.Input
+	if in.Signal != nil {
+		arguments = slices.Concat(arguments, in.Signal.Input)
+	}
+	if err := s.admitPayload(set, arguments); err != nil {
 		return err
 	}
 	var c limit.Check

@@ -31,12 +31,19 @@ func New(store ports.Store, dispatcher ports.Dispatcher, limiter ports.Limiter, 
 }
 
 // Start starts a workflow. Without an id it gets a random one. The request
-// stands in the audit trail before anything is started. It fails with
-// workflow.ErrAlreadyStarted, org.ErrNotActive, org.ErrReserved,
-// limit.ErrRateExceeded, limit.ErrExceeded and, for a broken rule, fault.ErrInvalid.
+// stands in the audit trail before anything is started. With a signal, which takes
+// the permission to send one, a workflow that runs under the id is sent that
+// instead. It fails with workflow.ErrAlreadyStarted, org.ErrNotActive,
+// org.ErrReserved, limit.ErrRateExceeded, limit.ErrExceeded and, for a broken rule,
+// fault.ErrInvalid.
 func (s *Service) Start(ctx context.Context, by authz.Actor, o id.Org, in workflow.Start) (workflow.Execution, error) {
 	if err := by.Require(authz.WorkflowsStart, o); err != nil {
 		return workflow.Execution{}, err
+	}
+	if in.Signal != nil {
+		if err := by.Require(authz.WorkflowsSignal, o); err != nil {
+			return workflow.Execution{}, err
+		}
 	}
 	if in.ID == "" {
 		in.ID = "wf-" + newID(ctx)
@@ -51,10 +58,12 @@ func (s *Service) Start(ctx context.Context, by authz.Actor, o id.Org, in workfl
 	if err := s.admit(ctx, row, in); err != nil {
 		return workflow.Execution{}, err
 	}
-	now := s.clock.Now()
+	now, changes := s.clock.Now(), map[string]audit.Change{"type": audit.Created(in.Type), "task_queue": audit.Created(in.TaskQueue)}
+	if in.Signal != nil {
+		changes["signal"] = audit.Created(in.Signal.Name)
+	}
 	err = s.store.WriteTx(ctx, o, func(ctx context.Context, tx ports.Tx) error {
-		return tx.Audit.Append(ctx, audit.Succeeds(o, now, by, audit.WorkflowStartRequested, "workflow", in.ID,
-			map[string]audit.Change{"type": audit.Created(in.Type), "task_queue": audit.Created(in.TaskQueue)}))
+		return tx.Audit.Append(ctx, audit.Succeeds(o, now, by, audit.WorkflowStartRequested, "workflow", in.ID, changes))
 	})
 	if err != nil {
 		return workflow.Execution{}, err

@@ -623,6 +623,27 @@ func (e WorkflowStatus) Valid() bool {
 	}
 }
 
+// Defines values for WorkflowUpdateStatus.
+const (
+	WorkflowUpdateStatusAccepted  WorkflowUpdateStatus = "accepted"
+	WorkflowUpdateStatusCompleted WorkflowUpdateStatus = "completed"
+	WorkflowUpdateStatusFailed    WorkflowUpdateStatus = "failed"
+)
+
+// Valid indicates whether the value is a known member of the WorkflowUpdateStatus enum.
+func (e WorkflowUpdateStatus) Valid() bool {
+	switch e {
+	case WorkflowUpdateStatusAccepted:
+		return true
+	case WorkflowUpdateStatusCompleted:
+		return true
+	case WorkflowUpdateStatusFailed:
+		return true
+	default:
+		return false
+	}
+}
+
 // APIKey defines model for APIKey.
 type APIKey struct {
 	// AllowedIPs None is everywhere.
@@ -1925,6 +1946,12 @@ type Workflow struct {
 	WorkflowID    string         `json:"workflow_id"`
 }
 
+// WorkflowAnswer defines model for WorkflowAnswer.
+type WorkflowAnswer struct {
+	// Output Absent when it is nothing.
+	Output *json.RawMessage `json:"output,omitempty"`
+}
+
 // WorkflowCancel defines model for WorkflowCancel.
 type WorkflowCancel struct {
 	// Reason For people; it stands in the workflow's history.
@@ -1953,6 +1980,15 @@ type WorkflowList struct {
 
 	// NextCursor Absent at the end.
 	NextCursor *string `json:"next_cursor,omitempty"`
+}
+
+// WorkflowQuestion defines model for WorkflowQuestion.
+type WorkflowQuestion struct {
+	// Input The arguments in order, each any JSON value; 512 KiB together.
+	Input *[]json.RawMessage `json:"input,omitempty"`
+
+	// Name The query that the workflow answers.
+	Name string `json:"name"`
 }
 
 // WorkflowResult defines model for WorkflowResult.
@@ -1984,8 +2020,9 @@ type WorkflowStart struct {
 	Input *[]json.RawMessage `json:"input,omitempty"`
 
 	// RunTimeoutSeconds For one run; 0 is none.
-	RunTimeoutSeconds *int64 `json:"run_timeout_seconds,omitempty"`
-	TaskQueue         string `json:"task_queue"`
+	RunTimeoutSeconds *int64          `json:"run_timeout_seconds,omitempty"`
+	Signal            *WorkflowSignal `json:"signal,omitempty"`
+	TaskQueue         string          `json:"task_queue"`
 
 	// Type The workflow type that a worker registered.
 	Type string `json:"type"`
@@ -2008,6 +2045,33 @@ type WorkflowTerminate struct {
 	// Reason For people; it is how the result says that it ended.
 	Reason string `json:"reason"`
 }
+
+// WorkflowUpdate defines model for WorkflowUpdate.
+type WorkflowUpdate struct {
+	Failure *WorkflowFailure `json:"failure,omitempty"`
+
+	// Output What the workflow answered. Absent when it is nothing.
+	Output     *json.RawMessage     `json:"output,omitempty"`
+	RunID      string               `json:"run_id"`
+	Status     WorkflowUpdateStatus `json:"status"`
+	UpdateID   string               `json:"update_id"`
+	WorkflowID string               `json:"workflow_id"`
+}
+
+// WorkflowUpdateRequest defines model for WorkflowUpdateRequest.
+type WorkflowUpdateRequest struct {
+	// Input The arguments in order, each any JSON value; 512 KiB together.
+	Input *[]json.RawMessage `json:"input,omitempty"`
+
+	// Name The update that the workflow takes.
+	Name string `json:"name"`
+
+	// UpdateID Names the update within the run; one of the request's own when absent.
+	UpdateID *string `json:"update_id,omitempty"`
+}
+
+// WorkflowUpdateStatus defines model for WorkflowUpdateStatus.
+type WorkflowUpdateStatus string
 
 // APIKeyExpiresSoon defines model for APIKeyExpiresSoon.
 type APIKeyExpiresSoon = string
@@ -2579,6 +2643,12 @@ type CancelWorkflowParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// QueryWorkflowParams defines parameters for QueryWorkflow.
+type QueryWorkflowParams struct {
+	// RunID One run; without it the latest.
+	RunID *RunID `form:"run_id,omitempty" json:"run_id,omitempty"`
+}
+
 // GetWorkflowResultParams defines parameters for GetWorkflowResult.
 type GetWorkflowResultParams struct {
 	// RunID One run; without it the latest.
@@ -2601,6 +2671,18 @@ type SignalWorkflowParams struct {
 type TerminateWorkflowParams struct {
 	// RunID One run; without it the latest.
 	RunID *RunID `form:"run_id,omitempty" json:"run_id,omitempty"`
+
+	// IdempotencyKey A word of the client's own for this request. The same request with the same word within 24 hours is answered with the first one's answer and does nothing again; another request with it is refused with 422.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// UpdateWorkflowParams defines parameters for UpdateWorkflow.
+type UpdateWorkflowParams struct {
+	// RunID One run; without it the latest.
+	RunID *RunID `form:"run_id,omitempty" json:"run_id,omitempty"`
+
+	// Wait How long the answer may wait, in seconds.
+	Wait *Wait `form:"wait,omitempty" json:"wait,omitempty"`
 
 	// IdempotencyKey A word of the client's own for this request. The same request with the same word within 24 hours is answered with the first one's answer and does nothing again; another request with it is refused with 422.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
@@ -2687,11 +2769,17 @@ type StartWorkflowJSONRequestBody = WorkflowStart
 // CancelWorkflowJSONRequestBody defines body for CancelWorkflow for application/json ContentType.
 type CancelWorkflowJSONRequestBody = WorkflowCancel
 
+// QueryWorkflowJSONRequestBody defines body for QueryWorkflow for application/json ContentType.
+type QueryWorkflowJSONRequestBody = WorkflowQuestion
+
 // SignalWorkflowJSONRequestBody defines body for SignalWorkflow for application/json ContentType.
 type SignalWorkflowJSONRequestBody = WorkflowSignal
 
 // TerminateWorkflowJSONRequestBody defines body for TerminateWorkflow for application/json ContentType.
 type TerminateWorkflowJSONRequestBody = WorkflowTerminate
+
+// UpdateWorkflowJSONRequestBody defines body for UpdateWorkflow for application/json ContentType.
+type UpdateWorkflowJSONRequestBody = WorkflowUpdateRequest
 
 // ReceiveGitHubLeaksJSONRequestBody defines body for ReceiveGitHubLeaks for application/json ContentType.
 type ReceiveGitHubLeaksJSONRequestBody = GitHubLeaks
@@ -2893,6 +2981,9 @@ type ServerInterface interface {
 	// CancelWorkflow Ask a workflow to cancel what it does
 	// (POST /api/v0/organizations/{org}/workflows/{workflow_id}/cancel)
 	CancelWorkflow(w http.ResponseWriter, r *http.Request, org OrgPath, workflowID WorkflowID, params CancelWorkflowParams)
+	// QueryWorkflow Query a workflow
+	// (POST /api/v0/organizations/{org}/workflows/{workflow_id}/query)
+	QueryWorkflow(w http.ResponseWriter, r *http.Request, org OrgPath, workflowID WorkflowID, params QueryWorkflowParams)
 	// GetWorkflowResult Get how a workflow ended
 	// (GET /api/v0/organizations/{org}/workflows/{workflow_id}/result)
 	GetWorkflowResult(w http.ResponseWriter, r *http.Request, org OrgPath, workflowID WorkflowID, params GetWorkflowResultParams)
@@ -2902,6 +2993,9 @@ type ServerInterface interface {
 	// TerminateWorkflow End a workflow at once
 	// (POST /api/v0/organizations/{org}/workflows/{workflow_id}/terminate)
 	TerminateWorkflow(w http.ResponseWriter, r *http.Request, org OrgPath, workflowID WorkflowID, params TerminateWorkflowParams)
+	// UpdateWorkflow Send an update to a workflow
+	// (POST /api/v0/organizations/{org}/workflows/{workflow_id}/update)
+	UpdateWorkflow(w http.ResponseWriter, r *http.Request, org OrgPath, workflowID WorkflowID, params UpdateWorkflowParams)
 	// ReceiveGitHubLeaks Take reports of GitHub's secret scanning
 	// (POST /api/v0/secret-scanning/github)
 	ReceiveGitHubLeaks(w http.ResponseWriter, r *http.Request)
@@ -3313,6 +3407,12 @@ func (_ Unimplemented) CancelWorkflow(w http.ResponseWriter, r *http.Request, or
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
+// QueryWorkflow Query a workflow
+// (POST /api/v0/organizations/{org}/workflows/{workflow_id}/query)
+func (_ Unimplemented) QueryWorkflow(w http.ResponseWriter, r *http.Request, org OrgPath, workflowID WorkflowID, params QueryWorkflowParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
 // GetWorkflowResult Get how a workflow ended
 // (GET /api/v0/organizations/{org}/workflows/{workflow_id}/result)
 func (_ Unimplemented) GetWorkflowResult(w http.ResponseWriter, r *http.Request, org OrgPath, workflowID WorkflowID, params GetWorkflowResultParams) {
@@ -3328,6 +3428,12 @@ func (_ Unimplemented) SignalWorkflow(w http.ResponseWriter, r *http.Request, or
 // TerminateWorkflow End a workflow at once
 // (POST /api/v0/organizations/{org}/workflows/{workflow_id}/terminate)
 func (_ Unimplemented) TerminateWorkflow(w http.ResponseWriter, r *http.Request, org OrgPath, workflowID WorkflowID, params TerminateWorkflowParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// UpdateWorkflow Send an update to a workflow
+// (POST /api/v0/organizations/{org}/workflows/{workflow_id}/update)
+func (_ Unimplemented) UpdateWorkflow(w http.ResponseWriter, r *http.Request, org OrgPath, workflowID WorkflowID, params UpdateWorkflowParams) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -6950,6 +7056,57 @@ func (siw *ServerInterfaceWrapper) CancelWorkflow(w http.ResponseWriter, r *http
 	handler.ServeHTTP(w, r)
 }
 
+// QueryWorkflow operation middleware
+func (siw *ServerInterfaceWrapper) QueryWorkflow(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "org" -------------
+	var org OrgPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "org", chi.URLParam(r, "org"), &org, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "org", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "workflow_id" -------------
+	var workflowID WorkflowID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "workflow_id", chi.URLParam(r, "workflow_id"), &workflowID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "workflow_id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params QueryWorkflowParams
+
+	// ------------- Optional query parameter "run_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "run_id", r.URL.Query(), &params.RunID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "run_id"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "run_id", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.QueryWorkflow(w, r, org, workflowID, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // GetWorkflowResult operation middleware
 func (siw *ServerInterfaceWrapper) GetWorkflowResult(w http.ResponseWriter, r *http.Request) {
 
@@ -7149,6 +7306,91 @@ func (siw *ServerInterfaceWrapper) TerminateWorkflow(w http.ResponseWriter, r *h
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.TerminateWorkflow(w, r, org, workflowID, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// UpdateWorkflow operation middleware
+func (siw *ServerInterfaceWrapper) UpdateWorkflow(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "org" -------------
+	var org OrgPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "org", chi.URLParam(r, "org"), &org, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "org", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "workflow_id" -------------
+	var workflowID WorkflowID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "workflow_id", chi.URLParam(r, "workflow_id"), &workflowID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "workflow_id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateWorkflowParams
+
+	// ------------- Optional query parameter "run_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "run_id", r.URL.Query(), &params.RunID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "run_id"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "run_id", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "wait" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "wait", r.URL.Query(), &params.Wait, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "wait"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "wait", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.UpdateWorkflow(w, r, org, workflowID, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -7539,6 +7781,12 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 	})
 	r.Group(func(r chi.Router) {
 		r.Post(options.BaseURL+"/api/v0/organizations/{org}/workflows/{workflow_id}/signal", wrapper.SignalWorkflow)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/api/v0/organizations/{org}/workflows/{workflow_id}/query", wrapper.QueryWorkflow)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/api/v0/organizations/{org}/workflows/{workflow_id}/update", wrapper.UpdateWorkflow)
 	})
 	r.Group(func(r chi.Router) {
 		r.Post(options.BaseURL+"/api/v0/organizations/{org}/workflows/{workflow_id}/cancel", wrapper.CancelWorkflow)
@@ -11150,6 +11398,58 @@ func (response CancelWorkflowdefaultApplicationProblemPlusJSONResponse) VisitCan
 	return err
 }
 
+type QueryWorkflowRequestObject struct {
+	Org        OrgPath    `json:"org"`
+	WorkflowID WorkflowID `json:"workflow_id"`
+	Params     QueryWorkflowParams
+	Body       *QueryWorkflowJSONRequestBody
+}
+
+type QueryWorkflowResponseObject interface {
+	VisitQueryWorkflowResponse(w http.ResponseWriter) error
+}
+
+type QueryWorkflow200JSONResponse WorkflowAnswer
+
+func (response QueryWorkflow200JSONResponse) VisitQueryWorkflowResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type QueryWorkflowdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemResponseHeaders
+	StatusCode int
+}
+
+func (response QueryWorkflowdefaultApplicationProblemPlusJSONResponse) VisitQueryWorkflowResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.Allow != nil {
+		w.Header().Set("Allow", fmt.Sprint(*response.Headers.Allow))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetWorkflowResultRequestObject struct {
 	Org        OrgPath    `json:"org"`
 	WorkflowID WorkflowID `json:"workflow_id"`
@@ -11273,6 +11573,58 @@ type TerminateWorkflowdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response TerminateWorkflowdefaultApplicationProblemPlusJSONResponse) VisitTerminateWorkflowResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.Allow != nil {
+		w.Header().Set("Allow", fmt.Sprint(*response.Headers.Allow))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateWorkflowRequestObject struct {
+	Org        OrgPath    `json:"org"`
+	WorkflowID WorkflowID `json:"workflow_id"`
+	Params     UpdateWorkflowParams
+	Body       *UpdateWorkflowJSONRequestBody
+}
+
+type UpdateWorkflowResponseObject interface {
+	VisitUpdateWorkflowResponse(w http.ResponseWriter) error
+}
+
+type UpdateWorkflow200JSONResponse WorkflowUpdate
+
+func (response UpdateWorkflow200JSONResponse) VisitUpdateWorkflowResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateWorkflowdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemResponseHeaders
+	StatusCode int
+}
+
+func (response UpdateWorkflowdefaultApplicationProblemPlusJSONResponse) VisitUpdateWorkflowResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -11768,6 +12120,9 @@ type StrictServerInterface interface {
 	// CancelWorkflow Ask a workflow to cancel what it does
 	// (POST /api/v0/organizations/{org}/workflows/{workflow_id}/cancel)
 	CancelWorkflow(ctx context.Context, request CancelWorkflowRequestObject) (CancelWorkflowResponseObject, error)
+	// QueryWorkflow Query a workflow
+	// (POST /api/v0/organizations/{org}/workflows/{workflow_id}/query)
+	QueryWorkflow(ctx context.Context, request QueryWorkflowRequestObject) (QueryWorkflowResponseObject, error)
 	// GetWorkflowResult Get how a workflow ended
 	// (GET /api/v0/organizations/{org}/workflows/{workflow_id}/result)
 	GetWorkflowResult(ctx context.Context, request GetWorkflowResultRequestObject) (GetWorkflowResultResponseObject, error)
@@ -11777,6 +12132,9 @@ type StrictServerInterface interface {
 	// TerminateWorkflow End a workflow at once
 	// (POST /api/v0/organizations/{org}/workflows/{workflow_id}/terminate)
 	TerminateWorkflow(ctx context.Context, request TerminateWorkflowRequestObject) (TerminateWorkflowResponseObject, error)
+	// UpdateWorkflow Send an update to a workflow
+	// (POST /api/v0/organizations/{org}/workflows/{workflow_id}/update)
+	UpdateWorkflow(ctx context.Context, request UpdateWorkflowRequestObject) (UpdateWorkflowResponseObject, error)
 	// ReceiveGitHubLeaks Take reports of GitHub's secret scanning
 	// (POST /api/v0/secret-scanning/github)
 	ReceiveGitHubLeaks(ctx context.Context, request ReceiveGitHubLeaksRequestObject) (ReceiveGitHubLeaksResponseObject, error)
@@ -13756,6 +14114,41 @@ func (sh *strictHandler) CancelWorkflow(w http.ResponseWriter, r *http.Request, 
 	}
 }
 
+// QueryWorkflow operation middleware
+func (sh *strictHandler) QueryWorkflow(w http.ResponseWriter, r *http.Request, org OrgPath, workflowID WorkflowID, params QueryWorkflowParams) {
+	var request QueryWorkflowRequestObject
+
+	request.Org = org
+	request.WorkflowID = workflowID
+	request.Params = params
+
+	var body QueryWorkflowJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.QueryWorkflow(ctx, request.(QueryWorkflowRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "QueryWorkflow")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(QueryWorkflowResponseObject); ok {
+		if err := validResponse.VisitQueryWorkflowResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // GetWorkflowResult operation middleware
 func (sh *strictHandler) GetWorkflowResult(w http.ResponseWriter, r *http.Request, org OrgPath, workflowID WorkflowID, params GetWorkflowResultParams) {
 	var request GetWorkflowResultRequestObject
@@ -13847,6 +14240,41 @@ func (sh *strictHandler) TerminateWorkflow(w http.ResponseWriter, r *http.Reques
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(TerminateWorkflowResponseObject); ok {
 		if err := validResponse.VisitTerminateWorkflowResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// UpdateWorkflow operation middleware
+func (sh *strictHandler) UpdateWorkflow(w http.ResponseWriter, r *http.Request, org OrgPath, workflowID WorkflowID, params UpdateWorkflowParams) {
+	var request UpdateWorkflowRequestObject
+
+	request.Org = org
+	request.WorkflowID = workflowID
+	request.Params = params
+
+	var body UpdateWorkflowJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateWorkflow(ctx, request.(UpdateWorkflowRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateWorkflow")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(UpdateWorkflowResponseObject); ok {
+		if err := validResponse.VisitUpdateWorkflowResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

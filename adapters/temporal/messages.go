@@ -1,0 +1,176 @@
+package temporal
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"time"
+
+	commonpb "go.temporal.io/api/common/v1"
+	enumspb "go.temporal.io/api/enums/v1"
+	querypb "go.temporal.io/api/query/v1"
+	"go.temporal.io/api/serviceerror"
+	taskqueuepb "go.temporal.io/api/taskqueue/v1"
+	updatepb "go.temporal.io/api/update/v1"
+	"go.temporal.io/api/workflowservice/v1"
+
+	"github.com/bulkheadhq/bulkhead/core/authz"
+	"github.com/bulkheadhq/bulkhead/core/fault"
+	"github.com/bulkheadhq/bulkhead/core/workflow"
+)
+
+// signalWithStart starts an execution with a signal, or signals the one that runs.
+func (d *Dispatcher) signalWithStart(
+	ctx context.Context, namespace string, by authz.Actor, s workflow.Start, memo *commonpb.Memo, attributes *commonpb.SearchAttributes,
+) (workflow.Execution, error) {
+	startedAt := d.conn.clock.Now()
+	res, err := invoke(ctx, d.conn.cfg.CallTimeout, d.service().SignalWithStartWorkflowExecution, &workflowservice.SignalWithStartWorkflowExecutionRequest{
+		Namespace:                namespace,
+		WorkflowId:               s.ID,
+		WorkflowType:             &commonpb.WorkflowType{Name: s.Type},
+		TaskQueue:                &taskqueuepb.TaskQueue{Name: s.TaskQueue, Kind: enumspb.TASK_QUEUE_KIND_NORMAL},
+		Input:                    encodeInput(s.Input),
+		WorkflowExecutionTimeout: timeout(s.ExecutionTimeout),
+		WorkflowRunTimeout:       timeout(s.RunTimeout),
+		Identity:                 identityOf(by),
+		RequestId:                requestID(ctx),
+		WorkflowIdReusePolicy:    enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
+		WorkflowIdConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
+		SignalName:               s.Signal.Name,
+		SignalInput:              encodeInput(s.Signal.Input),
+		Memo:                     memo,
+		SearchAttributes:         attributes,
+	})
+	if err != nil {
+		return workflow.Execution{}, err
+	}
+	if !res.GetStarted() { // what runs may be of another type
+		return d.describe(ctx, namespace, s.ID, res.GetRunId())
+	}
+	return workflow.Execution{
+		ID: s.ID, RunID: res.GetRunId(), Type: s.Type, TaskQueue: s.TaskQueue,
+		Status: workflow.Running, StartedAt: startedAt, Events: firstEvents + 1,
+	}, nil
+}
+
+// Query asks the code of a run.
+func (d *Dispatcher) Query(ctx context.Context, namespace string, at workflow.Target, m workflow.Message) (json.RawMessage, error) {
+	if !validRun(at.RunID) {
+		return nil, workflow.ErrNotFound
+	}
+	ctx, err := d.conn.within(ctx, namespace)
+	if err != nil {
+		return nil, err
+	}
+	res, err := invoke(ctx, d.conn.cfg.CallTimeout, d.service().QueryWorkflow, &workflowservice.QueryWorkflowRequest{
+		Namespace: namespace,
+		Execution: executionAt(at),
+		Query:     &querypb.WorkflowQuery{QueryType: m.Name, QueryArgs: encodeInput(m.Input)},
+	})
+	if err != nil {
+		return nil, unanswered(err)
+	}
+	return decoded(res.GetQueryResult())
+}
+
+// Update sends an update and waits until the run has taken it.
+func (d *Dispatcher) Update(ctx context.Context, namespace string, by authz.Actor, at workflow.Target, id string, m workflow.Message) (workflow.Update, error) {
+	ctx, err := d.toChange(ctx, namespace, by, at)
+	if err != nil {
+		return workflow.Update{}, err
+	}
+	res, err := invoke(ctx, d.conn.cfg.CallTimeout, d.service().UpdateWorkflowExecution, &workflowservice.UpdateWorkflowExecutionRequest{
+		Namespace:         namespace,
+		WorkflowExecution: executionAt(at),
+		WaitPolicy:        &updatepb.WaitPolicy{LifecycleStage: enumspb.UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_ACCEPTED},
+		Request: &updatepb.Request{
+			Meta:  &updatepb.Meta{UpdateId: id, Identity: identityOf(by)},
+			Input: &updatepb.Input{Name: m.Name, Args: encodeInput(m.Input)},
+		},
+	})
+	if err != nil {
+		return workflow.Update{}, d.closedOr(ctx, namespace, at, unanswered(err))
+	}
+	if res.GetStage() < enumspb.UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_ACCEPTED && res.GetOutcome() == nil {
+		return workflow.Update{}, workflow.ErrNoAnswer // Temporal itself has waited long enough
+	}
+	return updated(id, res.GetUpdateRef().GetWorkflowExecution().GetRunId(), res.GetOutcome())
+}
+
+// UpdateResult waits for the answer to an update, in slices as Result does.
+func (d *Dispatcher) UpdateResult(ctx context.Context, namespace string, at workflow.Target, id string, wait time.Duration) (workflow.Update, error) {
+	if !validRun(at.RunID) {
+		return workflow.Update{}, workflow.ErrNotFound
+	}
+	ctx, err := d.conn.within(ctx, namespace)
+	if err != nil {
+		return workflow.Update{}, err
+	}
+	deadline := time.Now().Add(wait)
+	for {
+		began := time.Now()
+		slice := min(max(time.Until(deadline), minSlice), d.conn.cfg.PollSlice)
+		res, err := invoke(ctx, slice, d.service().PollWorkflowExecutionUpdate, &workflowservice.PollWorkflowExecutionUpdateRequest{
+			Namespace:  namespace,
+			UpdateRef:  &updatepb.UpdateRef{WorkflowExecution: executionAt(at), UpdateId: id},
+			Identity:   identity,
+			WaitPolicy: &updatepb.WaitPolicy{LifecycleStage: enumspb.UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_COMPLETED},
+		})
+		if err != nil && (!fault.IsKind(err, fault.Timeout) || ctx.Err() != nil) {
+			return workflow.Update{}, err
+		}
+		left := time.Until(deadline)
+		if res.GetOutcome() != nil || left <= 0 {
+			return updated(id, at.RunID, res.GetOutcome())
+		}
+		if rest := minSlice - time.Since(began); rest > 0 && !sleep(ctx, min(rest, left)) {
+			return workflow.Update{}, toFault(ctx.Err())
+		}
+	}
+}
+
+// updated reads the outcome of an update, which is nil as long as there is none.
+func updated(id, runID string, outcome *updatepb.Outcome) (workflow.Update, error) {
+	u := workflow.Update{ID: id, RunID: runID, Done: outcome != nil}
+	if f := outcome.GetFailure(); f != nil {
+		u.Failure = failureOf(f)
+		return u, nil
+	}
+	var err error
+	u.Output, err = decoded(outcome.GetSuccess())
+	return u, err
+}
+
+// decoded is decodeOutput with an error that may cross layers.
+func decoded(in *commonpb.Payloads) (json.RawMessage, error) {
+	out, err := decodeOutput(in)
+	if err != nil {
+		return nil, fault.ErrInternal.Because(err)
+	}
+	return out, nil
+}
+
+// unanswered tells what kept the code of an execution from answering.
+func unanswered(err error) error {
+	precondition, notReady := (*serviceerror.FailedPrecondition)(nil), (*serviceerror.WorkflowNotReady)(nil)
+	switch {
+	case errors.As(err, &precondition), errors.As(err, &notReady):
+		return workflow.ErrNoWorker.Because(err)
+	case fault.IsKind(err, fault.Timeout):
+		return workflow.ErrNoAnswer.Because(err)
+	}
+	return err
+}
+
+// maxSaid bounds what the code of an execution says in a problem, in bytes.
+const maxSaid = 500
+
+// queryFailed passes on what the tenant's code says about a query.
+func queryFailed(err *serviceerror.QueryFailed) error {
+	said := err.Error()
+	if len(said) > maxSaid {
+		said = strings.ToValidUTF8(said[:maxSaid], "") + "…"
+	}
+	return workflow.ErrQueryFailed.WithPublic(workflow.ErrQueryFailed.Public + " It says: " + said).Because(err)
+}
