@@ -28,6 +28,7 @@ Example:
 					&cli.StringFlag{Name: "expires-in", Usage: "how long it is valid, such as 12h or 30d; as the organization says if absent (`DURATION`)"},
 					&cli.StringFlag{Name: "description", Usage: "what it is for (`TEXT`)"},
 					&cli.StringSliceFlag{Name: "allow-ip", Usage: "address or network it can be used from; repeat for more (`CIDR`)"},
+					&cli.StringFlag{Name: "requests", Usage: requestsUsage},
 					&cli.StringSliceFlag{Name: "metadata", Usage: "a note of your own; repeat for more (`NAME=VALUE`)"},
 				},
 				Description: `The key goes to the standard output, this once; everything else goes to the standard
@@ -37,7 +38,7 @@ without scopes may do all that the user may.
 Examples:
   bulkhead apikey create laptop --user ada@acme.example
   export BULKHEAD_API_KEY=$(bulkhead apikey create ci --org acme --user ci@acme.example --expires-in 30d)
-  bulkhead apikey create starter --org acme --scope workflows:start --scope workflows:read`,
+  bulkhead apikey create starter --org acme --scope workflows:start --scope workflows:read --requests 100/1m/10`,
 				Action: s.apikeyCreate,
 			},
 			{
@@ -154,6 +155,9 @@ func (s *shell) apikeyCreate(c *cli.Context) error {
 		Name: name, Description: c.String("description"), Scopes: c.StringSlice("scope"), AllowedIPs: c.StringSlice("allow-ip"),
 	}
 	if in.Metadata, err = parseMetadata(c.StringSlice("metadata")); err != nil {
+		return err
+	}
+	if in.Limits, err = parseRequests(c.String("requests")); err != nil {
 		return err
 	}
 	if text := c.String("expires-in"); text != "" {

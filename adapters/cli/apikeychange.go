@@ -49,6 +49,9 @@ func (s *shell) printKey(c *cli.Context, k *sdk.APIKey) error {
 		{"secret", hint(*k)},
 		{"last used", s.moment(k.LastUsedAt)},
 	}
+	if own := ownRequests(k); own != "" {
+		pairs = append(pairs, pair{"requests", own})
+	}
 	if old := k.OldSecret; old.Prefix != "" {
 		pairs = append(pairs, pair{"old secret", old.Prefix + "…" + old.LastFour + ", " + oldLife(s, old)}, pair{"old one used", s.moment(old.LastUsedAt)})
 	}
@@ -93,6 +96,7 @@ func (s *shell) apikeyUpdateFlags() []cli.Flag {
 		&cli.StringSliceFlag{Name: "scope", Usage: "all that the key may do; repeat for more, or \"\" for all that its user's role allows (`SCOPE`)"},
 		&cli.StringSliceFlag{Name: "allow-ip", Usage: "all addresses and networks it can be used from; repeat for more, or \"\" for everywhere (`CIDR`)"},
 		&cli.StringSliceFlag{Name: "metadata", Usage: "all notes of your own; repeat for more (`NAME=VALUE`)"},
+		&cli.StringFlag{Name: "requests", Usage: requestsUsage + "; \"\" for no limit of its own"},
 		&cli.StringFlag{Name: "expires-in", Usage: "how long it is valid from now on, such as 12h or 30d (`DURATION`)"},
 		&cli.BoolFlag{Name: "never-expires", Usage: "let it not end by itself"},
 	}
@@ -134,6 +138,13 @@ func (s *shell) readAPIKeyUpdate(c *cli.Context) (in sdk.APIKeyUpdate, err error
 	}
 	if c.IsSet("scope") {
 		in.Scopes = new(withoutEmpty(c.StringSlice("scope")))
+	}
+	if c.IsSet("requests") {
+		own, err := parseRequests(c.String("requests"))
+		if err != nil {
+			return in, err
+		}
+		in.Limits = &own
 	}
 	if c.IsSet("allow-ip") {
 		in.AllowedIPs = new(withoutEmpty(c.StringSlice("allow-ip")))
