@@ -122,7 +122,7 @@ func dynamicSettings() dynamicconfig.Client {
 		// A test run registers namespaces and lists workflows faster than a production default allows.
 		"frontend.rps.namespaceReplicationInducingAPIs":          100_000,
 		"frontend.namespaceRPS.namespaceReplicationInducingAPIs": 1_000,
-		"frontend.namespaceRPS.visibility":                       100,
+		"frontend.namespaceRPS.visibility":                       100_000,
 
 		// The default cache is sized for a machine of its own.
 		"history.hostLevelCacheMaxSize": 8096,
