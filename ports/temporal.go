@@ -18,12 +18,15 @@ import (
 // acts is recorded in the history of the execution.
 type Dispatcher interface {
 	// Start starts a workflow and returns its first description. The actor is
-	// recorded on the execution. With a signal, an execution that runs under the id
-	// gets it, once for a claimed request, and is described as it is. It fails with
-	// workflow.ErrAlreadyStarted.
+	// recorded on the execution. One that runs under the id and is used instead gets
+	// the signal, if there is one, and is described as it is. A claimed request has
+	// one effect, however often it is made, for as long as the run that it has
+	// started or used is the latest of the id. It fails with
+	// workflow.ErrAlreadyStarted, and with fault.ErrInvalid for a search attribute
+	// that the namespace does not have.
 	Start(ctx context.Context, namespace string, by authz.Actor, s workflow.Start) (workflow.Execution, error)
-	// Describe returns the run, or the latest when runID is "". It fails with
-	// workflow.ErrNotFound.
+	// Describe returns the run, or the latest when runID is "", with its details. It
+	// fails with workflow.ErrNotFound.
 	Describe(ctx context.Context, namespace, workflowID, runID string) (workflow.Execution, error)
 	// List returns a page of the executions that a query chooses; "" chooses all. It
 	// lags behind what happens by a moment. It fails with workflow.ErrQuery.

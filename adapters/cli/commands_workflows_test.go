@@ -22,6 +22,11 @@ var workflowCommands = []commandCase{
 		`POST /api/v0/organizations/acme/workflows {"signal":{"input":[1],"name":"add"},"task_queue":"default","type":"Greet","workflow_id":"greet-1"}`,
 	},
 	{
+		"workflow-start-options",
+		`workflow start --org acme --type Greet -q default --id greet-1 --reuse allow_duplicate --conflict terminate_existing --run-timeout 1m --task-timeout 5s --delay 10s --attempts 3 --retry-interval 2s --no-retry BadLuck --memo note={"n":1} --attribute Customer=keyword:c-42 --attribute Cents=int:995`,
+		`POST /api/v0/organizations/acme/workflows {"id_conflict_policy":"terminate_existing","id_reuse_policy":"allow_duplicate","memo":{"note":{"n":1}},"retry_policy":{"initial_interval_seconds":2,"maximum_attempts":3,"non_retryable_error_types":["BadLuck"]},"run_timeout_seconds":60,"search_attributes":{"Cents":{"type":"int","value":995},"Customer":{"type":"keyword","value":"c-42"}},"start_delay_seconds":10,"task_queue":"default","task_timeout_seconds":5,"type":"Greet","workflow_id":"greet-1"}`,
+	},
+	{
 		"workflow-query", `workflow query greet-1 --org acme --name status -i 1`,
 		`POST /api/v0/organizations/acme/workflows/greet-1/query {"input":[1],"name":"status"}`,
 	},

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -24,21 +25,20 @@ Example:
 		Subcommands: append([]*cli.Command{
 			{
 				Name: "start", Usage: "start a workflow", ArgsUsage: "--type TYPE --task-queue QUEUE",
-				Flags: []cli.Flag{
+				Flags: append([]cli.Flag{
 					orgFlag(),
 					&cli.StringFlag{Name: "type", Aliases: []string{"t"}, Usage: "workflow type that a worker has registered (`TYPE`)"},
 					&cli.StringFlag{Name: "task-queue", Aliases: []string{"q"}, Usage: "queue that the worker serves (`QUEUE`)"},
 					&cli.StringFlag{Name: "id", Usage: "workflow id; a random one if absent (`ID`)"},
 					inputFlag(),
-					&cli.StringFlag{Name: "signal", Usage: "signal to send to it, or to the one that runs under the id (`NAME`)"},
-					&cli.StringSliceFlag{Name: "signal-input", Usage: "an argument of the signal, as JSON; repeat for more (`JSON`)"},
-					&cli.DurationFlag{Name: "execution-timeout", Usage: "how long it may take in all; for ever if absent (`DURATION`)"},
-				},
-				Description: `An id that is running or has run is refused: starting the same twice starts it once.
+				}, startFlags()...),
+				Description: `An id that is running or has run is refused, unless --conflict and --reuse say
+otherwise: starting the same twice starts it once.
 
 Examples:
   bulkhead workflow start --org acme --type Greet --task-queue default --input '"Ada"'
-  bulkhead workflow start --type Charge -q billing --id charge-42 -i '{"cents":995}' -i true`,
+  bulkhead workflow start --type Charge -q billing --id charge-42 -i '{"cents":995}' -i true
+  bulkhead workflow start --type Charge -q billing --id charge-42 --reuse allow_duplicate_failed_only --attempts 5`,
 				Action: s.workflowStart,
 			},
 			{
@@ -79,15 +79,8 @@ func (s *shell) workflowStart(c *cli.Context) error {
 	if in.Input, err = inputs(c, "input"); err != nil {
 		return err
 	}
-	in.Signal.Name = c.String("signal")
-	if in.Signal.Input, err = inputs(c, "signal-input"); err != nil {
+	if err := startOptions(c, &in); err != nil {
 		return err
-	}
-	if timeout := c.Duration("execution-timeout"); timeout != 0 {
-		if timeout < time.Second {
-			return usageError("--execution-timeout must be a second or more")
-		}
-		in.ExecutionTimeoutSeconds = int64(timeout / time.Second)
 	}
 	api, org, err := s.within(c)
 	if err != nil {
@@ -132,11 +125,31 @@ func (s *shell) printWorkflow(w *sdk.Workflow) error {
 	if w.HistoryLength > 0 {
 		events = strconv.FormatInt(w.HistoryLength, 10)
 	}
-	return s.printPairs(
-		pair{"workflow", w.WorkflowID}, pair{"run", w.RunID}, pair{"type", w.Type}, pair{"task queue", w.TaskQueue},
-		pair{"status", string(w.Status)}, pair{"started", s.moment(w.StartedAt)}, pair{"closed", s.moment(w.ClosedAt)},
-		pair{"events", events},
-	)
+	pairs := []pair{
+		{"workflow", w.WorkflowID},
+		{"run", w.RunID},
+		{"type", w.Type},
+		{"task queue", w.TaskQueue},
+		{"status", string(w.Status)},
+		{"started", s.moment(w.StartedAt)},
+		{"closed", s.moment(w.ClosedAt)},
+		{"events", events},
+		{"started by", cmp.Or(w.StartedBy.UserID, w.StartedBy.APIKeyID)},
+		{"parent", w.Parent.WorkflowID},
+		{"execution timeout", ofSeconds(w.ExecutionTimeoutSeconds)},
+		{"run timeout", ofSeconds(w.RunTimeoutSeconds)},
+	}
+	pairs = append(pairs, sortedPairs("memo", w.Memo, func(v json.RawMessage) string { return string(v) })...)
+	pairs = append(pairs, sortedPairs("attribute", w.SearchAttributes, func(a sdk.WorkflowSearchAttribute) string { return string(a.Value) })...)
+	return s.printPairs(pairs...)
+}
+
+// ofSeconds writes a duration of the API; none is "".
+func ofSeconds(n int64) string {
+	if n == 0 {
+		return ""
+	}
+	return (time.Duration(n) * time.Second).String()
 }
 
 func (s *shell) workflowResult(c *cli.Context) error {

@@ -1,9 +1,6 @@
 package httpapi
 
 import (
-	"cmp"
-	"encoding/json"
-	"slices"
 	"time"
 
 	"github.com/bulkheadhq/bulkhead/adapters/httpapi/internal/gen"
@@ -14,7 +11,6 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/usecase/auth"
 	"github.com/bulkheadhq/bulkhead/core/usecase/tokens"
 	"github.com/bulkheadhq/bulkhead/core/user"
-	"github.com/bulkheadhq/bulkhead/core/workflow"
 )
 
 // optional returns a value as the contract has it when it may be absent: the
@@ -125,72 +121,10 @@ func toToken(t tokens.Token, temporalAddress string) gen.Token {
 	}
 }
 
-func toWorkflow(e workflow.Execution) gen.Workflow {
-	return gen.Workflow{
-		WorkflowID: e.ID, RunID: e.RunID, Type: e.Type, TaskQueue: e.TaskQueue,
-		Status: gen.WorkflowStatus(e.Status.String()), StartedAt: e.StartedAt,
-		ClosedAt: optional(e.ClosedAt), HistoryLength: optional(e.Events),
-	}
-}
-
-func toWorkflowResult(r workflow.Result) gen.WorkflowResult {
-	out := gen.WorkflowResult{WorkflowID: r.ID, RunID: r.RunID, Status: gen.WorkflowStatus(r.Status.String())}
-	if r.Output != nil {
-		out.Output = &r.Output
-	}
-	if r.Failure != nil {
-		out.Failure = &gen.WorkflowFailure{Message: r.Failure.Message, Type: optional(r.Failure.Type)}
-	}
-	return out
-}
-
-func toWorkflowUpdate(workflowID string, u workflow.Update) gen.WorkflowUpdate {
-	out := gen.WorkflowUpdate{WorkflowID: workflowID, RunID: u.RunID, UpdateID: u.ID, Status: gen.WorkflowUpdateStatusAccepted}
-	switch {
-	case u.Failure != nil:
-		out.Status = gen.WorkflowUpdateStatusFailed
-		out.Failure = &gen.WorkflowFailure{Message: u.Failure.Message, Type: optional(u.Failure.Type)}
-	case u.Done:
-		out.Status = gen.WorkflowUpdateStatusCompleted
-	}
-	if u.Output != nil {
-		out.Output = &u.Output
-	}
-	return out
-}
-
-func toWorkflowCount(c workflow.Count) gen.WorkflowCount {
-	out := gen.WorkflowCount{Count: c.Total}
-	if c.ByStatus == nil {
-		return out
-	}
-	groups := make([]gen.WorkflowStatusCount, 0, len(c.ByStatus))
-	for status, n := range c.ByStatus {
-		groups = append(groups, gen.WorkflowStatusCount{Status: gen.WorkflowStatus(status.String()), Count: n})
-	}
-	slices.SortFunc(groups, func(a, b gen.WorkflowStatusCount) int { return cmp.Compare(a.Status, b.Status) })
-	out.ByStatus = &groups
-	return out
-}
-
 func toAssignment(a assignments.Assignment) gen.Assignment {
 	return gen.Assignment{
 		Organization: gen.OrganizationRef{ID: a.Org.String(), Slug: a.OrgSlug}, Namespace: a.Namespace,
 		State:      gen.AssignmentState(a.State.String()),
 		TaskQueues: append([]string{}, a.TaskQueues...),
 	}
-}
-
-// toStart reads what a request wants started.
-func toStart(in gen.WorkflowStart) workflow.Start {
-	start := workflow.Start{
-		ID: orZero(in.WorkflowID), Type: in.Type, TaskQueue: in.TaskQueue,
-		Input:            orZero[[]json.RawMessage](in.Input),
-		ExecutionTimeout: time.Duration(orZero(in.ExecutionTimeoutSeconds)) * time.Second,
-		RunTimeout:       time.Duration(orZero(in.RunTimeoutSeconds)) * time.Second,
-	}
-	if in.Signal != nil {
-		start.Signal = new(message(in.Signal.Name, in.Signal.Input))
-	}
-	return start
 }

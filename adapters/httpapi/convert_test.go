@@ -60,6 +60,12 @@ var (
 	wholeExecution = workflow.Execution{
 		ID: "order/1", RunID: "run", Type: "Order", TaskQueue: "orders", Status: workflow.Completed, StartedAt: now,
 		ClosedAt: now.Add(time.Second), Events: 12,
+		Details: &workflow.Details{
+			StartedBy: workflow.Starter{APIKey: "key_1", User: "usr_1"}, Memo: workflow.Memo{"note": json.RawMessage(`1`)},
+			Attributes:       workflow.Attributes{"Cents": {Type: workflow.Int, Value: json.RawMessage(`995`)}},
+			ExecutionTimeout: 3 * time.Second, RunTimeout: 2 * time.Second, TaskTimeout: time.Second,
+			Parent: workflow.Target{ID: "parent", RunID: "other"}, FirstRunID: "first",
+		},
 	}
 	wholeResult = workflow.Result{
 		ID: "order/1", RunID: "run", Status: workflow.Failed, Output: json.RawMessage(`1`),
@@ -74,8 +80,15 @@ var (
 	})
 	wholeStart = gen.WorkflowStart{
 		WorkflowID: new("order/1"), Type: "Order", TaskQueue: "orders", Input: &[]json.RawMessage{json.RawMessage(`{"n":1}`)},
-		ExecutionTimeoutSeconds: new(int64(3)), RunTimeoutSeconds: new(int64(2)),
-		Signal: &gen.WorkflowSignal{Name: "add", Input: &[]json.RawMessage{json.RawMessage(`1`)}},
+		ExecutionTimeoutSeconds: new(int64(3)), RunTimeoutSeconds: new(int64(2)), TaskTimeoutSeconds: new(int64(4)), StartDelaySeconds: new(int64(5)),
+		IDReusePolicy: new(gen.AllowDuplicate), IDConflictPolicy: new(gen.UseExisting), CronSchedule: new("@daily"),
+		RetryPolicy: &gen.WorkflowRetryPolicy{
+			InitialIntervalSeconds: new(int64(6)), BackoffCoefficient: new(1.5), MaximumIntervalSeconds: new(int64(7)), MaximumAttempts: new(int32(8)),
+			NonRetryableErrorTypes: &[]string{"BadLuck"},
+		},
+		Memo:             &gen.WorkflowMemo{"note": json.RawMessage(`1`)},
+		SearchAttributes: &gen.WorkflowSearchAttributes{"Cents": {Type: gen.WorkflowSearchAttributeTypeInt, Value: json.RawMessage(`995`)}},
+		Signal:           &gen.WorkflowSignal{Name: "add", Input: &[]json.RawMessage{json.RawMessage(`1`)}},
 	}
 )
 
@@ -132,7 +145,7 @@ func TestConvert(t *testing.T) {
 		{"a result", wholeResult, toWorkflowResult(wholeResult)},
 		{"an assignment", wholeAssignment, toAssignment(wholeAssignment)},
 		{"a token", wholeToken, toToken(wholeToken, "temporal:7233")},
-		{"a start", wholeStart, toStart(wholeStart)},
+		{"a start", wholeStart, started(wholeStart)},
 		{"an actor", struct{}{}, toActor(wholeActor)},
 	} {
 		t.Run("Should set every field of "+c.name, func(t *testing.T) {
@@ -164,9 +177,13 @@ func TestConvert(t *testing.T) {
 			[]string{
 				wholeUser.ID.String(), wholeUser.OrgID.String(), "person", "ada@acme.example", "Ada", "deployer", wholeUser.Role.ID().String(), "suspended", "away",
 			})
-		s := toStart(wholeStart)
+		s := started(wholeStart)
 		is.Equal([]string{s.ID, s.Type, s.TaskQueue, string(s.Input[0])}, []string{"order/1", "Order", "orders", `{"n":1}`})
-		is.Equal([]time.Duration{s.ExecutionTimeout, s.RunTimeout}, []time.Duration{3 * time.Second, 2 * time.Second})
+		is.Equal([]time.Duration{s.ExecutionTimeout, s.RunTimeout, s.TaskTimeout, s.Delay, s.Retry.InitialInterval, s.Retry.MaximumInterval},
+			[]time.Duration{3 * time.Second, 2 * time.Second, 4 * time.Second, 5 * time.Second, 6 * time.Second, 7 * time.Second})
+		x := toWorkflow(wholeExecution)
+		is.Equal([]string{*x.StartedBy.APIKeyID, *x.StartedBy.UserID, x.Parent.WorkflowID, x.Parent.RunID, *x.FirstRunID}, []string{"key_1", "usr_1", "parent", "other", "first"})
+		is.Equal([]int64{*x.ExecutionTimeoutSeconds, *x.RunTimeoutSeconds, *x.TaskTimeoutSeconds}, []int64{3, 2, 1})
 	})
 
 	t.Run("Should leave out what there is none of, and have no null lists", func(t *testing.T) {
@@ -183,8 +200,17 @@ func TestConvert(t *testing.T) {
 			is.NoErr(err)
 			is.True(!containsNull(text))
 		}
-		is.Equal(toStart(gen.WorkflowStart{}), workflow.Start{})
+		is.Equal(started(gen.WorkflowStart{}), workflow.Start{})
 	})
+}
+
+// started is what a request that the schema allows wants started.
+func started(in gen.WorkflowStart) workflow.Start {
+	s, err := toStart(in)
+	if err != nil {
+		panic(err)
+	}
+	return s
 }
 
 func containsNull(text []byte) bool {

@@ -62,6 +62,9 @@ func TestValidate(t *testing.T) {
 	}{
 		{"a good body", "POST", orgsURL, goodOrg, ""},
 		{"all of a start", "POST", flowsURL, `{"workflow_id":"a/b","type":"T","task_queue":"q","input":[null,1,"x",{"a":[true]}],"execution_timeout_seconds":0,"run_timeout_seconds":315360000}`, ""},
+		{"all options of a start", "POST", flowsURL, `{"type":"T","task_queue":"q","task_timeout_seconds":120,"start_delay_seconds":1,"id_reuse_policy":"allow_duplicate","id_conflict_policy":"use_existing","retry_policy":{"backoff_coefficient":1.5,"maximum_attempts":2},"memo":{"a":[1]},"search_attributes":{"A":{"type":"int","value":1}}}`, ""},
+		{"a policy that is none", "POST", flowsURL, `{"type":"T","task_queue":"q","id_reuse_policy":"terminate_if_running"}`, "/id_reuse_policy enum"},
+		{"a search attribute without a value", "POST", flowsURL, `{"type":"T","task_queue":"q","search_attributes":{"A":{"type":"keyword"}}}`, "/search_attributes/A/value required"},
 		{"an empty object where nothing is required", "POST", tokenURL, `{}`, ""},
 		{"a date with an offset", "POST", keysURL, `{"name":"ci","expires_at":"2027-01-01T00:00:00.5+02:00"}`, ""},
 		{"no body", "POST", usersURL, " ", " required"},

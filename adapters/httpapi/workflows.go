@@ -15,7 +15,11 @@ func (h *handlers) StartWorkflow(ctx context.Context, req gen.StartWorkflowReque
 	if err != nil {
 		return nil, err
 	}
-	e, err := h.Workflows.Start(ctx, by, org, toStart(*req.Body))
+	start, err := toStart(*req.Body)
+	if err != nil {
+		return nil, err
+	}
+	e, err := h.Workflows.Start(ctx, by, org, start)
 	if err != nil {
 		return nil, err
 	}

@@ -114,3 +114,43 @@ func TestWorkflowMessages(t *testing.T) {
 		is.Equal(*b.memory.started.Signal, workflow.Message{Name: "add", Input: []json.RawMessage{[]byte(`{"n":1}`)}})
 	})
 }
+
+func TestWorkflowStartOptions(t *testing.T) {
+	t.Parallel()
+
+	t.Run("Should say which rule it is that the options break", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		b := setup(t)
+		for options, broken := range map[string]string{
+			`"cron_schedule":"@daily"`: "/cron_schedule unsupported",
+			`"id_reuse_policy":"reject_duplicate","id_conflict_policy":"terminate_existing"`: "/id_conflict_policy combination",
+			`"search_attributes":{"BulkheadActor":{"type":"keyword","value":"x"}}`:           "/search_attributes/BulkheadActor reserved",
+			`"search_attributes":{"A":{"type":"int","value":"x"}}`:                           "/search_attributes/A/value type",
+			`"memo":{"actor":"me"}`: "/memo/actor reserved",
+		} {
+			got := b.do(request("POST", flowsURL, b.admin, `{"type":"Order","task_queue":"orders",`+options+`}`))
+			is.Equal(got.Code, http.StatusBadRequest)
+			is.Equal(field(b.problem(got)), broken)
+		}
+	})
+
+	t.Run("Should show the details of one execution", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		text, err := json.Marshal(toWorkflow(workflow.Execution{Details: &workflow.Details{
+			Memo:       workflow.Memo{"note": json.RawMessage(`{"n":1.10}`)},
+			Attributes: workflow.Attributes{"Young": {Value: json.RawMessage(`1`)}},
+		}}))
+		is.NoErr(err)
+		var shown struct {
+			Memo       json.RawMessage `json:"memo"`
+			Attributes json.RawMessage `json:"search_attributes"`
+			StartedBy  json.RawMessage `json:"started_by"`
+		}
+		is.NoErr(json.Unmarshal(text, &shown))
+		is.Equal(string(shown.Memo), `{"note":{"n":1.10}}`)
+		is.Equal(string(shown.Attributes), `{"Young":{"type":"unknown","value":1}}`)
+		is.Equal(shown.StartedBy, nil)
+	})
+}

@@ -100,6 +100,7 @@ func (b bundle) serve(t *testing.T, namespace string) client.Client {
 		porttest.WaitType:     waiting,
 		porttest.ContinueType: continuing,
 		porttest.CollectType:  collecting,
+		porttest.RetryType:    retrying,
 		"Activity":            perform,
 		"Bytes":               func(workflow.Context) ([]byte, error) { return []byte{0, 0xff}, nil },
 	} {
@@ -160,6 +161,13 @@ func continuing(ctx workflow.Context) (string, error) {
 		return "", workflow.NewContinueAsNewError(ctx, porttest.ContinueType)
 	}
 	return "continued", nil
+}
+
+func retrying(ctx workflow.Context) (string, error) {
+	if workflow.GetInfo(ctx).Attempt == 1 {
+		return "", sdk.NewApplicationError(porttest.FailMessage, porttest.FailureType)
+	}
+	return "again", nil
 }
 
 func perform(ctx workflow.Context) error {

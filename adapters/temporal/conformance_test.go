@@ -29,6 +29,7 @@ func TestDispatcherContract(t *testing.T) {
 		Absent:     "org-absent-00000000",
 		TaskQueue:  taskQueue,
 		Unserved:   "nobody",
+		Attributes: b.attributes(t, namespace),
 		Release: func(t *testing.T, workflowID string) {
 			t.Helper()
 			if err := worker.SignalWorkflow(t.Context(), workflowID, "", release, nil); err != nil {

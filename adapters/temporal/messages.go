@@ -11,7 +11,6 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 	querypb "go.temporal.io/api/query/v1"
 	"go.temporal.io/api/serviceerror"
-	taskqueuepb "go.temporal.io/api/taskqueue/v1"
 	updatepb "go.temporal.io/api/update/v1"
 	"go.temporal.io/api/workflowservice/v1"
 
@@ -19,40 +18,6 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/fault"
 	"github.com/bulkheadhq/bulkhead/core/workflow"
 )
-
-// signalWithStart starts an execution with a signal, or signals the one that runs.
-func (d *Dispatcher) signalWithStart(
-	ctx context.Context, namespace string, by authz.Actor, s workflow.Start, memo *commonpb.Memo, attributes *commonpb.SearchAttributes,
-) (workflow.Execution, error) {
-	startedAt := d.conn.clock.Now()
-	res, err := invoke(ctx, d.conn.cfg.CallTimeout, d.service().SignalWithStartWorkflowExecution, &workflowservice.SignalWithStartWorkflowExecutionRequest{
-		Namespace:                namespace,
-		WorkflowId:               s.ID,
-		WorkflowType:             &commonpb.WorkflowType{Name: s.Type},
-		TaskQueue:                &taskqueuepb.TaskQueue{Name: s.TaskQueue, Kind: enumspb.TASK_QUEUE_KIND_NORMAL},
-		Input:                    encodeInput(s.Input),
-		WorkflowExecutionTimeout: timeout(s.ExecutionTimeout),
-		WorkflowRunTimeout:       timeout(s.RunTimeout),
-		Identity:                 identityOf(by),
-		RequestId:                requestID(ctx),
-		WorkflowIdReusePolicy:    enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
-		WorkflowIdConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
-		SignalName:               s.Signal.Name,
-		SignalInput:              encodeInput(s.Signal.Input),
-		Memo:                     memo,
-		SearchAttributes:         attributes,
-	})
-	if err != nil {
-		return workflow.Execution{}, err
-	}
-	if !res.GetStarted() { // what runs may be of another type
-		return d.describe(ctx, namespace, s.ID, res.GetRunId())
-	}
-	return workflow.Execution{
-		ID: s.ID, RunID: res.GetRunId(), Type: s.Type, TaskQueue: s.TaskQueue,
-		Status: workflow.Running, StartedAt: startedAt, Events: firstEvents + 1,
-	}, nil
-}
 
 // Query asks the code of a run.
 func (d *Dispatcher) Query(ctx context.Context, namespace string, at workflow.Target, m workflow.Message) (json.RawMessage, error) {

@@ -38,7 +38,7 @@ func keywordPayload(value string) (*commonpb.Payload, error) {
 		return nil, fmt.Errorf("encode search attribute: %w", err)
 	}
 	p := jsonPayload(data)
-	p.Metadata["type"] = []byte("Keyword")
+	p.Metadata[metadataType] = []byte("Keyword")
 	return p, nil
 }
 

@@ -79,6 +79,23 @@ func TestWorkflowsStart(t *testing.T) {
 		is.Equal(fault.From(err).Fields[0].Pointer, "/signal/name")
 	})
 
+	t.Run("Should terminate what runs for whoever may, and have it on record", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		w := newWorld(t)
+		o := w.addOrg("own", org.Active)
+		instead := start
+		instead.Conflict, instead.Reuse = workflow.TerminateExisting, workflow.AllowDuplicateFailedOnly
+		s := newServices(w).workflows
+		_, err := s.Start(t.Context(), holder(o, authz.Admin, authz.WorkflowsStart), o, instead)
+		is.True(errors.Is(err, fault.ErrForbidden))
+		is.Equal(len(w.called()), 0)
+		_, err = s.Start(t.Context(), holder(o, authz.Admin, authz.WorkflowsStart, authz.WorkflowsTerminate), o, instead)
+		is.NoErr(err)
+		is.Equal(w.trail()[0].Changes["id_conflict_policy"], audit.Created("terminate_existing"))
+		is.Equal(w.trail()[0].Changes["id_reuse_policy"], audit.Created("allow_duplicate_failed_only"))
+	})
+
 	t.Run("Should choose an id for whoever names none, a new one each time", func(t *testing.T) {
 		t.Parallel()
 		is := is.New(t)

@@ -29,10 +29,19 @@ type Start struct {
 	Type             string
 	TaskQueue        string
 	Input            []json.RawMessage // the arguments, in order
-	ExecutionTimeout time.Duration     // zero: none
-	RunTimeout       time.Duration     // zero: none
-	// Signal goes to the new execution or, when one runs under the id, to that one.
-	// nil: an id that runs is refused.
+	Reuse            Reuse
+	Conflict         Conflict
+	ExecutionTimeout time.Duration // of all runs together; zero: none
+	RunTimeout       time.Duration // of one run; zero: none
+	TaskTimeout      time.Duration // of one workflow task; zero: Temporal's
+	Delay            time.Duration // of the first task; a signal ends it
+	Retry            *RetryPolicy  // nil: an execution that fails is not run again
+	Memo             Memo
+	Attributes       Attributes
+	// Cron is there to be refused: a schedule does it, and can be paused and changed.
+	Cron string
+	// Signal goes to the new execution or, when one runs under the id and is not to
+	// be terminated, to that one.
 	Signal *Message
 }
 
@@ -50,11 +59,11 @@ func (s Start) Validate() error {
 	if err := checkName("/task_queue", s.TaskQueue); err != nil {
 		return err
 	}
-	if s.ExecutionTimeout < 0 || s.ExecutionTimeout > MaxTimeout {
-		return fault.InvalidField("/execution_timeout_seconds", "range", "must be between 0 and ten years")
+	if err := s.checkTimes(); err != nil {
+		return err
 	}
-	if s.RunTimeout < 0 || s.RunTimeout > MaxTimeout {
-		return fault.InvalidField("/run_timeout_seconds", "range", "must be between 0 and ten years")
+	if err := s.checkOptions(); err != nil {
+		return err
 	}
 	if s.Signal != nil {
 		if err := s.Signal.validateAt("/signal"); err != nil {
@@ -62,6 +71,41 @@ func (s Start) Validate() error {
 		}
 	}
 	return checkInput("/input", s.Input)
+}
+
+// checkTimes bounds how long a start may let everything take.
+func (s Start) checkTimes() error {
+	for _, t := range []struct {
+		pointer string
+		d, most time.Duration
+		detail  string
+	}{
+		{"/execution_timeout_seconds", s.ExecutionTimeout, MaxTimeout, "must be between 0 and ten years"},
+		{"/run_timeout_seconds", s.RunTimeout, MaxTimeout, "must be between 0 and ten years"},
+		{"/task_timeout_seconds", s.TaskTimeout, MaxTaskTimeout, "must be between 0 and two minutes"},
+		{"/start_delay_seconds", s.Delay, MaxDelay, "must be between 0 and a year"},
+	} {
+		if t.d < 0 || t.d > t.most {
+			return fault.InvalidField(t.pointer, "range", t.detail)
+		}
+	}
+	return nil
+}
+
+// checkOptions checks what a start asks for beside its input and times.
+func (s Start) checkOptions() error {
+	if err := s.checkPolicies(); err != nil {
+		return err
+	}
+	if s.Retry != nil {
+		if err := s.Retry.check("/retry_policy"); err != nil {
+			return err
+		}
+	}
+	if err := s.Memo.check(); err != nil {
+		return err
+	}
+	return s.Attributes.check()
 }
 
 // CheckID checks a workflow id that stands in a path. An id that can not exist
@@ -107,7 +151,25 @@ type Execution struct {
 	StartedAt time.Time
 	ClosedAt  time.Time // zero: still running
 	Events    int64     // the length of its history
+	Details   *Details  // nil where executions are listed, and for one that was just started
 }
+
+// Details are what is shown of one execution that is looked at.
+type Details struct {
+	StartedBy        Starter
+	Memo             Memo
+	Attributes       Attributes
+	ExecutionTimeout time.Duration // zero: none
+	RunTimeout       time.Duration // zero: none
+	TaskTimeout      time.Duration
+	Parent           Target // the execution whose child it is; zero: none
+	FirstRunID       string // of the chain that runs again, continuations and resets make
+}
+
+// Starter is who started an execution through Bulkhead. What the tenant's own code
+// started, a child for instance, has none. A tenant that has data-plane tokens can
+// write anything here: the audit trail is the proof.
+type Starter struct{ APIKey, User string }
 
 // Result is how an execution ended, or that it has not.
 type Result struct {

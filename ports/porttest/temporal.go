@@ -30,6 +30,7 @@ const (
 	// refuses null with the type FailureType.
 	CollectType  = "Collect"
 	ContinueType = "Continue" // continues as new once, then returns "continued"
+	RetryType    = "Retry"    // fails as FailType does at first, but may be run again, and then returns "again"
 
 	FailMessage = "the dice fell badly"
 	FailureType = "BadLuck"
@@ -46,6 +47,9 @@ type DispatcherSetup struct {
 	Absent     string // nobody's
 	TaskQueue  string // served, in Namespace, with the workflow types above
 	Unserved   string // a task queue that nobody serves
+	// Attributes are values of search attributes that are registered in Namespace,
+	// one of each type.
+	Attributes workflow.Attributes
 	// Release lets an execution of WaitType complete.
 	Release func(t *testing.T, workflowID string)
 	// Recorded returns how often the history of the latest run names the actor.
@@ -231,6 +235,8 @@ func Dispatcher(t *testing.T, s DispatcherSetup) {
 			})
 		}
 	})
+
+	t.Run("Should start as it is asked to", func(t *testing.T) { starting(t, s, by, result) })
 
 	t.Run("Should let executions be controlled", func(t *testing.T) { control(t, s, by, start, result) })
 

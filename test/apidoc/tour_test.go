@@ -83,7 +83,11 @@ var work = []step{
 	},
 	{
 		op: "startWorkflow", as: "ada", path: acme, status: 201,
-		body: `{"type": "Greet", "task_queue": "default", "workflow_id": "hello", "input": ["Ada"]}`,
+		body: `{"type": "Greet", "task_queue": "default", "workflow_id": "hello", "input": ["Ada"], "memo": {"order": 42}, "run_timeout_seconds": 3600}`,
+	},
+	{
+		op: "startWorkflow", as: "ada", path: acme, status: 400, note: "What is asked for again and again is a schedule:",
+		body: `{"type": "Greet", "task_queue": "default", "cron_schedule": "0 9 * * *"}`,
 	},
 	{
 		op: "getWorkflowResult", as: "ada", path: map[string]string{"org": "acme", "workflow_id": "hello"}, query: "wait=20",

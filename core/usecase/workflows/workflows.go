@@ -33,7 +33,8 @@ func New(store ports.Store, dispatcher ports.Dispatcher, limiter ports.Limiter, 
 // Start starts a workflow. Without an id it gets a random one. The request
 // stands in the audit trail before anything is started. With a signal, which takes
 // the permission to send one, a workflow that runs under the id is sent that
-// instead. It fails with workflow.ErrAlreadyStarted, org.ErrNotActive,
+// instead. To terminate what runs takes the permission to. It fails with
+// workflow.ErrAlreadyStarted, org.ErrNotActive,
 // org.ErrReserved, limit.ErrRateExceeded, limit.ErrExceeded and, for a broken rule,
 // fault.ErrInvalid.
 func (s *Service) Start(ctx context.Context, by authz.Actor, o id.Org, in workflow.Start) (workflow.Execution, error) {
@@ -42,6 +43,11 @@ func (s *Service) Start(ctx context.Context, by authz.Actor, o id.Org, in workfl
 	}
 	if in.Signal != nil {
 		if err := by.Require(authz.WorkflowsSignal, o); err != nil {
+			return workflow.Execution{}, err
+		}
+	}
+	if in.Conflict == workflow.TerminateExisting {
+		if err := by.Require(authz.WorkflowsTerminate, o); err != nil {
 			return workflow.Execution{}, err
 		}
 	}
@@ -58,10 +64,7 @@ func (s *Service) Start(ctx context.Context, by authz.Actor, o id.Org, in workfl
 	if err := s.admit(ctx, row, in); err != nil {
 		return workflow.Execution{}, err
 	}
-	now, changes := s.clock.Now(), map[string]audit.Change{"type": audit.Created(in.Type), "task_queue": audit.Created(in.TaskQueue)}
-	if in.Signal != nil {
-		changes["signal"] = audit.Created(in.Signal.Name)
-	}
+	now, changes := s.clock.Now(), onRecord(in)
 	err = s.store.WriteTx(ctx, o, func(ctx context.Context, tx ports.Tx) error {
 		return tx.Audit.Append(ctx, audit.Succeeds(o, now, by, audit.WorkflowStartRequested, "workflow", in.ID, changes))
 	})
@@ -69,6 +72,22 @@ func (s *Service) Start(ctx context.Context, by authz.Actor, o id.Org, in workfl
 		return workflow.Execution{}, err
 	}
 	return s.dispatcher.Start(ctx, row.Namespace(), by, in)
+}
+
+// onRecord is what the trail holds of a start: never its input, memo or search
+// attributes, which are the tenant's data.
+func onRecord(in workflow.Start) map[string]audit.Change {
+	changes := map[string]audit.Change{"type": audit.Created(in.Type), "task_queue": audit.Created(in.TaskQueue)}
+	if in.Signal != nil {
+		changes["signal"] = audit.Created(in.Signal.Name)
+	}
+	if in.Reuse != (workflow.Reuse{}) {
+		changes["id_reuse_policy"] = audit.Created(in.Reuse.String())
+	}
+	if in.Conflict != (workflow.Conflict{}) {
+		changes["id_conflict_policy"] = audit.Created(in.Conflict.String())
+	}
+	return changes
 }
 
 // newID returns a random id; that of the claim when the request has one, so that

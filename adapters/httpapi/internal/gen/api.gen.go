@@ -584,6 +584,84 @@ func (e WorkflowGrouping) Valid() bool {
 	}
 }
 
+// Defines values for WorkflowIDConflictPolicy.
+const (
+	Fail              WorkflowIDConflictPolicy = "fail"
+	TerminateExisting WorkflowIDConflictPolicy = "terminate_existing"
+	UseExisting       WorkflowIDConflictPolicy = "use_existing"
+)
+
+// Valid indicates whether the value is a known member of the WorkflowIDConflictPolicy enum.
+func (e WorkflowIDConflictPolicy) Valid() bool {
+	switch e {
+	case Fail:
+		return true
+	case TerminateExisting:
+		return true
+	case UseExisting:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for WorkflowIDReusePolicy.
+const (
+	AllowDuplicate           WorkflowIDReusePolicy = "allow_duplicate"
+	AllowDuplicateFailedOnly WorkflowIDReusePolicy = "allow_duplicate_failed_only"
+	RejectDuplicate          WorkflowIDReusePolicy = "reject_duplicate"
+)
+
+// Valid indicates whether the value is a known member of the WorkflowIDReusePolicy enum.
+func (e WorkflowIDReusePolicy) Valid() bool {
+	switch e {
+	case AllowDuplicate:
+		return true
+	case AllowDuplicateFailedOnly:
+		return true
+	case RejectDuplicate:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for WorkflowSearchAttributeType.
+const (
+	WorkflowSearchAttributeTypeBool        WorkflowSearchAttributeType = "bool"
+	WorkflowSearchAttributeTypeDatetime    WorkflowSearchAttributeType = "datetime"
+	WorkflowSearchAttributeTypeDouble      WorkflowSearchAttributeType = "double"
+	WorkflowSearchAttributeTypeInt         WorkflowSearchAttributeType = "int"
+	WorkflowSearchAttributeTypeKeyword     WorkflowSearchAttributeType = "keyword"
+	WorkflowSearchAttributeTypeKeywordList WorkflowSearchAttributeType = "keyword_list"
+	WorkflowSearchAttributeTypeText        WorkflowSearchAttributeType = "text"
+	WorkflowSearchAttributeTypeUnknown     WorkflowSearchAttributeType = "unknown"
+)
+
+// Valid indicates whether the value is a known member of the WorkflowSearchAttributeType enum.
+func (e WorkflowSearchAttributeType) Valid() bool {
+	switch e {
+	case WorkflowSearchAttributeTypeBool:
+		return true
+	case WorkflowSearchAttributeTypeDatetime:
+		return true
+	case WorkflowSearchAttributeTypeDouble:
+		return true
+	case WorkflowSearchAttributeTypeInt:
+		return true
+	case WorkflowSearchAttributeTypeKeyword:
+		return true
+	case WorkflowSearchAttributeTypeKeywordList:
+		return true
+	case WorkflowSearchAttributeTypeText:
+		return true
+	case WorkflowSearchAttributeTypeUnknown:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for WorkflowStatus.
 const (
 	WorkflowStatusCanceled       WorkflowStatus = "canceled"
@@ -1936,14 +2014,34 @@ type Version struct {
 
 // Workflow defines model for Workflow.
 type Workflow struct {
-	ClosedAt      *time.Time     `json:"closed_at,omitempty"`
-	HistoryLength *int64         `json:"history_length,omitempty"`
-	RunID         string         `json:"run_id"`
-	StartedAt     time.Time      `json:"started_at"`
-	Status        WorkflowStatus `json:"status"`
-	TaskQueue     string         `json:"task_queue"`
-	Type          string         `json:"type"`
-	WorkflowID    string         `json:"workflow_id"`
+	ClosedAt *time.Time `json:"closed_at,omitempty"`
+
+	// ExecutionTimeoutSeconds For all runs together; absent when there is none.
+	ExecutionTimeoutSeconds *int64 `json:"execution_timeout_seconds,omitempty"`
+
+	// FirstRunID Of the chain that retries, continuations and resets make.
+	FirstRunID    *string `json:"first_run_id,omitempty"`
+	HistoryLength *int64  `json:"history_length,omitempty"`
+
+	// Memo Notes, each any JSON value, that are shown and not searched. In a start they are 32 at most, of 16 KiB together. A name has 1 to 64 of the characters a-z, A-Z, 0-9, _, . and -; `actor` and `user` are reserved.
+	Memo   *WorkflowMemo         `json:"memo,omitempty"`
+	Parent *WorkflowExecutionRef `json:"parent,omitempty"`
+	RunID  string                `json:"run_id"`
+
+	// RunTimeoutSeconds For one run; absent when there is none.
+	RunTimeoutSeconds *int64 `json:"run_timeout_seconds,omitempty"`
+
+	// SearchAttributes What the workflow is found by: attributes that are registered in the organization's namespace, 20 at most in a start.
+	SearchAttributes *WorkflowSearchAttributes `json:"search_attributes,omitempty"`
+	StartedAt        time.Time                 `json:"started_at"`
+
+	// StartedBy Who started it through Bulkhead, as the execution itself says. The audit trail is the proof.
+	StartedBy          *WorkflowStarter `json:"started_by,omitempty"`
+	Status             WorkflowStatus   `json:"status"`
+	TaskQueue          string           `json:"task_queue"`
+	TaskTimeoutSeconds *int64           `json:"task_timeout_seconds,omitempty"`
+	Type               string           `json:"type"`
+	WorkflowID         string           `json:"workflow_id"`
 }
 
 // WorkflowAnswer defines model for WorkflowAnswer.
@@ -1965,6 +2063,12 @@ type WorkflowCount struct {
 	Count    int64                  `json:"count"`
 }
 
+// WorkflowExecutionRef defines model for WorkflowExecutionRef.
+type WorkflowExecutionRef struct {
+	RunID      string `json:"run_id"`
+	WorkflowID string `json:"workflow_id"`
+}
+
 // WorkflowFailure defines model for WorkflowFailure.
 type WorkflowFailure struct {
 	Message string  `json:"message"`
@@ -1974,6 +2078,12 @@ type WorkflowFailure struct {
 // WorkflowGrouping defines model for WorkflowGrouping.
 type WorkflowGrouping string
 
+// WorkflowIDConflictPolicy What becomes of an id whose workflow runs. When absent it is fail, or use_existing beside a signal.
+type WorkflowIDConflictPolicy string
+
+// WorkflowIDReusePolicy What becomes of an id whose workflow has ended. When absent it is reject_duplicate, or allow_duplicate beside terminate_existing.
+type WorkflowIDReusePolicy string
+
 // WorkflowList defines model for WorkflowList.
 type WorkflowList struct {
 	Items []Workflow `json:"items"`
@@ -1981,6 +2091,9 @@ type WorkflowList struct {
 	// NextCursor Absent at the end.
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
+
+// WorkflowMemo Notes, each any JSON value, that are shown and not searched. In a start they are 32 at most, of 16 KiB together. A name has 1 to 64 of the characters a-z, A-Z, 0-9, _, . and -; `actor` and `user` are reserved.
+type WorkflowMemo map[string]json.RawMessage
 
 // WorkflowQuestion defines model for WorkflowQuestion.
 type WorkflowQuestion struct {
@@ -2002,6 +2115,39 @@ type WorkflowResult struct {
 	WorkflowID string           `json:"workflow_id"`
 }
 
+// WorkflowRetryPolicy How a workflow that fails is run again; what is absent is Temporal's to choose.
+type WorkflowRetryPolicy struct {
+	// BackoffCoefficient How much longer each interval is; 2 when absent.
+	BackoffCoefficient *float64 `json:"backoff_coefficient,omitempty"`
+
+	// InitialIntervalSeconds Before the second run; 1 when absent.
+	InitialIntervalSeconds *int64 `json:"initial_interval_seconds,omitempty"`
+
+	// MaximumAttempts Runs in all; as many as it takes when 0.
+	MaximumAttempts *int32 `json:"maximum_attempts,omitempty"`
+
+	// MaximumIntervalSeconds A hundred times the first when absent.
+	MaximumIntervalSeconds *int64 `json:"maximum_interval_seconds,omitempty"`
+
+	// NonRetryableErrorTypes Types of failures after which it is not run again.
+	NonRetryableErrorTypes *[]string `json:"non_retryable_error_types,omitempty"`
+}
+
+// WorkflowSearchAttribute defines model for WorkflowSearchAttribute.
+type WorkflowSearchAttribute struct {
+	// Type As it is registered; unknown is for what is younger than this release, and can not be set.
+	Type WorkflowSearchAttributeType `json:"type"`
+
+	// Value A string, an array of strings for keyword_list, a number, true or false; a datetime as in RFC 3339.
+	Value json.RawMessage `json:"value"`
+}
+
+// WorkflowSearchAttributeType As it is registered; unknown is for what is younger than this release, and can not be set.
+type WorkflowSearchAttributeType string
+
+// WorkflowSearchAttributes What the workflow is found by: attributes that are registered in the organization's namespace, 20 at most in a start.
+type WorkflowSearchAttributes map[string]WorkflowSearchAttribute
+
 // WorkflowSignal defines model for WorkflowSignal.
 type WorkflowSignal struct {
 	// Input The arguments in order, each any JSON value; 512 KiB together.
@@ -2013,22 +2159,52 @@ type WorkflowSignal struct {
 
 // WorkflowStart defines model for WorkflowStart.
 type WorkflowStart struct {
+	// CronSchedule Refused: create a schedule, which can be paused, changed and seen.
+	CronSchedule *string `json:"cron_schedule,omitempty"`
+
 	// ExecutionTimeoutSeconds For all runs together; 0 is none.
 	ExecutionTimeoutSeconds *int64 `json:"execution_timeout_seconds,omitempty"`
+
+	// IDConflictPolicy What becomes of an id whose workflow runs. When absent it is fail, or use_existing beside a signal.
+	IDConflictPolicy *WorkflowIDConflictPolicy `json:"id_conflict_policy,omitempty"`
+
+	// IDReusePolicy What becomes of an id whose workflow has ended. When absent it is reject_duplicate, or allow_duplicate beside terminate_existing.
+	IDReusePolicy *WorkflowIDReusePolicy `json:"id_reuse_policy,omitempty"`
 
 	// Input The arguments in order, each any JSON value; 512 KiB together.
 	Input *[]json.RawMessage `json:"input,omitempty"`
 
+	// Memo Notes, each any JSON value, that are shown and not searched. In a start they are 32 at most, of 16 KiB together. A name has 1 to 64 of the characters a-z, A-Z, 0-9, _, . and -; `actor` and `user` are reserved.
+	Memo *WorkflowMemo `json:"memo,omitempty"`
+
+	// RetryPolicy How a workflow that fails is run again; what is absent is Temporal's to choose.
+	RetryPolicy *WorkflowRetryPolicy `json:"retry_policy,omitempty"`
+
 	// RunTimeoutSeconds For one run; 0 is none.
-	RunTimeoutSeconds *int64          `json:"run_timeout_seconds,omitempty"`
-	Signal            *WorkflowSignal `json:"signal,omitempty"`
-	TaskQueue         string          `json:"task_queue"`
+	RunTimeoutSeconds *int64 `json:"run_timeout_seconds,omitempty"`
+
+	// SearchAttributes What the workflow is found by: attributes that are registered in the organization's namespace, 20 at most in a start.
+	SearchAttributes *WorkflowSearchAttributes `json:"search_attributes,omitempty"`
+	Signal           *WorkflowSignal           `json:"signal,omitempty"`
+
+	// StartDelaySeconds How long the first task waits; a signal that comes later ends it.
+	StartDelaySeconds *int64 `json:"start_delay_seconds,omitempty"`
+	TaskQueue         string `json:"task_queue"`
+
+	// TaskTimeoutSeconds For one workflow task; Temporal's own when 0.
+	TaskTimeoutSeconds *int64 `json:"task_timeout_seconds,omitempty"`
 
 	// Type The workflow type that a worker registered.
 	Type string `json:"type"`
 
 	// WorkflowID A random one when absent.
 	WorkflowID *string `json:"workflow_id,omitempty"`
+}
+
+// WorkflowStarter Who started it through Bulkhead, as the execution itself says. The audit trail is the proof.
+type WorkflowStarter struct {
+	APIKeyID *string `json:"api_key_id,omitempty"`
+	UserID   *string `json:"user_id,omitempty"`
 }
 
 // WorkflowStatus defines model for WorkflowStatus.
