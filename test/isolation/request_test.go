@@ -101,8 +101,36 @@ var start = strconv.FormatInt(time.Now().UnixNano(), 36)
 // requestLimit is how long a request may take. None waits for anything.
 const requestLimit = 30 * time.Second
 
-// do sends a request with a credential.
+const (
+	// patience is for how long a request is repeated that Temporal has no room for: it
+	// has its own bounds, such as of updates that a workflow has not taken yet, and an
+	// answer of theirs shows nothing.
+	patience = 10 * time.Second
+	again    = 20 * time.Millisecond
+)
+
+// do sends a request with a credential, until Temporal has room for it.
 func (w *world) do(ctx context.Context, r *request, by *credential) (answer, error) {
+	for begin := time.Now(); ; {
+		got, err := w.once(ctx, r, by)
+		if err != nil || !got.isBusy() || time.Since(begin) > patience {
+			return got, err
+		}
+		select {
+		case <-ctx.Done():
+			return answer{}, ctx.Err()
+		case <-time.After(again):
+		}
+	}
+}
+
+// isBusy tells whether the answer is that Temporal takes no more calls now.
+func (a answer) isBusy() bool {
+	return a.status == http.StatusTooManyRequests && bytes.Contains(a.body, []byte(`"code":"workflow.temporal_busy"`))
+}
+
+// once sends a request with a credential.
+func (w *world) once(ctx context.Context, r *request, by *credential) (answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestLimit)
 	defer cancel()
 	body := strings.ReplaceAll(r.body, unique, start+strconv.FormatInt(next.Add(1), 36))

@@ -97,6 +97,9 @@ func configuration(cfg temporal.Config, store *config.SQL, internalPorts []int) 
 	}
 }
 
+// unlimited is a rate a second that nobody reaches.
+const unlimited = 100_000
+
 // dynamicSettings replace the defaults that are made for large clusters.
 func dynamicSettings() dynamicconfig.Client {
 	values := map[string]any{
@@ -119,10 +122,20 @@ func dynamicSettings() dynamicconfig.Client {
 		"history.enableCHASMSchedulerCreation":         true,
 		"history.chasmSchedulerCreationRolloutPercent": 100,
 
-		// A test run registers namespaces and lists workflows faster than a production default allows.
-		"frontend.rps.namespaceReplicationInducingAPIs":          100_000,
-		"frontend.namespaceRPS.namespaceReplicationInducingAPIs": 1_000,
-		"frontend.namespaceRPS.visibility":                       100_000,
+		// A test run registers namespaces, lists and starts faster than a production default allows. What the rates
+		// protect, a cluster and its tenants from each other, is not here.
+		"frontend.rps":                                           unlimited,
+		"frontend.rps.namespaceReplicationInducingAPIs":          unlimited,
+		"frontend.namespaceRPS":                                  unlimited,
+		"frontend.namespaceRPS.namespaceReplicationInducingAPIs": unlimited,
+		"frontend.namespaceRPS.visibility":                       unlimited,
+		"frontend.persistenceMaxQPS":                             unlimited,
+		"history.rps":                                            unlimited,
+		"history.persistenceMaxQPS":                              unlimited,
+		"matching.rps":                                           unlimited,
+		"matching.persistenceMaxQPS":                             unlimited,
+		"system.visibilityPersistenceMaxReadQPS":                 unlimited,
+		"system.visibilityPersistenceMaxWriteQPS":                unlimited,
 
 		// The default cache is sized for a machine of its own.
 		"history.hostLevelCacheMaxSize": 8096,
