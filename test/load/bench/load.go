@@ -6,8 +6,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
+	"math/rand/v2"
 	"net"
 	"net/textproto"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,6 +28,38 @@ type Target struct {
 	Address string // host:port
 	PID     int    // whose processor time is measured
 	Request string // as it goes over the wire
+	Words   string // a file of words of one length, a line each, or "": then each request holds another one in the place of Word
+}
+
+// Word is what a request holds where another word is to stand each time. It is as long
+// as an API key, so that the request's length is what its headers say.
+const Word = "WORDWORDWORDWORDWORDWORDWORDWORDWORDWORDWORDWORDWORDW"
+
+// Post returns the request of a POST of JSON with the headers given.
+func Post(address, path, body string, headers ...string) string {
+	lines := append([]string{
+		"POST " + path + " HTTP/1.1", "Host: " + address, "Content-Type: application/json", "Content-Length: " + strconv.Itoa(len(body)),
+	}, headers...)
+	return strings.Join(lines, "\r\n") + "\r\n\r\n" + body
+}
+
+// Warm asks once with each word. An answer that is not a success fails the comparison.
+func (g Target) Warm(t *T) {
+	t.Helper()
+	began := time.Now()
+	load := g.ask(t, 0)
+	t.Logf("%s: %d requests to warm up, %v", g.Name, load.Requests, time.Since(began).Round(time.Second))
+}
+
+// ask asks the target for a while, or once with each word.
+func (g Target) ask(t *T, limit time.Duration) Load {
+	t.Helper()
+	var load Load
+	StartProgram(t, &load, loadProgram, g.Address, g.Request, limit.String(), g.Words).Stop()
+	if load.Failure != "" {
+		t.Fatalf("%s: %s", g.Name, load.Failure)
+	}
+	return load
 }
 
 // Get returns the request of a GET with the headers given.
@@ -40,12 +75,8 @@ func (g Target) Side(t *T) Side {
 	return Side{Name: g.Name, Round: func() Sample {
 		t.Helper()
 		before := CPU(t, g.PID)
-		var load Load
-		StartProgram(t, &load, loadProgram, g.Address, g.Request, t.Round.String()).Stop()
+		load := g.ask(t, t.Round)
 		used := CPU(t, g.PID) - before
-		if load.Failure != "" {
-			t.Fatalf("%s: %s", g.Name, load.Failure)
-		}
 		return Sample{
 			"requests/s": float64(load.Requests) / load.Seconds, "p50 ms": load.P50, "p99 ms": load.P99,
 			"CPU µs/request": float64(used.Microseconds()) / float64(load.Requests),
@@ -67,20 +98,27 @@ const loadProgram = "load"
 // no more of an answer than its status and its length: what it spends itself is
 // missing to the server, and makes all servers look alike.
 func runLoad(ctx context.Context, ready func(any) error, args []string) error {
-	if len(args) != 3 {
-		return errors.New("usage: load ADDRESS REQUEST DURATION")
+	if len(args) != 4 {
+		return errors.New("usage: load ADDRESS REQUEST DURATION WORDS")
 	}
 	limit, err := time.ParseDuration(args[2])
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
+	requests, err := requestsOf(args[1], args[3])
+	if err != nil {
+		return err
+	}
+	if limit > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, limit)
+		defer cancel()
+	}
 	var clients sync.WaitGroup
 	took, failures := make([][]time.Duration, Connections), make([]error, Connections)
 	start := time.Now()
 	for i := range Connections {
-		clients.Go(func() { took[i], failures[i] = ask(ctx, args[0], []byte(args[1])) })
+		clients.Go(func() { took[i], failures[i] = ask(ctx, args[0], requests.of(i, limit > 0)) })
 	}
 	clients.Wait()
 	all := slices.Sorted(func(yield func(time.Duration) bool) {
@@ -104,9 +142,57 @@ func runLoad(ctx context.Context, ready func(any) error, args []string) error {
 	return ready(load)
 }
 
-// ask is one client: it sends the request and waits for the answer until ctx
-// ends, and returns how long each took.
-func ask(ctx context.Context, address string, request []byte) ([]time.Duration, error) {
+// requests is a request, and the words that take turns in it.
+type requests struct {
+	text  string
+	words []string
+}
+
+func requestsOf(text, path string) (requests, error) {
+	if path == "" {
+		return requests{text: text}, nil
+	}
+	file, err := os.ReadFile(path) //nolint:gosec // the comparison's own
+	if err != nil {
+		return requests{}, err
+	}
+	r := requests{text: text, words: strings.Fields(string(file))}
+	at := strings.Index(text, Word)
+	if at < 0 || len(r.words) < Connections || len(r.words[0]) != len(Word) {
+		return requests{}, errors.New("a request without a place for words of that length, or too few of them")
+	}
+	return r, nil
+}
+
+// of returns the requests of one of the clients. With words each client has a share of
+// them: it begins anywhere in it and goes round for ever, or through it once.
+func (r requests) of(client int, forever bool) iter.Seq[[]byte] {
+	request := []byte(r.text)
+	if r.words == nil {
+		return func(yield func([]byte) bool) {
+			for yield(request) {
+			}
+		}
+	}
+	place := strings.Index(r.text, Word)
+	share := r.words[client*len(r.words)/Connections : (client+1)*len(r.words)/Connections]
+	return func(yield func([]byte) bool) {
+		begin := 0
+		if forever {
+			begin = rand.IntN(len(share)) //nolint:gosec // a guess at it gains nothing
+		}
+		for i := 0; forever || i < len(share); i++ {
+			copy(request[place:], share[(begin+i)%len(share)])
+			if !yield(request) {
+				return
+			}
+		}
+	}
+}
+
+// ask is one client: it sends requests and waits for their answers until ctx ends, or
+// there are no more, and returns how long each took.
+func ask(ctx context.Context, address string, all iter.Seq[[]byte]) ([]time.Duration, error) {
 	var d net.Dialer
 	conn, err := d.DialContext(ctx, "tcp", address)
 	if err != nil {
@@ -115,7 +201,10 @@ func ask(ctx context.Context, address string, request []byte) ([]time.Duration, 
 	defer func() { _ = conn.Close() }()
 	r := bufio.NewReader(conn)
 	var took []time.Duration
-	for ctx.Err() == nil {
+	for request := range all {
+		if ctx.Err() != nil {
+			break
+		}
 		start := time.Now()
 		if _, err := conn.Write(request); err != nil {
 			return nil, err

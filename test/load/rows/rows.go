@@ -7,6 +7,10 @@ import "github.com/bulkheadhq/bulkhead/test/load/bench"
 var All = []bench.Comparison{
 	whoami,
 	whoamiPeers,
+	authMiss,
+	verify,
+	cacheMemory,
+	list,
 	workflowStart,
 	organizationActive,
 	fleet,
@@ -16,5 +20,6 @@ var All = []bench.Comparison{
 // Programs are the sides that run as processes of their own, by name.
 var Programs = map[string]bench.Program{
 	"chi": bareChi, "httprate": httprateKeys, "httprate+slog": httprateKeysSlog,
+	"cache": keepInCache, "map": keepInMap,
 	"fleet": runFleet, "workers": runWorkers,
 }

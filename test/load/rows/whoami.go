@@ -12,6 +12,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
+	"github.com/bulkheadhq/bulkhead/sdk"
 	"github.com/bulkheadhq/bulkhead/test/harness"
 	"github.com/bulkheadhq/bulkhead/test/load/bench"
 )
@@ -40,18 +41,40 @@ var whoami = bench.Comparison{
 const unlimited = "BULKHEAD_LIMITS=requests=1000000000/1m/1000000000"
 
 // whoamiOfBulkhead starts the product and returns the request of an operator's
-// key.
+// key, which has a limit of its own beside that of its organization.
 func whoamiOfBulkhead(t *bench.T) bench.Target {
 	stack := harness.Prepare(t, harness.Postgres(t).Database(t))
-	key := stack.Bootstrap(t).OperatorKey
+	operator := stack.Bootstrap(t).OperatorKey
 	url, api := stack.With(t, unlimited)
 	api.LogTo(t.TempDir() + "/log")
 	api.Start(t)
+	key := limitedKey(t, url, operator)
 	address := strings.TrimPrefix(url, "http://")
 	return bench.Target{
 		Name: "bulkhead", Address: address, PID: api.PID(),
 		Request: bench.Get(address, whoamiPath, "Authorization: Bearer "+key),
 	}
+}
+
+// limitedKey makes a key with the power of another and a limit that it never reaches.
+func limitedKey(t *bench.T, url, operator string) string {
+	t.Helper()
+	api, err := sdk.New(sdk.Config{URL: url, APIKey: operator})
+	if err != nil {
+		t.Fatal(err)
+	}
+	me, err := api.Whoami(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := api.CreateAPIKey(t.Context(), me.Organization.ID, sdk.APIKeyCreate{
+		Name: "bench", UserID: me.UserID,
+		Limits: sdk.APIKeyLimits{Requests: sdk.Rate{Count: 1_000_000_000, PeriodSeconds: 60, Burst: 1_000_000_000}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key.Secret
 }
 
 // answerOf returns the body with which a target answers.
