@@ -117,26 +117,22 @@ func (c *Credentials) next() *gathering {
 func (c *Credentials) ask(g *gathering) error {
 	ctx, cancel := context.WithTimeout(context.Background(), flightLimit)
 	defer cancel()
-	p := dbsqlc.CredentialFindParams{Versions: make([]int16, 0, len(g.asked)), Hashes: make([][]byte, 0, len(g.asked))}
-	for candidate := range g.asked {
-		p.Versions, p.Hashes = append(p.Versions, candidate.Version), append(p.Hashes, candidate.Hash[:])
+	candidates, params := make([]apikey.Versioned, 0, len(g.asked)), make([]*dbsqlc.CredentialFindParams, 0, len(g.asked))
+	for c := range g.asked {
+		candidates, params = append(candidates, c), append(params, &dbsqlc.CredentialFindParams{Version: c.Version, Hash: c.Hash[:]})
 	}
-	rows, err := queries.CredentialFind(ctx, c.db, &p)
-	if errors.Is(err, fault.ErrTimeout) {
+	var failed error
+	queries.CredentialFind(ctx, c.db, params).QueryRow(func(i int, row *dbsqlc.CredentialFindRow, err error) {
+		switch {
+		case err == nil:
+			g.asked[candidates[i]] = row
+		case !fault.IsKind(err, fault.NotFound) && failed == nil:
+			failed = err // what fails one fails those after it
+		}
+	})
+	if errors.Is(failed, fault.ErrTimeout) {
 		// No caller has chosen this limit: a database that does not answer in it is away.
-		return fault.ErrUnavailable.Because(err).After(comeBack)
+		return fault.ErrUnavailable.Because(failed).After(comeBack)
 	}
-	if err != nil {
-		return err
-	}
-	for _, row := range rows {
-		stored, err := toHash(row.PepperVersion, row.Hash)
-		if err != nil {
-			return err
-		}
-		if _, asked := g.asked[stored]; asked {
-			g.asked[stored] = row
-		}
-	}
-	return nil
+	return failed
 }

@@ -152,13 +152,12 @@ func requestsOf(text, path string) (requests, error) {
 	if path == "" {
 		return requests{text: text}, nil
 	}
-	file, err := os.ReadFile(path) //nolint:gosec // the comparison's own
+	file, err := os.ReadFile(path)
 	if err != nil {
 		return requests{}, err
 	}
 	r := requests{text: text, words: strings.Fields(string(file))}
-	at := strings.Index(text, Word)
-	if at < 0 || len(r.words) < Connections || len(r.words[0]) != len(Word) {
+	if !strings.Contains(text, Word) || len(r.words) < Connections || len(r.words[0]) != len(Word) {
 		return requests{}, errors.New("a request without a place for words of that length, or too few of them")
 	}
 	return r, nil
@@ -179,7 +178,7 @@ func (r requests) of(client int, forever bool) iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
 		begin := 0
 		if forever {
-			begin = rand.IntN(len(share)) //nolint:gosec // a guess at it gains nothing
+			begin = rand.IntN(len(share))
 		}
 		for i := 0; forever || i < len(share); i++ {
 			copy(request[place:], share[(begin+i)%len(share)])

@@ -103,7 +103,7 @@ func primaryKeySide(t *bench.T, stack *harness.Stack, all *population) bench.Sid
 // drawn does something with one of n things that are drawn at random, each side the
 // same, and measures what one takes.
 func drawn(t *bench.T, name string, n int, do func(ctx context.Context, i int) error) bench.Side {
-	dice := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // to be the same in each run
+	dice := rand.New(rand.NewPCG(1, 2)) // the same in each run
 	return bench.Side{Name: name, Round: func() bench.Sample {
 		var took []time.Duration
 		for begin := time.Now(); time.Since(begin) < t.Round; {

@@ -97,10 +97,10 @@ type held struct {
 	Collection time.Duration // that looking through it once takes
 }
 
-// hold returns what make makes when only that is left.
-func hold[T any](make func() (T, error)) (held, T, error) {
+// hold returns what build builds, and the memory of it when all else is gone.
+func hold(build func() (any, error)) (held, any, error) {
 	before := heap()
-	made, err := make()
+	made, err := build()
 	after := heap()
 	begin := time.Now()
 	runtime.GC()
@@ -113,7 +113,7 @@ func heap() int64 {
 	runtime.GC() // what finalizers held goes with the second
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	return int64(m.HeapAlloc) //nolint:gosec // a machine's memory
+	return int64(m.HeapAlloc)
 }
 
 // keepInCache is the program that lets the product's own service keep so many keys.
