@@ -106,7 +106,11 @@ func (g *generator) escalation() {
 	}
 	if g.o.declares("role") {
 		for _, r := range authz.Roles() {
-			set("escalation to "+r.String(), r != authz.Operator && r.Permissions().Within(g.by.may), map[string]any{"role": r.String()})
+			allowed := r != authz.Operator && r.Permissions().Within(g.by.may)
+			if allowed && len(g.o.subs()) > 0 && !r.Permissions().Within(authz.Manager.Permissions()) {
+				continue // raised so far by those who may, a user is out of reach of those who may not
+			}
+			set("escalation to "+r.String(), allowed, map[string]any{"role": r.String()})
 		}
 	}
 	if g.o.declares("scopes") {
