@@ -347,11 +347,29 @@ func sample(o *operation, attacks []*attack, most int) []*attack {
 	}
 	for _, family := range families {
 		all := byFamily[family]
-		for _, i := range dice.Perm(len(all))[:min(most, len(all))] {
-			out = append(out, all[i])
+		dice.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+		first, more := perAttacker(all)
+		if strings.HasPrefix(family, "escalation") {
+			out = append(out, first...) // what counts is by whom
+			continue
 		}
+		out = append(out, append(first, more...)[:min(most, len(all))]...)
 	}
 	return out
+}
+
+// perAttacker returns one attack of each attacker, and the others.
+func perAttacker(attacks []*attack) (first, more []*attack) {
+	known := map[string]bool{}
+	for _, a := range attacks {
+		if known[a.by.name] {
+			more = append(more, a)
+			continue
+		}
+		known[a.by.name] = true
+		first = append(first, a)
+	}
+	return first, more
 }
 
 // succeed shows that every operation that no attack made succeed does so for
