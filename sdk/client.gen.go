@@ -1239,6 +1239,9 @@ type Organization struct {
 
 	// Usage What the organization has, beside what it may have. Only where one organization is shown.
 	Usage OrganizationUsage `json:"usage,omitempty,omitzero"`
+
+	// WorkerPool The pool of workers that serve it.
+	WorkerPool string `json:"worker_pool"`
 }
 
 // OrganizationNamespaceState How the namespace stands, as far as Bulkhead is concerned.
@@ -1272,6 +1275,9 @@ type OrganizationCreate struct {
 	//
 	// Example: acme
 	Slug string `json:"slug"`
+
+	// WorkerPool The pool of workers that serve it.
+	WorkerPool string `json:"worker_pool,omitempty,omitzero"`
 }
 
 // OrganizationCreated defines model for OrganizationCreated.
@@ -1366,6 +1372,11 @@ type OrganizationUpdate struct {
 	//
 	// Example: acme
 	Slug string `json:"slug,omitempty,omitzero"`
+
+	// WorkerPool The pool of workers that serve it. For operators.
+	//
+	// Example: gold
+	WorkerPool string `json:"worker_pool,omitempty,omitzero"`
 }
 
 // OrganizationUsage What the organization has, beside what it may have. Only where one organization is shown.

@@ -18,12 +18,18 @@ const (
 	// pollWait is how long one question for assignments waits for a change.
 	pollWait = 30 * time.Second
 
+	// leaveTimeout bounds how long the drain waits for the API.
+	leaveTimeout = 2 * time.Second
+
 	// parallelStarts bounds how many organizations are begun at once: a fleet
 	// that starts with hundreds must not run Temporal's frontend over.
 	parallelStarts = 16
 
 	firstRetry   = 500 * time.Millisecond
 	longestRetry = 30 * time.Second
+	// longestAsk is less than a third of a member's lease: when the API is back, who
+	// still waits to ask again is not taken for gone.
+	longestAsk = 4 * time.Second
 	// steady is how long a thing must have gone well for its next failure to be
 	// a first one again.
 	steady = time.Minute
@@ -43,6 +49,16 @@ type FleetConfig struct {
 	// Register registers the workflows and activities on one worker. It is called
 	// for each organization and task queue, and may register different things.
 	Register func(worker.Registry, Assignment)
+
+	// Pool is the pool of organizations to serve; without one it is those of all pools.
+	// Member is this process's own name among those that share the pool, such as its
+	// host's: each organization is served by as many of them as Replicas says, 1 if it
+	// is 0, and a process that comes or goes takes over and hands on no more than its
+	// share. Without a name it serves the whole pool. All three take a key of the
+	// platform.
+	Pool     string
+	Member   string
+	Replicas int
 
 	// TaskQueues are served for an organization whose assignment names none.
 	// Without any, it is the queue "default".
@@ -71,11 +87,12 @@ type FleetConfig struct {
 // Fleet runs a Temporal worker for every organization that is assigned to it, in
 // one process and over one connection. Organizations come and go without a
 // restart: a new one is served within a second, one that was suspended is
-// drained.
+// drained. Many processes share a pool of organizations, as its members.
 type Fleet struct {
 	queues      []string
 	log         *slog.Logger
-	assignments func(ctx context.Context, etag string, wait time.Duration) (*AssignmentList, string, error)
+	query       AssignmentQuery
+	assignments func(ctx context.Context, q AssignmentQuery, etag string, wait time.Duration) (*AssignmentList, string, error)
 	// engine makes what runs the workers of one Run, and what ends it.
 	engine func() (newRunner func(context.Context, target) (runner, error), closeAll func())
 }
@@ -100,6 +117,7 @@ func NewFleet(cfg FleetConfig) (*Fleet, error) {
 	}
 	return &Fleet{
 		queues: cfg.TaskQueues, log: cfg.Logger, assignments: cfg.Client.Assignments,
+		query: AssignmentQuery{Pool: cfg.Pool, Member: cfg.Member, Replicas: cfg.Replicas},
 		engine: func() (func(context.Context, target) (runner, error), func()) {
 			e := newEngine(cfg)
 			return e.newRunner, e.close
@@ -117,6 +135,7 @@ func (f *Fleet) Run(ctx context.Context) error {
 		newRunner: newRunner, log: f.log, units: make(map[string]*unit), starts: make(chan struct{}, parallelStarts),
 	}
 	defer r.drain()
+	defer f.leave(context.WithoutCancel(ctx))
 
 	version, failures := "", 0
 	for {
@@ -124,7 +143,7 @@ func (f *Fleet) Run(ctx context.Context) error {
 		if failures > 0 {
 			wait = 0 // to know at once that the API is back, also when nothing has changed
 		}
-		list, next, err := f.assignments(ctx, version, wait)
+		list, next, err := f.assignments(ctx, f.query, version, wait)
 		pause := leastPause
 		switch {
 		case ctx.Err() != nil:
@@ -136,7 +155,7 @@ func (f *Fleet) Run(ctx context.Context) error {
 			if failures == 0 {
 				r.warn(ctx, err)
 			}
-			pause = backoff(failures, firstRetry, longestRetry, dice())
+			pause = backoff(failures, firstRetry, longestAsk, dice())
 			failures++
 		default:
 			if failures > 0 {
@@ -154,6 +173,20 @@ func (f *Fleet) Run(ctx context.Context) error {
 		if sleep(ctx, pause) != nil {
 			return nil
 		}
+	}
+}
+
+// leave tells the other members to take over, while this one still drains.
+func (f *Fleet) leave(ctx context.Context) {
+	if f.query.Member == "" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, leaveTimeout)
+	defer cancel()
+	q := f.query
+	q.Leaving = true
+	if _, _, err := f.assignments(ctx, q, "", 0); err != nil {
+		f.log.WarnContext(ctx, "could not leave the pool; the others take over when the lease ends", "error", err)
 	}
 }
 

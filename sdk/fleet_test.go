@@ -86,7 +86,13 @@ func (s *stage) newRunner(_ context.Context, t target) (runner, error) {
 }
 
 // assignments answers as the API does: at once with what is new, else later.
-func (s *stage) assignments(ctx context.Context, etag string, wait time.Duration) (*AssignmentList, string, error) {
+func (s *stage) assignments(ctx context.Context, q AssignmentQuery, etag string, wait time.Duration) (*AssignmentList, string, error) {
+	if q.Leaving {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.events = append(s.events, "left "+q.Pool+" as "+q.Member)
+		return &AssignmentList{}, "", s.apiErr
+	}
 	late := time.NewTimer(wait)
 	defer late.Stop()
 	for {
@@ -152,11 +158,18 @@ func (s *stage) end() error {
 
 // onStage runs a fleet in a bubble, whose time passes at once when all wait.
 func onStage(t *testing.T, name string, play func(is *is.I, s *stage)) {
+	t.Helper()
+	onStageAs(t, name, AssignmentQuery{}, play)
+}
+
+// onStageAs is onStage for a member of a pool.
+func onStageAs(t *testing.T, name string, q AssignmentQuery, play func(is *is.I, s *stage)) {
+	t.Helper()
 	t.Run(name, func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			s := &stage{running: map[string]*actor{}, changed: make(chan struct{}), list: &AssignmentList{}, done: make(chan error, 1)}
 			f := &Fleet{
-				queues: []string{"default"}, log: slog.New(slog.NewTextHandler(&s.log, nil)), assignments: s.assignments,
+				queues: []string{"default"}, log: slog.New(slog.NewTextHandler(&s.log, nil)), query: q, assignments: s.assignments,
 				engine: func() (func(context.Context, target) (runner, error), func()) { return s.newRunner, func() {} },
 			}
 			var ctx context.Context
@@ -179,6 +192,30 @@ func TestFleet(t *testing.T) {
 		is.Equal(s.take(), []string{
 			"stopped bolt default", "stopped coil default", "stopping bolt default", "stopping coil default",
 		})
+	})
+	gold := AssignmentQuery{Pool: "gold", Member: "one"}
+	onStageAs(t, "Should leave its pool before it drains, so that others take over", gold, func(is *is.I, s *stage) {
+		s.assign("acme")
+		s.take()
+		s.change(func() { s.stopFor = time.Minute })
+		s.stop()
+		synctest.Wait()
+		is.Equal(s.take(), []string{"left gold as one", "stopping acme default"})
+		is.NoErr(<-s.done)
+	})
+	onStageAs(t, "Should end although it cannot leave its pool", gold, func(is *is.I, s *stage) {
+		s.change(func() { s.apiErr = errors.New("away") })
+		is.NoErr(s.end())
+		is.True(strings.Contains(s.log.String(), "could not leave the pool"))
+	})
+	onStageAs(t, "Should ask again soon after the API was away, so that it stays a member", gold, func(is *is.I, s *stage) {
+		s.change(func() { s.apiErr = errors.New("away") })
+		<-time.NewTimer(10 * time.Minute).C
+		s.change(func() { s.apiErr = nil })
+		<-time.NewTimer(longestAsk).C
+		synctest.Wait()
+		is.True(strings.Contains(s.log.String(), "assignments are available again"))
+		is.NoErr(s.end())
 	})
 	onStage(t, "Should say in one line each when an organization begins and ends to be served", func(is *is.I, s *stage) {
 		s.assign("acme")
@@ -303,7 +340,7 @@ func TestFleetStart(t *testing.T) {
 		is := is.New(t)
 		f := &Fleet{
 			log: slog.New(slog.DiscardHandler),
-			assignments: func(context.Context, string, time.Duration) (*AssignmentList, string, error) {
+			assignments: func(context.Context, AssignmentQuery, string, time.Duration) (*AssignmentList, string, error) {
 				return nil, "", &Error{Status: 401, Detail: "The credential is not valid."}
 			},
 			engine: func() (func(context.Context, target) (runner, error), func()) { return nil, func() {} },

@@ -198,7 +198,7 @@ var operations = with(workflowOperations, with(scheduleOperations, map[string]fu
 		return err
 	},
 	"GET /api/v0/worker/assignments": func(ctx context.Context, c *Client) error {
-		_, _, err := c.Assignments(ctx, "", 0)
+		_, _, err := c.Assignments(ctx, AssignmentQuery{}, "", 0)
 		return err
 	},
 }))
@@ -327,13 +327,30 @@ func TestAssignments(t *testing.T) {
 			}
 			answer(w, 200, `{"items":[{"namespace":"org-acme"}],"temporal_address":"t:7233"}`)
 		})
-		list, version, err := c.Assignments(t.Context(), "", 0)
+		list, version, err := c.Assignments(t.Context(), AssignmentQuery{}, "", 0)
 		is.NoErr(err)
 		is.Equal(list.Items[0].Namespace, "org-acme")
-		list, version, err = c.Assignments(t.Context(), version, time.Second)
+		list, version, err = c.Assignments(t.Context(), AssignmentQuery{}, version, time.Second)
 		is.NoErr(err)
 		is.True(list == nil)
 		is.Equal(version, `"7"`)
+	})
+	t.Run("Should say which organizations it asks for, and who asks", func(t *testing.T) {
+		is := is.New(t)
+		var asked string
+		c, _ := newTestClient(t, func(w http.ResponseWriter, r *http.Request) {
+			asked = r.URL.RawQuery
+			answer(w, 200, `{"items":[],"temporal_address":"t:7233"}`)
+		})
+		for q, want := range map[AssignmentQuery]string{
+			{}: "wait=1",
+			{Pool: "gold", Member: "host:1", Replicas: 2}: "member=host%3A1&pool=gold&replicas=2&wait=1",
+			{Member: "a", Leaving: true}:                  "leaving=true&member=a&wait=1",
+		} {
+			_, _, err := c.Assignments(t.Context(), q, "", time.Second)
+			is.NoErr(err)
+			is.Equal(asked, want)
+		}
 	})
 	t.Run("Should read an unavailable server's readiness as an answer", func(t *testing.T) {
 		is := is.New(t)

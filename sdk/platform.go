@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strconv"
 	"time"
 )
 
@@ -82,11 +83,33 @@ func progressOf(o Operation) operationProgress {
 	return operationProgress{state: o.State, step: o.Step, attempts: o.Attempts, failure: o.Failure}
 }
 
+// AssignmentQuery is which organizations a worker asks for. The zero one is for all
+// that the key shows; the rest takes a key of the platform.
+type AssignmentQuery struct {
+	// Pool chooses the organizations of a pool.
+	Pool string
+	// Member is the process that asks, by a name of its own such as its host's. The
+	// pool is shared among its members: each is told what it should serve, and is one
+	// for 15 seconds after its question was answered.
+	Member string
+	// Replicas is by how many members each organization is served; 0 is 1. All members
+	// of a pool should say the same.
+	Replicas int
+	// Leaving ends the membership: others take over at once.
+	Leaving bool
+}
+
 // Assignments returns which namespaces a worker should serve, and the version of
 // the answer. Given the version one has, it waits up to wait, 60 seconds at
 // most, for another; when there is none in that time the list is nil.
-func (c *Client) Assignments(ctx context.Context, etag string, wait time.Duration) (list *AssignmentList, version string, err error) {
-	r := get(path("api/v0/worker/assignments")).waiting(wait)
+func (c *Client) Assignments(ctx context.Context, q AssignmentQuery, etag string, wait time.Duration) (list *AssignmentList, version string, err error) {
+	r := get(path("api/v0/worker/assignments")).waiting(wait).with("pool", q.Pool).with("member", q.Member)
+	if q.Replicas != 0 {
+		r = r.with("replicas", strconv.Itoa(q.Replicas))
+	}
+	if q.Leaving {
+		r = r.with("leaving", "true")
+	}
 	r.also = http.StatusNotModified
 	if etag != "" {
 		r.header = http.Header{"If-None-Match": {etag}}

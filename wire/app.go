@@ -11,6 +11,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/adapters/telemetry"
 	"github.com/bulkheadhq/bulkhead/adapters/temporal"
 	"github.com/bulkheadhq/bulkhead/adapters/temporal/worker"
+	"github.com/bulkheadhq/bulkhead/core/usecase/assignments"
 	"github.com/bulkheadhq/bulkhead/core/usecase/auth"
 	"github.com/bulkheadhq/bulkhead/core/usecase/bootstrap"
 	"github.com/bulkheadhq/bulkhead/core/usecase/keywatch"
@@ -34,6 +35,7 @@ type API struct {
 	Auth     *auth.Service
 	Refusals *refusals.Service
 	Limits   *limits.Service
+	Serving  *assignments.Service
 	Buckets  ports.Buckets
 	Usage    *metering.Service
 	HTTP     *httpapi.Server

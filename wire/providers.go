@@ -100,6 +100,12 @@ func newFeed(ctx context.Context, db *postgres.DB) (*postgres.CredentialFeed, fu
 	return f, func() { _ = f.Close(context.WithoutCancel(ctx)) }
 }
 
+// newMembers returns the members of worker pools. It holds a connection as soon as they are waited for.
+func newMembers(ctx context.Context, db *postgres.DB) (*postgres.WorkerMembers, func()) {
+	m := postgres.NewWorkerMembers(db)
+	return m, func() { _ = m.Close(context.WithoutCancel(ctx)) }
+}
+
 func newAuthSettings(cfg config.Config) auth.Settings {
 	return auth.Settings{CacheKeys: cfg.Auth.CacheKeys}
 }

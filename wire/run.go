@@ -50,6 +50,7 @@ func (a *API) Run(ctx context.Context) error {
 	logged(func() error { a.Auth.Run(ctx); return nil })
 	logged(func() error { a.Usage.Run(ctx); return nil })
 	logged(func() error { a.Limits.Run(ctx); return nil })
+	logged(func() error { a.Serving.Run(ctx); return nil })
 	measure(ctx, g, a.Metrics, a.Config.Metrics.API(), a.Config.Metrics.Unset, a.Log)
 	err := g.Wait()
 	a.flush(context.WithoutCancel(ctx)) // no request is left that could use a key

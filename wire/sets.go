@@ -73,7 +73,8 @@ var temporalSet = gw.NewSet(
 )
 
 var apiSet = gw.NewSet(
-	orgs.New, users.New, roles.New, apikeys.New, workflows.New, schedules.New, operations.New, assignments.New, trail.New, refusals.New, metering.New,
+	orgs.New, users.New, roles.New, apikeys.New, workflows.New, schedules.New, operations.New, trail.New, refusals.New, metering.New,
+	assignments.New, newMembers, gw.Bind(new(ports.WorkerMembers), new(*postgres.WorkerMembers)),
 	gw.Struct(new(auth.Deps), "*"), auth.New, newFeed, gw.Bind(new(ports.CredentialFeed), new(*postgres.CredentialFeed)), newAuthSettings,
 	leaks.New, postgres.NewKeyUses, gw.Bind(new(ports.KeyUses), new(*postgres.KeyUses)),
 	newBuckets, newStandard, limits.New, gw.Bind(new(ports.Limiter), new(*limits.Service)),

@@ -107,9 +107,11 @@ func NewAPI(ctx context.Context, cfg config.Config, out Output, b Build) (*API, 
 	}
 	authService := auth.New(deps)
 	refusalsService := refusals.New(store, clock, logger)
+	platform := postgres.NewPlatform(db)
+	workerMembers, cleanup6 := newMembers(ctx, db)
+	assignmentsService := assignments.New(store, platform, workerMembers)
 	usageHours := postgres.NewUsageHours(db)
 	meteringService := metering.New(usageHours, store, clock, logger)
-	platform := postgres.NewPlatform(db)
 	orgsService := orgs.New(store, platform, clock)
 	postgresTrail := postgres.NewTrail(db)
 	usersService := users.New(store, postgresTrail, standard, clock)
@@ -122,10 +124,10 @@ func NewAPI(ctx context.Context, cfg config.Config, out Output, b Build) (*API, 
 	temporalSchedules := temporal.NewSchedules(connection)
 	schedulesService := schedules.New(store, temporalSchedules, clock)
 	operationsService := operations.New(store, platform, clock)
-	assignmentsService := assignments.New(store, platform)
 	trailService := trail.New(postgresTrail)
 	sealer, err := newCursors(cfg)
 	if err != nil {
+		cleanup6()
 		cleanup5()
 		cleanup4()
 		cleanup3()
@@ -135,6 +137,7 @@ func NewAPI(ctx context.Context, cfg config.Config, out Output, b Build) (*API, 
 	}
 	eTagKey, err := newETagKey(cfg)
 	if err != nil {
+		cleanup6()
 		cleanup5()
 		cleanup4()
 		cleanup3()
@@ -146,6 +149,7 @@ func NewAPI(ctx context.Context, cfg config.Config, out Output, b Build) (*API, 
 	requestLog := newRequestLog(cfg, buffer)
 	vault, err := newVault(cfg)
 	if err != nil {
+		cleanup6()
 		cleanup5()
 		cleanup4()
 		cleanup3()
@@ -157,6 +161,7 @@ func NewAPI(ctx context.Context, cfg config.Config, out Output, b Build) (*API, 
 	v := newPingers(db, health)
 	httpapiConfig, err := newAPIConfig(cfg, b)
 	if err != nil {
+		cleanup6()
 		cleanup5()
 		cleanup4()
 		cleanup3()
@@ -194,6 +199,7 @@ func NewAPI(ctx context.Context, cfg config.Config, out Output, b Build) (*API, 
 	}
 	server, err := httpapi.New(httpapiDeps)
 	if err != nil {
+		cleanup6()
 		cleanup5()
 		cleanup4()
 		cleanup3()
@@ -211,6 +217,7 @@ func NewAPI(ctx context.Context, cfg config.Config, out Output, b Build) (*API, 
 		Auth:     authService,
 		Refusals: refusalsService,
 		Limits:   limitsService,
+		Serving:  assignmentsService,
 		Buckets:  buckets,
 		Usage:    meteringService,
 		HTTP:     server,
@@ -218,6 +225,7 @@ func NewAPI(ctx context.Context, cfg config.Config, out Output, b Build) (*API, 
 		Lines:    buffer,
 	}
 	return api, func() {
+		cleanup6()
 		cleanup5()
 		cleanup4()
 		cleanup3()

@@ -25,8 +25,8 @@ func TestCommands(t *testing.T) {
 	for _, c := range slices.Concat(workflowCommands, []commandCase{
 		{"org-create", "org create acme --admin-email ada@acme.example --name Acme", "GET /api/v0/organizations/" + orgID},
 		{
-			"org-create-no-wait", "org create acme --admin-email ada@acme.example --admin-name Ada --no-wait",
-			`POST /api/v0/organizations {"admin":{"email":"ada@acme.example","name":"Ada"},"slug":"acme"}`,
+			"org-create-no-wait", "org create acme --admin-email ada@acme.example --admin-name Ada --worker-pool gold --no-wait",
+			`POST /api/v0/organizations {"admin":{"email":"ada@acme.example","name":"Ada"},"slug":"acme","worker_pool":"gold"}`,
 		},
 		{"org-list", "org list", "GET /api/v0/organizations?limit=200"},
 		{"org-show", "org show acme", "GET /api/v0/organizations/acme"},
@@ -36,8 +36,8 @@ func TestCommands(t *testing.T) {
 			"GET /api/v0/organizations?limit=200&metadata=plan%3Dgold&slug_prefix=ac&sort=-slug&state=suspended",
 		},
 		{
-			"org-update", "org update acme --name Acme --metadata tier=1 --remove-metadata plan --deletion-grace-days 0 --api-key-max-ttl-days 90 --protect",
-			`PATCH /api/v0/organizations/acme {"deletion_protected":true,"metadata":{"tier":"1"},"name":"Acme","settings":{"api_key_max_ttl_days":90}}`,
+			"org-update", "org update acme --name Acme --metadata tier=1 --remove-metadata plan --deletion-grace-days 0 --api-key-max-ttl-days 90 --protect --worker-pool gold",
+			`PATCH /api/v0/organizations/acme {"deletion_protected":true,"metadata":{"tier":"1"},"name":"Acme","settings":{"api_key_max_ttl_days":90},"worker_pool":"gold"}`,
 		},
 		{"org-suspend", "org suspend acme --reason unpaid --yes", `POST /api/v0/organizations/acme/suspend {"reason":"unpaid"}`},
 		{"org-resume", "org resume acme", "POST /api/v0/organizations/acme/resume"},

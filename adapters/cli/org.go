@@ -30,6 +30,7 @@ Example:
 					&cli.StringFlag{Name: "name", Usage: "name for people; the slug if absent (`NAME`)"},
 					&cli.StringFlag{Name: "id", Usage: "an identifier of your own choice; a fresh one if absent (`ORG_ID`)"},
 					&cli.StringSliceFlag{Name: "metadata", Usage: "a word of your own; repeat for more (`KEY=VALUE`)"},
+					&cli.StringFlag{Name: "worker-pool", Usage: "the pool of workers that serve it; default if absent (`POOL`)"},
 					&cli.BoolFlag{Name: "no-wait", Usage: "do not wait until it is ready"},
 					timeoutFlag(),
 				},
@@ -81,6 +82,7 @@ func (s *shell) orgCreate(c *cli.Context) error {
 	}
 	in := sdk.OrganizationCreate{
 		ID: c.String("id"), Slug: slug, Name: c.String("name"), Admin: sdk.FirstAdmin{Email: emails[0], Name: c.String("admin-name")},
+		WorkerPool: c.String("worker-pool"),
 	}
 	for _, email := range emails[1:] {
 		in.Admins = append(in.Admins, sdk.FirstAdmin{Email: email})

@@ -24,6 +24,7 @@ func (s *shell) orgLifeCommands() []*cli.Command {
 				orgFlag(),
 				&cli.StringFlag{Name: "name", Usage: "name for people (`NAME`)"},
 				&cli.StringFlag{Name: "slug", Usage: "another slug; for operators (`SLUG`)"},
+				&cli.StringFlag{Name: "worker-pool", Usage: "the pool of workers that serve it; for operators (`POOL`)"},
 				&cli.StringSliceFlag{Name: "metadata", Usage: "add or replace a word of your own; repeat for more (`KEY=VALUE`)"},
 				&cli.StringSliceFlag{Name: "remove-metadata", Usage: "remove a word of your own; repeat for more (`KEY`)"},
 				days("deletion-grace-days", "how long it can be restored after it was deleted"),
@@ -149,7 +150,7 @@ func (s *shell) orgUpdate(c *cli.Context) error {
 
 // organizationUpdate returns the change that the flags make of an organization.
 func organizationUpdate(c *cli.Context, o *sdk.Organization) (sdk.OrganizationUpdate, error) {
-	in := sdk.OrganizationUpdate{Name: c.String("name"), Slug: c.String("slug")}
+	in := sdk.OrganizationUpdate{Name: c.String("name"), Slug: c.String("slug"), WorkerPool: c.String("worker-pool")}
 	if c.IsSet("metadata") || c.IsSet("remove-metadata") {
 		m, err := changeMetadata(o.Metadata, c.StringSlice("metadata"), c.StringSlice("remove-metadata"))
 		if err != nil {
@@ -316,6 +317,7 @@ func (s *shell) printOrganization(c *cli.Context, o *sdk.Organization) error {
 		{"namespace", o.Namespace},
 		{"namespace state", string(o.NamespaceState)},
 		{"protected", yes(o.DeletionProtected)},
+		{"worker pool", o.WorkerPool},
 		{"members", amount(o.MemberCount)},
 		{"api keys", amount(o.APIKeyCount)},
 		{"deletion grace", inDays(settings.DeletionGraceDays)},

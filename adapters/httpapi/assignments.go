@@ -18,11 +18,11 @@ func (h *handlers) ListAssignments(ctx context.Context, req gen.ListAssignmentsR
 	if err != nil {
 		return nil, err
 	}
-	by := actorOf(ctx)
-	l, err := h.Assignments.List(ctx, by, "", 0)
+	by, question := actorOf(ctx), toQuestion(req.Params)
+	l, err := h.Assignments.List(ctx, by, question, "", 0)
 	if wait := seconds(req.Params.Wait); err == nil && wait > 0 && has.match(h.version(l)) {
 		l, err = waiting(ctx, h.drain, wait, func(ctx context.Context, wait time.Duration) (assignments.List, error) {
-			return h.Assignments.List(ctx, by, l.Version, wait)
+			return h.Assignments.List(ctx, by, question, l.Version, wait)
 		})
 	}
 	if err != nil {
@@ -36,6 +36,12 @@ func (h *handlers) ListAssignments(ctx context.Context, req gen.ListAssignmentsR
 		Body:    gen.AssignmentList{Items: each(l.Items, toAssignment), TemporalAddress: h.Config.TemporalAddress},
 		Headers: gen.ListAssignments200ResponseHeaders{ETag: tag},
 	}, nil
+}
+
+func toQuestion(p gen.ListAssignmentsParams) assignments.Question {
+	return assignments.Question{
+		Pool: orZero(p.Pool), Member: orZero(p.Member), Replicas: int(orZero(p.Replicas)), Leaving: orZero(p.Leaving),
+	}
 }
 
 // version returns the version of the answer: that of the list, and of the

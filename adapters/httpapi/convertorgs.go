@@ -18,7 +18,7 @@ func (h *handlers) toOrganization(o org.Org) gen.Organization {
 		ID: s.ID.String(), Slug: s.Slug, Name: s.Name,
 		State: gen.OrganizationState(s.State.String()), StateReason: optional(s.StateReason),
 		Namespace: s.Namespace, NamespaceState: namespaceState(s),
-		Metadata: toMetadata(s.Metadata), Settings: toSettings(s.Settings), DeletionProtected: s.DeletionProtected,
+		Metadata: toMetadata(s.Metadata), Settings: toSettings(s.Settings), DeletionProtected: s.DeletionProtected, WorkerPool: s.WorkerPool,
 		DeleteAfter: optional(s.DeleteAfter), Etag: h.etag(s.ID, s.ID.String(), s.Version),
 		CreatedAt: s.CreatedAt, UpdatedAt: s.UpdatedAt,
 	}
@@ -69,7 +69,7 @@ func toCreateInput(in gen.OrganizationCreate) (orgs.CreateInput, error) {
 	out := orgs.CreateInput{
 		Slug: in.Slug, Name: orZero(in.Name), Admin: toFirstAdmin(orZero(in.Admin)), Admins: each(orZero(in.Admins), toFirstAdmin),
 		Metadata: org.Metadata(orZero(in.Metadata)), Settings: fromSettings(orZero(in.Settings)),
-		DeletionProtected: orZero(in.DeletionProtected),
+		DeletionProtected: orZero(in.DeletionProtected), WorkerPool: orZero(in.WorkerPool),
 	}
 	if in.ID != nil {
 		var err error
@@ -85,7 +85,7 @@ func toFirstAdmin(a gen.FirstAdmin) orgs.FirstAdmin {
 }
 
 func toUpdateInput(in gen.OrganizationUpdate, version int64) orgs.UpdateInput {
-	out := orgs.UpdateInput{Name: in.Name, Slug: in.Slug, DeletionProtected: in.DeletionProtected, Version: version}
+	out := orgs.UpdateInput{Name: in.Name, Slug: in.Slug, DeletionProtected: in.DeletionProtected, WorkerPool: in.WorkerPool, Version: version}
 	if in.Metadata != nil {
 		m := org.Metadata(*in.Metadata)
 		out.Metadata = &m

@@ -244,6 +244,17 @@ func (p platform) Orgs(_ context.Context, _ org.Filter, r page.Request) (page.Pa
 	return pageOf(p.memory, &p.orgs, r, func(org.Org) bool { return true }, func(o org.Org) uuid.UUID { return o.ID().UUID() }), nil
 }
 
+// members is where every pool has the members one and two.
+type members struct{ ports.WorkerMembers }
+
+func (members) Hold(context.Context, string, string, time.Duration) error { return nil }
+
+func (members) Leave(context.Context, string, string) error { return nil }
+
+func (members) All(context.Context) (map[string][]string, error) {
+	return map[string][]string{"": {"one", "two"}, org.DefaultPool: {"one", "two"}}, nil
+}
+
 func (p platform) ActiveOrgs(context.Context) ([]org.Org, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -18,7 +18,6 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/id"
 	"github.com/bulkheadhq/bulkhead/core/operation"
 	"github.com/bulkheadhq/bulkhead/core/org"
-	"github.com/bulkheadhq/bulkhead/core/usecase/assignments"
 )
 
 // decode reads the body of an answer.
@@ -369,67 +368,6 @@ func TestWorkflows(t *testing.T) {
 
 		w := b.do(request("GET", flowsURL+"/a/result?wait=60", b.admin, ""))
 		is.Equal(decode[gen.WorkflowResult](t, w).Status, gen.WorkflowStatusRunning)
-	})
-}
-
-func TestAssignments(t *testing.T) {
-	t.Parallel()
-
-	ask := func(b *bundle, query, tags string) *httptest.ResponseRecorder {
-		r := request("GET", "/api/v0/worker/assignments"+query, b.admin, "")
-		if tags != "" {
-			r.Header.Set("If-None-Match", tags)
-		}
-		return b.do(r)
-	}
-
-	t.Run("Should answer 304 to those who have the version, however they say so", func(t *testing.T) {
-		t.Parallel()
-		is := is.New(t)
-		b := setup(t)
-
-		tag := ask(b, "", "").Header().Get("ETag")
-		is.True(strings.HasPrefix(tag, `"`) && strings.HasSuffix(tag, `"`) && len(tag) <= 128) // strong
-		for tags, want := range map[string]int{
-			tag: 304, "W/" + tag: 304, `"old", ` + tag: 304, `"a,b" ,` + tag: 304, "*": 304, `"old"`: 200, `""`: 200,
-			strings.Trim(tag, `"`): 400, `"open`: 400, `"a" "b"`: 400, `w/"a"`: 400, `"a",`: 200, "*, *": 400,
-		} {
-			w := ask(b, "", tags)
-			is.Equal(w.Code, want)
-			if want == 304 {
-				is.Equal(w.Header().Get("ETag"), tag)
-				is.Equal(w.Body.Len(), 0)
-			}
-			if want == 400 {
-				is.Equal(field(b.problem(w)), "If-None-Match format")
-			}
-		}
-	})
-
-	t.Run("Should end a wait for a change with 304 when the process goes", func(t *testing.T) {
-		t.Parallel()
-		is := is.New(t)
-		b := setup(t)
-
-		tag := ask(b, "", "").Header().Get("ETag")
-		answers := make(chan int)
-		go func() { answers <- ask(b, "?wait=60", tag).Code }()
-		b.server.SetDraining() // before or after it has come to wait
-		is.Equal(<-answers, http.StatusNotModified)
-	})
-
-	t.Run("Should have another version when the address changes", func(t *testing.T) {
-		t.Parallel()
-		is := is.New(t)
-		b := setup(t)
-		here := &handlers{Deps: Deps{Config: Config{TemporalAddress: "temporal:7233"}}}
-		there := &handlers{Deps: Deps{Config: Config{TemporalAddress: "elsewhere:7233"}}}
-
-		w := ask(b, "", "")
-		is.Equal(decode[gen.AssignmentList](t, w).TemporalAddress, "temporal:7233")
-		_, address, _ := strings.Cut(strings.Trim(w.Header().Get("ETag"), `"`), ".")
-		is.Equal("."+address, here.version(assignments.List{}))
-		is.True("."+address != there.version(assignments.List{}))
 	})
 }
 

@@ -53,6 +53,11 @@ func TestUsageHours(t *testing.T) {
 	porttest.UsageHours(t, openBackend)
 }
 
+func TestWorkerMembers(t *testing.T) {
+	t.Parallel()
+	porttest.WorkerMembers(t, openBackend)
+}
+
 func TestOutbox(t *testing.T) {
 	t.Parallel()
 	porttest.Outbox(t, openBackend)
@@ -83,13 +88,15 @@ func backend(t *testing.T, d harness.Database, db *postgres.DB) porttest.Backend
 	t.Helper()
 	outbox := postgres.NewOutbox(db)
 	feed := postgres.NewCredentialFeed(db)
+	members := postgres.NewWorkerMembers(db)
 	t.Cleanup(func() {
 		_ = outbox.Close(context.Background())
 		_ = feed.Close(context.Background())
+		_ = members.Close(context.Background())
 	})
 	return porttest.Backend{
 		Store: postgres.NewStore(db), Platform: postgres.NewPlatform(db), Credentials: postgres.NewCredentials(db), Feed: feed,
-		KeyUses: postgres.NewKeyUses(db), KeyCensus: postgres.NewKeyCensus(db), UsageHours: postgres.NewUsageHours(db),
+		KeyUses: postgres.NewKeyUses(db), KeyCensus: postgres.NewKeyCensus(db), UsageHours: postgres.NewUsageHours(db), Members: members,
 		Outbox: outbox, SigningKeys: postgres.NewSigningKeys(db), Idempotency: postgres.NewIdempotency(db),
 		Audit: postgres.NewTrail(db), Trail: trail(d),
 	}

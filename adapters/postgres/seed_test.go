@@ -39,13 +39,14 @@ var rows = map[string]string{
 		VALUES ($1, gen_random_uuid(), 'o', 'k', '', 'running', now(), now() + interval '1 day')`,
 	"usage_hours": `INSERT INTO usage_hours (org_id, key_id, hour, requests, refused, limited)
 		VALUES ($1, gen_random_uuid(), date_trunc('hour', now()), 3, 2, 1)`,
-	"usage_writers": `INSERT INTO usage_writers (id, last_batch, at) VALUES (gen_random_uuid(), 1, now())`,
+	"worker_members": `INSERT INTO worker_members (pool, member, expires_at) VALUES ('default', 'a', now())`,
+	"usage_writers":  `INSERT INTO usage_writers (id, last_batch, at) VALUES (gen_random_uuid(), 1, now())`,
 	"signing_keys": `INSERT INTO signing_keys (id, public_der, sealed, sealed_by, state, created_at, changed_at)
 		VALUES (gen_random_uuid()::text, '', '', 1, 'published', now(), now())`,
 }
 
 // ofPlatform are the tables that belong to no tenant.
-var ofPlatform = []string{"signing_keys", "usage_writers"}
+var ofPlatform = []string{"signing_keys", "usage_writers", "worker_members"}
 
 // orgColumn is the column of a tenant's table that says whose a row is.
 func orgColumn(table string) string {

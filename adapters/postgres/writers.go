@@ -82,7 +82,7 @@ func (w orgWriter) Update(ctx context.Context, fn func(*org.Org) error) error {
 	*w.touches = true
 	return changed(queries.OrgUpdate(ctx, w.tx, &dbsqlc.OrgUpdateParams{
 		ID: w.org.UUID(), Slug: p.Slug, Name: p.Name, State: p.State, StateReason: p.StateReason,
-		Metadata: p.Metadata, Settings: p.Settings, DeletionProtected: p.DeletionProtected,
+		Metadata: p.Metadata, Settings: p.Settings, DeletionProtected: p.DeletionProtected, WorkerPool: p.WorkerPool,
 		ActivatedAt: p.ActivatedAt, DeleteAfter: p.DeleteAfter, Limits: p.Limits, LimitsVersion: p.LimitsVersion, Version: p.Version, UpdatedAt: p.UpdatedAt,
 	}))
 }

@@ -17,6 +17,7 @@ type Change struct {
 	Metadata          *Metadata // replaces all of it
 	Settings          *Settings // replaces all of them
 	DeletionProtected *bool
+	WorkerPool        *string
 }
 
 // Apply makes the change, unless nothing would be different, which it says. It
@@ -29,7 +30,7 @@ func (o *Org) Apply(c Change, now time.Time) (changed bool, err error) {
 	if err := o.RequireStaying(); err != nil {
 		return false, err
 	}
-	if o.s.ID == id.SystemOrg && (c.Slug != nil || c.DeletionProtected != nil) {
+	if o.s.ID == id.SystemOrg && (c.Slug != nil || c.DeletionProtected != nil || c.WorkerPool != nil) {
 		return false, ErrReserved
 	}
 	before := o.s
@@ -48,8 +49,12 @@ func (o *Org) Apply(c Change, now time.Time) (changed bool, err error) {
 	if c.DeletionProtected != nil {
 		o.s.DeletionProtected = *c.DeletionProtected
 	}
+	if c.WorkerPool != nil {
+		o.s.WorkerPool = *c.WorkerPool
+	}
 	if before.Name == o.s.Name && before.Slug == o.s.Slug && maps.Equal(before.Metadata, o.s.Metadata) &&
-		before.Settings == o.s.Settings && before.DeletionProtected == o.s.DeletionProtected {
+		before.Settings == o.s.Settings && before.DeletionProtected == o.s.DeletionProtected &&
+		before.WorkerPool == o.s.WorkerPool {
 		return false, nil
 	}
 	o.touch(now)
@@ -90,6 +95,11 @@ func (c Change) check() error {
 	}
 	if c.Metadata != nil {
 		if err := c.Metadata.check(); err != nil {
+			return err
+		}
+	}
+	if c.WorkerPool != nil {
+		if err := CheckPool("/worker_pool", *c.WorkerPool); err != nil {
 			return err
 		}
 	}

@@ -17,10 +17,10 @@ import (
 
 func TestApply(t *testing.T) {
 	t.Parallel()
-	name, protected := "Acme Corp.", true
+	name, protected, workers := "Acme Corp.", true, "gold"
 	slug, _ := org.ParseSlug("acme-2")
 	metadata, settings := org.Metadata{"plan": "gold"}, org.Settings{DeletionGraceDays: 14}
-	full := org.Change{Name: &name, Slug: &slug, Metadata: &metadata, Settings: &settings, DeletionProtected: &protected}
+	full := org.Change{Name: &name, Slug: &slug, Metadata: &metadata, Settings: &settings, DeletionProtected: &protected, WorkerPool: &workers}
 
 	t.Run("Should make the change once, and say when there is none", func(t *testing.T) {
 		t.Parallel()
@@ -35,6 +35,7 @@ func TestApply(t *testing.T) {
 		is.Equal(s.Metadata, metadata)
 		is.Equal(s.Settings, settings)
 		is.True(s.DeletionProtected)
+		is.Equal(s.WorkerPool, "gold")
 		is.Equal(s.Version, int64(8))
 		is.Equal(s.UpdatedAt, t1)
 
@@ -65,6 +66,8 @@ func TestApply(t *testing.T) {
 		_, err := o.Apply(org.Change{Slug: &slug}, t1)
 		is.True(errors.Is(err, org.ErrReserved))
 		_, err = o.Apply(org.Change{DeletionProtected: &protected}, t1)
+		is.True(errors.Is(err, org.ErrReserved))
+		_, err = o.Apply(org.Change{WorkerPool: &workers}, t1)
 		is.True(errors.Is(err, org.ErrReserved))
 		_, err = o.Apply(org.Change{Settings: &settings}, t1)
 		is.NoErr(err)

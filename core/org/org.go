@@ -86,6 +86,18 @@ func NamespaceFor(s Slug, i id.Org) string {
 	return "org-" + head + "-" + i.Tail(idTail)
 }
 
+// DefaultPool is the pool of an organization that was put into no other.
+const DefaultPool = "default"
+
+// CheckPool checks the name of a pool of workers, which has the form of a slug. It
+// fails with fault.ErrInvalid, naming pointer.
+func CheckPool(pointer, name string) error {
+	if len(name) > slugMax || !slugForm.MatchString(name) {
+		return fault.InvalidField(pointer, "format", "must be at most 48 lower-case letters, digits and single hyphens, starting with a letter")
+	}
+	return nil
+}
+
 // State is where an organization is in its life. The zero value is no state.
 type State struct{ s string }
 
@@ -137,6 +149,7 @@ type Snapshot struct {
 	Settings    Settings
 	// DeletionProtected refuses deletion until it is taken off.
 	DeletionProtected bool
+	WorkerPool        string    // the workers that serve it; see CheckPool
 	ActivatedAt       time.Time // zero: its namespace was never usable
 	DeleteAfter       time.Time // the end of the grace; zero: there is none, or it is over
 	Limits            limit.Set // nil: all are as by default
@@ -154,6 +167,7 @@ type Spec struct {
 	Metadata          Metadata
 	Settings          Settings
 	DeletionProtected bool
+	WorkerPool        string // "": DefaultPool
 }
 
 // maxNameLen is the longest name, in characters.
@@ -177,9 +191,15 @@ func New(spec Spec, now time.Time) (Org, error) {
 	if err := spec.Settings.check(); err != nil {
 		return Org{}, err
 	}
+	if spec.WorkerPool == "" {
+		spec.WorkerPool = DefaultPool
+	}
+	if err := CheckPool("/worker_pool", spec.WorkerPool); err != nil {
+		return Org{}, err
+	}
 	return Org{Snapshot{
 		ID: spec.ID, Slug: spec.Slug.s, Name: spec.Name, State: Provisioning, Namespace: NamespaceFor(spec.Slug, spec.ID),
-		Metadata: spec.Metadata.clone(), Settings: spec.Settings, DeletionProtected: spec.DeletionProtected,
+		Metadata: spec.Metadata.clone(), Settings: spec.Settings, DeletionProtected: spec.DeletionProtected, WorkerPool: spec.WorkerPool,
 		LimitsVersion: 1, Version: 1, CreatedAt: now, UpdatedAt: now,
 	}}, nil
 }
@@ -188,7 +208,7 @@ func New(spec Spec, now time.Time) (Org, error) {
 // namespace is the one Bulkhead itself runs in.
 func NewSystem(now time.Time) Org {
 	return Org{Snapshot{
-		ID: id.SystemOrg, Slug: SystemSlug, Name: "System", State: Active, Namespace: SystemNamespace,
+		ID: id.SystemOrg, Slug: SystemSlug, Name: "System", State: Active, Namespace: SystemNamespace, WorkerPool: DefaultPool,
 		ActivatedAt: now, LimitsVersion: 1, Version: 1, CreatedAt: now, UpdatedAt: now,
 	}}
 }

@@ -128,6 +128,35 @@ func FuzzSlug(f *testing.F) {
 	})
 }
 
+func TestCheckPool(t *testing.T) {
+	t.Parallel()
+	t.Run("Should take the form of a slug, also a reserved one", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		for _, name := range []string{"default", "gold", "eu-west-1", "a", "system", strings.Repeat("a", 48)} {
+			is.NoErr(org.CheckPool("pool", name))
+		}
+		for _, name := range []string{"", "Gold", "1a", "a--b", "a-", "a b", "a_b", strings.Repeat("a", 49)} {
+			err := org.CheckPool("pool", name)
+			is.True(errors.Is(err, fault.ErrInvalid))
+			is.Equal(fault.From(err).Fields[0].Pointer, "pool")
+		}
+	})
+	t.Run("Should be asked when an organization is made, and when it is changed", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		slug, _ := org.ParseSlug("acme")
+		_, err := org.New(org.Spec{ID: id.New[id.OrgKind](), Slug: slug, WorkerPool: "A"}, t0)
+		is.Equal(fault.From(err).Fields[0].Pointer, "/worker_pool")
+		o, err := org.New(org.Spec{ID: id.New[id.OrgKind](), Slug: slug, WorkerPool: "gold"}, t0)
+		is.NoErr(err)
+		is.Equal(o.Snapshot().WorkerPool, "gold")
+		wrong := ""
+		_, err = o.Apply(org.Change{WorkerPool: &wrong}, t0)
+		is.Equal(fault.From(err).Fields[0].Pointer, "/worker_pool")
+	})
+}
+
 func TestNew(t *testing.T) {
 	t.Parallel()
 	slug, _ := org.ParseSlug("acme")
@@ -139,7 +168,7 @@ func TestNew(t *testing.T) {
 		o, err := org.New(org.Spec{ID: i, Slug: slug, Name: "Acme Corporation"}, t0)
 		is.NoErr(err)
 		is.Equal(o.Snapshot(), org.Snapshot{
-			ID: i, Slug: "acme", Name: "Acme Corporation", State: org.Provisioning,
+			ID: i, Slug: "acme", Name: "Acme Corporation", State: org.Provisioning, WorkerPool: org.DefaultPool,
 			Namespace: "org-acme-" + i.Tail(8), LimitsVersion: 1, Version: 1, CreatedAt: t0, UpdatedAt: t0,
 		})
 		is.True(errors.Is(o.RequireActive(), org.ErrNotActive))

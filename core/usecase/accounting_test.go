@@ -24,6 +24,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/signing"
 	"github.com/bulkheadhq/bulkhead/core/usage"
 	"github.com/bulkheadhq/bulkhead/core/usecase/apikeys"
+	"github.com/bulkheadhq/bulkhead/core/usecase/assignments"
 	"github.com/bulkheadhq/bulkhead/core/usecase/auth"
 	"github.com/bulkheadhq/bulkhead/core/usecase/orgs"
 	"github.com/bulkheadhq/bulkhead/core/usecase/roles"
@@ -110,7 +111,7 @@ var account = map[string]struct {
 		return err
 	}},
 	"assignments.List": {actorsOwn, authz.AssignmentsRead, func(s services, ctx context.Context, by authz.Actor, _ id.Org) error {
-		_, err := s.assignments.List(ctx, by, "", 0)
+		_, err := s.assignments.List(ctx, by, assignments.Question{}, "", 0)
 		return err
 	}},
 	"operations.Get": {actorsOwn, authz.OperationsRead, func(s services, ctx context.Context, by authz.Actor, _ id.Org) error {
@@ -336,6 +337,7 @@ var unknownKey = func() string {
 // withoutActor states why a method takes none, or takes one that it does not act for.
 var withoutActor = map[string]string{
 	"auth.Authenticate":                   "it finds the actor",
+	"assignments.Run":                     "a part of the API process",
 	"auth.Run":                            "a part of the API process",
 	"auth.Flush":                          "a part of the API process",
 	"keywatch.Run":                        "a part of the worker process",

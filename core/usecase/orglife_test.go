@@ -18,6 +18,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/org"
 	"github.com/bulkheadhq/bulkhead/core/outbox"
 	"github.com/bulkheadhq/bulkhead/core/signing"
+	"github.com/bulkheadhq/bulkhead/core/usecase/assignments"
 	"github.com/bulkheadhq/bulkhead/core/usecase/orgs"
 	"github.com/bulkheadhq/bulkhead/core/user"
 	"github.com/bulkheadhq/bulkhead/ports"
@@ -76,6 +77,31 @@ func TestOrgsUpdate(t *testing.T) {
 	})
 }
 
+func TestOrgsPool(t *testing.T) {
+	t.Parallel()
+	t.Run("Should let operators alone choose whose workers serve it, and write that down", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		w := newWorld(t)
+		s := newServices(w)
+		o := w.addOrg("acme", org.Active)
+		gold, wrong := "gold", "Gold"
+		_, err := s.orgs.Update(t.Context(), holder(o, authz.Admin), o, orgs.UpdateInput{WorkerPool: &gold})
+		is.Equal(err, error(fault.ErrForbidden))
+		_, err = s.orgs.Update(t.Context(), operator(), o, orgs.UpdateInput{WorkerPool: &wrong})
+		is.Equal(fault.From(err).Fields[0].Pointer, "/worker_pool")
+		got, err := s.orgs.Update(t.Context(), operator(), o, orgs.UpdateInput{WorkerPool: &gold})
+		is.NoErr(err)
+		is.Equal(got.Snapshot().WorkerPool, gold)
+		trail := w.trail()
+		is.Equal(trail[len(trail)-1].Changes["worker_pool"].After, gold)
+
+		made, err := s.orgs.Create(t.Context(), operator(), orgs.CreateInput{Slug: "globex", WorkerPool: gold, Admin: orgs.FirstAdmin{Email: "a@x.example"}})
+		is.NoErr(err)
+		is.Equal(made.Org.Snapshot().WorkerPool, gold)
+	})
+}
+
 func TestOrgsSuspend(t *testing.T) {
 	t.Parallel()
 
@@ -96,7 +122,7 @@ func TestOrgsSuspend(t *testing.T) {
 		works := func() [3]bool {
 			_, noKey := s.auth.Authenticate(t.Context(), secret.Reveal(), netip.Addr{})
 			_, noToken := s.tokens.Exchange(t.Context(), operator(), o, signing.Write)
-			l, err := s.assignments.List(t.Context(), operator(), "", 0)
+			l, err := s.assignments.List(t.Context(), operator(), assignments.Question{}, "", 0)
 			is.NoErr(err)
 			return [3]bool{noKey == nil, noToken == nil, len(l.Items) == 1}
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/bulkheadhq/bulkhead/core/authz"
@@ -163,6 +164,41 @@ type activeOrgs struct {
 }
 
 func (a *activeOrgs) ActiveOrgs(context.Context) ([]org.Org, error) { return a.get(), nil }
+
+// alone is where nobody is a member of a pool, and no change is told of.
+type alone struct{}
+
+func (alone) Hold(context.Context, string, string, time.Duration) error { return nil }
+
+func (alone) Leave(context.Context, string, string) error { return nil }
+
+func (alone) All(context.Context) (map[string][]string, error) { return nil, nil }
+
+func (alone) Wait(ctx context.Context, limit time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.NewTimer(limit).C:
+		return nil
+	}
+}
+
+// counting counts how often the database is asked.
+type counting struct {
+	activeOrgs
+	alone
+	reads, holds atomic.Int64
+}
+
+func (c *counting) ActiveOrgs(context.Context) ([]org.Org, error) {
+	c.reads.Add(1)
+	return nil, nil
+}
+
+func (c *counting) Hold(context.Context, string, string, time.Duration) error {
+	c.holds.Add(1)
+	return nil
+}
 
 // oneOperation answers how an operation stands.
 type oneOperation struct {

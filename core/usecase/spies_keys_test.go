@@ -49,6 +49,26 @@ func (f feed) Written() uint64 { return f.real.Written() }
 
 func (f feed) Wait(ctx context.Context, limit time.Duration) error { return f.real.Wait(ctx, limit) }
 
+// members notes no waiting, as it never ends.
+type members struct {
+	*spy
+	real ports.WorkerMembers
+}
+
+func (m members) Hold(ctx context.Context, pool, member string, lease time.Duration) error {
+	return done(m.spy, "Hold", func() error { return m.real.Hold(ctx, pool, member, lease) })
+}
+
+func (m members) Leave(ctx context.Context, pool, member string) error {
+	return done(m.spy, "Leave", func() error { return m.real.Leave(ctx, pool, member) })
+}
+
+func (m members) All(ctx context.Context) (map[string][]string, error) {
+	return asked(m.spy, "Members.All", func() (map[string][]string, error) { return m.real.All(ctx) })
+}
+
+func (m members) Wait(ctx context.Context, limit time.Duration) error { return m.real.Wait(ctx, limit) }
+
 type keyCensus struct {
 	*spy
 	real ports.KeyCensus

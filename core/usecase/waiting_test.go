@@ -3,6 +3,8 @@ package usecase_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -34,13 +36,13 @@ func TestAssignments(t *testing.T) {
 		a, b := w.addOrg("a", org.Active), w.addOrg("b", org.Active)
 		w.addOrg("c", org.Suspended)
 
-		l, err := s.assignments.List(t.Context(), operator(), "", 0)
+		l, err := s.assignments.List(t.Context(), operator(), assignments.Question{}, "", 0)
 		is.NoErr(err)
 		is.Equal(len(l.Items), 2)
 		is.Equal(l.Items[0], assignments.Assignment{Org: a, OrgSlug: "a", Namespace: w.namespaceOf(a), State: org.Active})
 		is.Equal(l.Items[1].Org, b)
 
-		l, err = s.assignments.List(t.Context(), holder(a, authz.Member), "", 0)
+		l, err = s.assignments.List(t.Context(), holder(a, authz.Member), assignments.Question{}, "", 0)
 		is.NoErr(err)
 		is.Equal(len(l.Items), 1)
 		is.Equal(l.Items[0].Org, a)
@@ -53,7 +55,7 @@ func TestAssignments(t *testing.T) {
 		s := newServices(w)
 		w.addSystem()
 		for _, o := range []id.Org{w.addOrg("a", org.Suspended), w.addOrg("b", org.Deleting), id.SystemOrg} {
-			l, err := s.assignments.List(t.Context(), holder(o, authz.Admin), "", 0)
+			l, err := s.assignments.List(t.Context(), holder(o, authz.Admin), assignments.Question{}, "", 0)
 			is.NoErr(err)
 			is.Equal(len(l.Items), 0)
 			is.True(l.Version != "") // an empty list has a version as well
@@ -67,9 +69,9 @@ func TestAssignments(t *testing.T) {
 		s := newServices(w)
 		seen := map[string]bool{}
 		see := func() {
-			first, err := s.assignments.List(t.Context(), operator(), "", 0)
+			first, err := s.assignments.List(t.Context(), operator(), assignments.Question{}, "", 0)
 			is.NoErr(err)
-			second, err := s.assignments.List(t.Context(), operator(), "", 0)
+			second, err := s.assignments.List(t.Context(), operator(), assignments.Question{}, "", 0)
 			is.NoErr(err)
 			is.Equal(first, second)
 			is.True(!seen[first.Version])
@@ -91,12 +93,13 @@ func TestAssignments(t *testing.T) {
 		is := is.New(t)
 		w := newWorld(t)
 		s := newServices(w)
-		known, err := s.assignments.List(t.Context(), operator(), "", 0)
+		go s.assignments.Run(t.Context())
+		known, err := s.assignments.List(t.Context(), operator(), assignments.Question{}, "", 0)
 		is.NoErr(err)
 		waits := w.watch("Platform.ActiveOrgs")
 		answered := make(chan assignments.List, 1)
 		go func() {
-			l, _ := s.assignments.List(t.Context(), operator(), known.Version, time.Minute)
+			l, _ := s.assignments.List(t.Context(), operator(), assignments.Question{}, known.Version, time.Minute)
 			answered <- l
 		}()
 		<-waits
@@ -112,7 +115,7 @@ func TestAssignments(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			is := is.New(t)
 			start := time.Now()
-			_, err := assignments.New(nil, &activeOrgs{}).List(t.Context(), operator(), "other", time.Minute)
+			_, err := assignments.New(nil, &activeOrgs{}, alone{}).List(t.Context(), operator(), assignments.Question{}, "other", time.Minute)
 			is.NoErr(err)
 			is.Equal(time.Since(start), time.Duration(0))
 		})
@@ -123,13 +126,14 @@ func TestAssignments(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			is := is.New(t)
 			var active activeOrgs
-			s := assignments.New(nil, &active)
-			known, err := s.List(t.Context(), operator(), "", 0)
+			s := assignments.New(nil, &active, alone{})
+			go s.Run(t.Context())
+			known, err := s.List(t.Context(), operator(), assignments.Question{}, "", 0)
 			is.NoErr(err)
 			start := time.Now()
 			answered := make(chan assignments.List, 1)
 			go func() {
-				l, _ := s.List(t.Context(), operator(), known.Version, time.Minute)
+				l, _ := s.List(t.Context(), operator(), assignments.Question{}, known.Version, time.Minute)
 				answered <- l
 			}()
 			pass(10*time.Second + time.Millisecond)
@@ -139,7 +143,7 @@ func TestAssignments(t *testing.T) {
 			l := <-answered
 			is.Equal(len(l.Items), 1)
 			is.True(l.Version != known.Version)
-			is.True(time.Since(start) <= 10*time.Second+250*time.Millisecond)
+			is.True(time.Since(start) <= 11*time.Second)
 		})
 	})
 
@@ -149,11 +153,11 @@ func TestAssignments(t *testing.T) {
 			is := is.New(t)
 			var active activeOrgs
 			active.set(some())
-			s := assignments.New(nil, &active)
-			known, err := s.List(t.Context(), operator(), "", 0)
+			s := assignments.New(nil, &active, alone{})
+			known, err := s.List(t.Context(), operator(), assignments.Question{}, "", 0)
 			is.NoErr(err)
 			start := time.Now()
-			l, err := s.List(t.Context(), operator(), known.Version, 20*time.Second)
+			l, err := s.List(t.Context(), operator(), assignments.Question{}, known.Version, 20*time.Second)
 			is.NoErr(err)
 			is.Equal(l, known)
 			is.Equal(time.Since(start), 20*time.Second)
@@ -164,13 +168,13 @@ func TestAssignments(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			is := is.New(t)
-			s := assignments.New(nil, &activeOrgs{})
-			known, err := s.List(t.Context(), operator(), "", 0)
+			s := assignments.New(nil, &activeOrgs{}, alone{})
+			known, err := s.List(t.Context(), operator(), assignments.Question{}, "", 0)
 			is.NoErr(err)
 			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 			defer cancel()
 			start := time.Now()
-			_, err = s.List(ctx, operator(), known.Version, time.Minute)
+			_, err = s.List(ctx, operator(), assignments.Question{}, known.Version, time.Minute)
 			is.True(errors.Is(err, context.DeadlineExceeded))
 			is.Equal(time.Since(start), 3*time.Second)
 		})
@@ -181,13 +185,172 @@ func TestAssignments(t *testing.T) {
 		is := is.New(t)
 		w := newWorld(t)
 		s := newServices(w)
-		known, err := s.assignments.List(t.Context(), operator(), "", 0)
+		known, err := s.assignments.List(t.Context(), operator(), assignments.Question{}, "", 0)
 		is.NoErr(err)
 		w.breaks("Platform.ActiveOrgs", fault.ErrUnavailable)
-		_, err = s.assignments.List(t.Context(), operator(), known.Version, time.Minute)
+		_, err = s.assignments.List(t.Context(), operator(), assignments.Question{}, known.Version, time.Minute)
+		is.True(errors.Is(err, fault.ErrUnavailable))
+		w.breaks("Members.All", fault.ErrUnavailable)
+		_, err = s.assignments.List(t.Context(), operator(), assignments.Question{}, known.Version, time.Minute)
 		is.True(errors.Is(err, fault.ErrUnavailable))
 		w.breaks("Reads.Org", fault.ErrUnavailable)
-		_, err = s.assignments.List(t.Context(), holder(id.New[id.OrgKind](), authz.Member), known.Version, time.Minute)
+		_, err = s.assignments.List(t.Context(), holder(id.New[id.OrgKind](), authz.Member), assignments.Question{}, known.Version, time.Minute)
+		is.True(errors.Is(err, fault.ErrUnavailable))
+	})
+}
+
+func TestAssignmentsShared(t *testing.T) {
+	t.Parallel()
+	slugs := func(l assignments.List) []string {
+		out := []string{}
+		for _, a := range l.Items {
+			out = append(out, a.OrgSlug)
+		}
+		return out
+	}
+
+	t.Run("Should name the organizations of the pool that is asked for, and of all without one", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		w := newWorld(t)
+		s := newServices(w)
+		w.changeOrg(w.addOrg("a", org.Active), func(s *org.Snapshot) { s.WorkerPool = "gold" })
+		w.changeOrg(w.addOrg("b", org.Active), func(s *org.Snapshot) { s.WorkerPool = org.DefaultPool })
+		for pool, want := range map[string][]string{"": {"a", "b"}, "gold": {"a"}, "default": {"b"}, "other": {}} {
+			l, err := s.assignments.List(t.Context(), operator(), assignments.Question{Pool: pool}, "", 0)
+			is.NoErr(err)
+			is.Equal(slugs(l), want)
+		}
+	})
+
+	t.Run("Should share a pool among its members, each organization served by as many as there are replicas", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		w := newWorld(t)
+		s := newServices(w)
+		for i := range 20 {
+			w.addOrg(fmt.Sprint("o", i), org.Active)
+		}
+		members := []string{"one", "two", "three"}
+		ask := func(member string, replicas int) []string {
+			l, err := s.assignments.List(t.Context(), operator(), assignments.Question{Member: member, Replicas: replicas}, "", 0)
+			is.NoErr(err)
+			return slugs(l)
+		}
+		is.Equal(len(ask("one", 1)), 20) // alone
+		for _, m := range members {
+			ask(m, 1)
+		}
+		for replicas, want := range map[int]int{0: 1, 1: 1, 2: 2, 3: 3, 4: 3} {
+			served := map[string]int{}
+			for _, m := range members {
+				for _, slug := range ask(m, replicas) {
+					served[slug]++
+				}
+			}
+			is.Equal(len(served), 20)
+			for _, n := range served {
+				is.Equal(n, want)
+			}
+		}
+		l, err := s.assignments.List(t.Context(), operator(), assignments.Question{Member: "one", Leaving: true}, "", 0)
+		is.NoErr(err)
+		is.Equal(slugs(l), []string{})
+		is.Equal(len(ask("two", 1))+len(ask("three", 1)), 20)
+	})
+
+	t.Run("Should tell the members within a second who comes and who goes", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		w := newWorld(t)
+		s := newServices(w)
+		for i := range 20 {
+			w.addOrg(fmt.Sprint("o", i), org.Active)
+		}
+		one, two := assignments.Question{Member: "one"}, assignments.Question{Member: "two"}
+		known, err := s.assignments.List(t.Context(), operator(), one, "", 0)
+		is.NoErr(err)
+		go s.assignments.Run(t.Context())
+		for _, q := range []assignments.Question{two, {Member: "two", Leaving: true}} {
+			answered := make(chan assignments.List, 1)
+			go func() {
+				l, _ := s.assignments.List(t.Context(), operator(), one, known.Version, time.Minute)
+				answered <- l
+			}()
+			start := time.Now()
+			other, err := s.assignments.List(t.Context(), operator(), q, "", 0)
+			is.NoErr(err)
+			l := <-answered
+			is.True(time.Since(start) < 2*time.Second) // and not a minute; the second is for a machine that does much else
+			is.True(l.Version != known.Version)
+			is.True(l.Version != other.Version) // each its own
+			is.Equal(len(l.Items)+len(other.Items), 20)
+			known = l
+		}
+	})
+
+	t.Run("Should read once for all who wait, and hold who waits long", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			is := is.New(t)
+			counted := &counting{}
+			s := assignments.New(nil, counted, counted)
+			q := assignments.Question{Member: "one"}
+			known, err := s.List(t.Context(), operator(), q, "", 0)
+			is.NoErr(err)
+			go s.Run(t.Context())
+			var waiting sync.WaitGroup
+			for range 50 {
+				waiting.Go(func() {
+					_, err := s.List(t.Context(), operator(), q, known.Version, 14*time.Second+500*time.Millisecond)
+					is.NoErr(err)
+				})
+			}
+			waiting.Wait()
+			is.True(counted.reads.Load() >= 50+14) // each when it begins to wait, and then one a second for all
+			is.True(counted.reads.Load() <= 1+50+15)
+			is.Equal(counted.holds.Load(), int64(1+50*3)) // at 0, 5 and 10 seconds
+		})
+	})
+
+	t.Run("Should refuse a tenant who asks about a pool, and what is no question", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		w := newWorld(t)
+		s := newServices(w)
+		tenant := holder(w.addOrg("a", org.Active), authz.Admin)
+		for _, c := range []struct {
+			by   authz.Actor
+			q    assignments.Question
+			want string
+		}{
+			{tenant, assignments.Question{Pool: "default"}, "pool platform"},
+			{tenant, assignments.Question{Member: "one"}, "member platform"},
+			{operator(), assignments.Question{Pool: "Gold"}, "pool format"},
+			{operator(), assignments.Question{Member: "a b"}, "member format"},
+			{operator(), assignments.Question{Member: "a", Replicas: 17}, "replicas range"},
+			{operator(), assignments.Question{Member: "a", Replicas: -1}, "replicas range"},
+			{operator(), assignments.Question{Leaving: true}, "member required"},
+		} {
+			_, err := s.assignments.List(t.Context(), c.by, c.q, "", 0)
+			f := fault.From(err).Fields[0]
+			is.Equal(f.Pointer+" "+f.Rule, c.want)
+		}
+		all, err := w.unseen.members.All(t.Context())
+		is.NoErr(err)
+		is.Equal(len(all), 0)
+	})
+
+	t.Run("Should say when membership can not be kept", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		w := newWorld(t)
+		s := newServices(w)
+		w.breaks("Hold", fault.ErrUnavailable)
+		_, err := s.assignments.List(t.Context(), operator(), assignments.Question{Member: "one"}, "", 0)
+		is.True(errors.Is(err, fault.ErrUnavailable))
+		w.breaks("Leave", fault.ErrUnavailable)
+		_, err = s.assignments.List(t.Context(), operator(), assignments.Question{Member: "one", Leaving: true}, "", 0)
 		is.True(errors.Is(err, fault.ErrUnavailable))
 	})
 }

@@ -65,6 +65,7 @@ type world struct {
 	trails      trails
 	credentials *credentials
 	feed        feed
+	members     members
 	uses        keyUses
 	census      keyCensus
 	hours       usageHours
@@ -78,11 +79,12 @@ type world struct {
 
 // unseen are the adapters without spies, by which a test prepares and observes.
 type unseen struct {
-	store  *postgres.Store
-	keys   *postgres.SigningKeys
-	outbox *postgres.Outbox
-	feed   *postgres.CredentialFeed
-	crypto *signer.Crypto
+	store   *postgres.Store
+	keys    *postgres.SigningKeys
+	outbox  *postgres.Outbox
+	feed    *postgres.CredentialFeed
+	members *postgres.WorkerMembers
+	crypto  *signer.Crypto
 }
 
 // services are all the use cases over one world.
@@ -118,11 +120,12 @@ func newWorld(t *testing.T) *world {
 	db := database.db
 	adapters := unseen{
 		store: postgres.NewStore(db), keys: postgres.NewSigningKeys(db), outbox: postgres.NewOutbox(db), crypto: newCrypto(t),
-		feed: postgres.NewCredentialFeed(db),
+		feed: postgres.NewCredentialFeed(db), members: postgres.NewWorkerMembers(db),
 	}
 	t.Cleanup(func() {
 		_ = adapters.outbox.Close(context.Background())
 		_ = adapters.feed.Close(context.Background())
+		_ = adapters.members.Close(context.Background())
 	})
 	s := newSpy(t)
 	return &world{
@@ -131,7 +134,7 @@ func newWorld(t *testing.T) *world {
 
 		spy: s, store: store{s, adapters.store}, platform: platform{s, postgres.NewPlatform(db)},
 		trails:      trails{s, postgres.NewTrail(db)},
-		credentials: &credentials{spy: s, real: postgres.NewCredentials(db)}, feed: feed{s, adapters.feed},
+		credentials: &credentials{spy: s, real: postgres.NewCredentials(db)}, feed: feed{s, adapters.feed}, members: members{s, adapters.members},
 		uses: keyUses{s, postgres.NewKeyUses(db)}, census: keyCensus{s, postgres.NewKeyCensus(db)}, meter: &meter{}, hours: usageHours{s, postgres.NewUsageHours(db)},
 		buckets: newBucketStore(s),
 		keys:    &keyring{spy: s, real: adapters.keys}, crypto: &crypto{spy: s, real: adapters.crypto},
@@ -145,7 +148,7 @@ func newServices(w *world) services {
 	limiter := limits.New(w.store, w.buckets, w.standard, w.clock, w.meter, log)
 	return services{
 		apikeys:     apikeys.New(w.store, limit.Standard{}, w.clock, peppers(w.t), random),
-		assignments: assignments.New(w.store, w.platform),
+		assignments: assignments.New(w.store, w.platform, w.members),
 		auth: auth.New(auth.Deps{
 			Credentials: w.credentials, Feed: w.feed, Uses: w.uses, Store: w.store, Clock: w.clock, Watch: w.clock, Peppers: peppers(w.t), Limiter: limiter,
 			Meter: w.meter, CacheMeter: w.meter, Log: log, Settings: auth.Settings{CacheKeys: 1000},

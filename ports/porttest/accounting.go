@@ -46,6 +46,7 @@ var elsewhere = map[string]string{ //nolint:gosec // names of ports
 	"KeyUses":     "the suite of KeyUses",
 	"KeyCensus":   "counts, and names of keys; its role reads a few columns",
 	"UsageHours":  "the suite of UsageHours",
+	"Members":     "processes, each of which serves many organizations",
 	"Outbox":      "the relay's side: it works for all",
 	"SigningKeys": "belong to no organization",
 	"Idempotency": "the suite of Idempotency",

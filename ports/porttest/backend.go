@@ -20,6 +20,7 @@ type Backend struct {
 	KeyUses     ports.KeyUses
 	KeyCensus   ports.KeyCensus
 	UsageHours  ports.UsageHours
+	Members     ports.WorkerMembers
 	Outbox      ports.Outbox
 	SigningKeys ports.SigningKeys
 	Idempotency ports.Idempotency

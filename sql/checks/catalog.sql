@@ -10,6 +10,7 @@ WITH
 tenantless (relation, reason) AS (VALUES
     ('signing_keys',   'sign the data-plane tokens of the whole deployment'),
     ('usage_writers',  'which batch each process has added last'),
+    ('worker_members', 'processes, each of which serves many tenants'),
     ('schema_version', 'written by the migrator')
 ),
 -- What a policy beside that of the template may ask for, as Postgres prints it.
@@ -50,6 +51,7 @@ deletions (relation, reason) AS (VALUES
     ('idempotency_keys', 'they expire'),
     ('usage_hours',      'they are kept for 400 days'),
     ('usage_writers',    'a process that is gone adds nothing more'),
+    ('worker_members',   'a process that is gone serves nobody'),
     ('roles',            'a custom role that nobody has can be deleted')
 ),
 -- Tables that only grow: no UPDATE, not even of a column.

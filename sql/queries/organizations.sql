@@ -5,9 +5,9 @@ SELECT * FROM organizations WHERE id = @org_id;
 
 -- OrgInsert stores a new organization.
 -- name: OrgInsert :exec
-INSERT INTO organizations (id, slug, name, state, state_reason, namespace, metadata, settings, deletion_protected,
+INSERT INTO organizations (id, slug, name, state, state_reason, namespace, metadata, settings, deletion_protected, worker_pool,
                            activated_at, delete_after, limits, limits_version, version, created_at, updated_at)
-VALUES (@org_id, @slug, @name, @state, @state_reason, @namespace, @metadata, @settings, @deletion_protected,
+VALUES (@org_id, @slug, @name, @state, @state_reason, @namespace, @metadata, @settings, @deletion_protected, @worker_pool,
         @activated_at, @delete_after, @limits, @limits_version, @version, @created_at, @updated_at);
 
 -- OrgLock reads the organization of the scope and holds its row until the
@@ -23,7 +23,7 @@ SELECT * FROM organizations WHERE id = @org_id FOR UPDATE;
 UPDATE organizations
 SET slug = $2, name = $3, state = $4, state_reason = $5, metadata = $6, settings = $7, deletion_protected = $8,
     activated_at = $9, delete_after = $10, version = $11, updated_at = $12,
-    limits = CASE WHEN limits_version = @limits_version THEN limits ELSE @limits END, limits_version = @limits_version
+    limits = CASE WHEN limits_version = @limits_version THEN limits ELSE @limits END, limits_version = @limits_version, worker_pool = @worker_pool
 WHERE id = $1;
 
 -- OrgCounts counts what belongs to the organization of the scope: its users who were

@@ -156,7 +156,7 @@ func TestDeletion(t *testing.T) {
 		is.True(d.Organization.DeleteAfter.After(time.Now().Add(6 * 24 * time.Hour)))
 		_, err = tenant.Client.Whoami(t.Context())
 		is.True(sdk.IsUnauthenticated(err))
-		list, _, err := operator.Assignments(t.Context(), "", 0)
+		list, _, err := operator.Assignments(t.Context(), sdk.AssignmentQuery{}, "", 0)
 		is.NoErr(err)
 		is.Equal(len(list.Items), 0)
 

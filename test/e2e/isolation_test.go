@@ -179,11 +179,11 @@ func TestDataPlane(t *testing.T) {
 
 	t.Run("Should assign each worker what its key may serve", func(t *testing.T) {
 		is := is.New(t)
-		own, _, err := a.Client.Assignments(t.Context(), "", 0)
+		own, _, err := a.Client.Assignments(t.Context(), sdk.AssignmentQuery{}, "", 0)
 		is.NoErr(err)
 		is.Equal(len(own.Items), 1)
 		is.Equal(own.Items[0].Namespace, a.Org.Namespace)
-		all, _, err := s.Client(t, s.WorkerKey).Assignments(t.Context(), "", 0)
+		all, _, err := s.Client(t, s.WorkerKey).Assignments(t.Context(), sdk.AssignmentQuery{}, "", 0)
 		is.NoErr(err)
 		is.Equal(len(all.Items), 2)
 		// And a worker's key can do nothing else.

@@ -88,6 +88,36 @@ func TestMainJob(t *testing.T) {
 		is.Equal(greet(t, tenant.Key, "hello", "Grace"), "Hello, Grace!")
 	})
 
+	t.Run("Should share a pool among the processes that name themselves, and move what one leaves within a second", func(t *testing.T) {
+		is := is.New(t)
+		for i := range 6 {
+			slug := "shared-" + strconv.Itoa(i)
+			s.NewTenant(t, slug)
+			changed := ok[sdk.Organization](t, s, s.OperatorKey, "org", "update", slug, "--worker-pool", "shared")
+			is.Equal(changed.WorkerPool, "shared")
+		}
+		workers := s.Client(t, s.WorkerKey)
+		ask := func(q sdk.AssignmentQuery, etag string, wait time.Duration) (int, string) {
+			list, etag, err := workers.Assignments(t.Context(), q, etag, wait)
+			is.NoErr(err)
+			return len(list.Items), etag
+		}
+		one, two := sdk.AssignmentQuery{Pool: "shared", Member: "one"}, sdk.AssignmentQuery{Pool: "shared", Member: "two"}
+		alone, etag := ask(one, "", 0)
+		is.Equal(alone, 6)
+		joined, _ := ask(two, "", 0)
+		left, etag := ask(one, etag, time.Minute)
+		is.Equal(joined+left, 6)
+		is.True(joined > 0)
+		two.Leaving = true
+		go func() { _, _, _ = workers.Assignments(t.Context(), two, "", 0) }()
+		start := time.Now()
+		all, _ := ask(one, etag, time.Minute)
+		is.Equal(all, 6)
+		t.Logf("told after %v", time.Since(start))
+		is.True(time.Since(start) < 5*time.Second) // of a machine that does much else; see assignments.lookEvery
+	})
+
 	t.Run("Should take a workflow's id in any letters", func(t *testing.T) {
 		is := is.New(t)
 		tenant := s.NewTenant(t, "polyglot")

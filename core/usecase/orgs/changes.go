@@ -20,6 +20,7 @@ func differences(before, after org.Snapshot) map[string]audit.Change {
 	note(changes, "slug", before.Slug, after.Slug)
 	note(changes, "name", before.Name, after.Name)
 	note(changes, "deletion_protected", before.DeletionProtected, after.DeletionProtected)
+	note(changes, "worker_pool", before.WorkerPool, after.WorkerPool)
 	b, a := before.Settings, after.Settings
 	note(changes, "settings.deletion_grace_days", b.DeletionGraceDays, a.DeletionGraceDays)
 	note(changes, "settings.audit_retention_days", b.AuditRetentionDays, a.AuditRetentionDays)

@@ -21,22 +21,26 @@ type UpdateInput struct {
 	Metadata          *org.Metadata // replaces all of it
 	Settings          *org.Settings // replaces all of them
 	DeletionProtected *bool
+	WorkerPool        *string
 
 	Version int64 // that the change is meant for; 0: any
 }
 
 // Update changes an organization. The slug is for operators to change, as whether
-// another has it is not for a tenant to know. It fails with fault.ErrStale,
+// another has it is not for a tenant to know, and so is the pool, as a tenant does not
+// choose whose machines it runs on. It fails with fault.ErrStale,
 // org.ErrSlugTaken, org.ErrState, and with fault.ErrInvalid for a broken rule.
 func (s *Service) Update(ctx context.Context, by authz.Actor, o id.Org, in UpdateInput) (org.Org, error) {
 	if err := by.Require(authz.OrganizationsUpdate, o); err != nil {
 		return org.Org{}, err
 	}
-	change := org.Change{Name: in.Name, Metadata: in.Metadata, Settings: in.Settings, DeletionProtected: in.DeletionProtected}
-	if in.Slug != nil {
+	change := org.Change{Name: in.Name, Metadata: in.Metadata, Settings: in.Settings, DeletionProtected: in.DeletionProtected, WorkerPool: in.WorkerPool}
+	if in.Slug != nil || in.WorkerPool != nil {
 		if err := by.RequirePlatform(authz.OrganizationsUpdate); err != nil {
 			return org.Org{}, err
 		}
+	}
+	if in.Slug != nil {
 		slug, err := org.ParseSlug(*in.Slug)
 		if err != nil {
 			return org.Org{}, err

@@ -49,6 +49,7 @@ type CreateInput struct {
 	Metadata          org.Metadata
 	Settings          org.Settings
 	DeletionProtected bool
+	WorkerPool        string // "": the default
 }
 
 // Created is what Create made.
@@ -123,6 +124,7 @@ func compose(in CreateInput, now time.Time) (Created, error) {
 	}
 	o, err := org.New(org.Spec{
 		ID: in.ID, Slug: slug, Name: in.Name, Metadata: in.Metadata, Settings: in.Settings, DeletionProtected: in.DeletionProtected,
+		WorkerPool: in.WorkerPool,
 	}, now)
 	if err != nil {
 		return Created{}, err

@@ -163,7 +163,7 @@ func (r reads) readUser(ctx context.Context, u id.User) (user.User, error) {
 	},
 	{
 		Name:  "every worker is assigned every organization",
-		Edits: []Edit{{File: "core/usecase/assignments/assignments.go", Old: "if by.IsPlatform() {", New: "if by.Kind() != authz.Nobody {"}},
+		Edits: []Edit{{File: "core/usecase/assignments/assignments.go", Old: "if !by.IsPlatform() {", New: "if by.Kind() == authz.Nobody {"}},
 	},
 	{
 		Name: "a key that ended is told so",

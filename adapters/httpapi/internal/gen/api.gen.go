@@ -1266,6 +1266,9 @@ type Organization struct {
 
 	// Usage What the organization has, beside what it may have. Only where one organization is shown.
 	Usage *OrganizationUsage `json:"usage,omitempty"`
+
+	// WorkerPool The pool of workers that serve it.
+	WorkerPool string `json:"worker_pool"`
 }
 
 // OrganizationNamespaceState How the namespace stands, as far as Bulkhead is concerned.
@@ -1299,6 +1302,9 @@ type OrganizationCreate struct {
 	//
 	// Example: acme
 	Slug string `json:"slug"`
+
+	// WorkerPool The pool of workers that serve it.
+	WorkerPool *string `json:"worker_pool,omitempty"`
 }
 
 // OrganizationCreated defines model for OrganizationCreated.
@@ -1393,6 +1399,11 @@ type OrganizationUpdate struct {
 	//
 	// Example: acme
 	Slug *string `json:"slug,omitempty"`
+
+	// WorkerPool The pool of workers that serve it. For operators.
+	//
+	// Example: gold
+	WorkerPool *string `json:"worker_pool,omitempty"`
 }
 
 // OrganizationUsage What the organization has, beside what it may have. Only where one organization is shown.
@@ -2309,11 +2320,17 @@ type IfMatch = string
 // IfNoneMatch defines model for IfNoneMatch.
 type IfNoneMatch = string
 
+// Leaving defines model for Leaving.
+type Leaving = bool
+
 // Limit defines model for Limit.
 type Limit = int32
 
 // LimitPath defines model for LimitPath.
 type LimitPath = string
+
+// Member defines model for Member.
+type Member = string
 
 // MetadataFilter defines model for MetadataFilter.
 type MetadataFilter = string
@@ -2330,8 +2347,14 @@ type OrgSort = string
 // OrgState defines model for OrgState.
 type OrgState = OrganizationState
 
+// Pool defines model for Pool.
+type Pool = string
+
 // Prefer defines model for Prefer.
 type Prefer = string
+
+// Replicas defines model for Replicas.
+type Replicas = int32
 
 // RolePath defines model for RolePath.
 type RolePath = string
@@ -2866,6 +2889,18 @@ type UpdateWorkflowParams struct {
 
 // ListAssignmentsParams defines parameters for ListAssignments.
 type ListAssignmentsParams struct {
+	// Pool Only the organizations of this pool; those of all when absent.
+	Pool *Pool `form:"pool,omitempty" json:"pool,omitempty"`
+
+	// Member The name of the process that asks, such as its host's. The pool is shared among its members.
+	Member *Member `form:"member,omitempty" json:"member,omitempty"`
+
+	// Replicas By how many members each organization is served. All members of a pool should say the same.
+	Replicas *Replicas `form:"replicas,omitempty" json:"replicas,omitempty"`
+
+	// Leaving Whether the member leaves the pool, so that the others take over at once what it serves. Its own list is empty.
+	Leaving *Leaving `form:"leaving,omitempty" json:"leaving,omitempty"`
+
 	// Wait How long the answer may wait, in seconds.
 	Wait *Wait `form:"wait,omitempty" json:"wait,omitempty"`
 
@@ -7598,6 +7633,58 @@ func (siw *ServerInterfaceWrapper) ListAssignments(w http.ResponseWriter, r *htt
 
 	// Parameter object where we will unmarshal all parameters from the context
 	var params ListAssignmentsParams
+
+	// ------------- Optional query parameter "pool" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "pool", r.URL.Query(), &params.Pool, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "pool"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "pool", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "member" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "member", r.URL.Query(), &params.Member, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "member"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "member", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "replicas" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "replicas", r.URL.Query(), &params.Replicas, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "replicas"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "replicas", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "leaving" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "leaving", r.URL.Query(), &params.Leaving, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "leaving"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "leaving", Err: err})
+		}
+		return
+	}
 
 	// ------------- Optional query parameter "wait" -------------
 

@@ -134,6 +134,7 @@ type Organization struct {
 	Limits            []byte
 	LimitsVersion     int64
 	Touched           *uint64
+	WorkerPool        string
 }
 
 type Outbox struct {
@@ -198,4 +199,10 @@ type User struct {
 	StateReason string
 	RoleID      uuid.NullUUID
 	Touched     *uint64
+}
+
+type WorkerMember struct {
+	Pool      string
+	Member    string
+	ExpiresAt time.Time
 }

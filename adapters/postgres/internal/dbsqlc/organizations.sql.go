@@ -32,7 +32,7 @@ func (q *Queries) OrgCounts(ctx context.Context, db DBTX, orgID uuid.UUID) (*Org
 }
 
 const orgGet = `-- name: OrgGet :one
-SELECT id, slug, name, state, state_reason, namespace, version, created_at, updated_at, metadata, settings, deletion_protected, activated_at, delete_after, limits, limits_version, touched FROM organizations WHERE id = $1
+SELECT id, slug, name, state, state_reason, namespace, version, created_at, updated_at, metadata, settings, deletion_protected, activated_at, delete_after, limits, limits_version, touched, worker_pool FROM organizations WHERE id = $1
 `
 
 // OrgGet reads the organization of the scope. The row's own id is the tenancy, so the
@@ -58,15 +58,16 @@ func (q *Queries) OrgGet(ctx context.Context, db DBTX, orgID uuid.UUID) (*Organi
 		&i.Limits,
 		&i.LimitsVersion,
 		&i.Touched,
+		&i.WorkerPool,
 	)
 	return &i, err
 }
 
 const orgInsert = `-- name: OrgInsert :exec
-INSERT INTO organizations (id, slug, name, state, state_reason, namespace, metadata, settings, deletion_protected,
+INSERT INTO organizations (id, slug, name, state, state_reason, namespace, metadata, settings, deletion_protected, worker_pool,
                            activated_at, delete_after, limits, limits_version, version, created_at, updated_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9,
-        $10, $11, $12, $13, $14, $15, $16)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,
+        $11, $12, $13, $14, $15, $16, $17)
 `
 
 type OrgInsertParams struct {
@@ -79,6 +80,7 @@ type OrgInsertParams struct {
 	Metadata          []byte
 	Settings          []byte
 	DeletionProtected bool
+	WorkerPool        string
 	ActivatedAt       *time.Time
 	DeleteAfter       *time.Time
 	Limits            []byte
@@ -100,6 +102,7 @@ func (q *Queries) OrgInsert(ctx context.Context, db DBTX, arg *OrgInsertParams) 
 		arg.Metadata,
 		arg.Settings,
 		arg.DeletionProtected,
+		arg.WorkerPool,
 		arg.ActivatedAt,
 		arg.DeleteAfter,
 		arg.Limits,
@@ -112,7 +115,7 @@ func (q *Queries) OrgInsert(ctx context.Context, db DBTX, arg *OrgInsertParams) 
 }
 
 const orgLock = `-- name: OrgLock :one
-SELECT id, slug, name, state, state_reason, namespace, version, created_at, updated_at, metadata, settings, deletion_protected, activated_at, delete_after, limits, limits_version, touched FROM organizations WHERE id = $1 FOR UPDATE
+SELECT id, slug, name, state, state_reason, namespace, version, created_at, updated_at, metadata, settings, deletion_protected, activated_at, delete_after, limits, limits_version, touched, worker_pool FROM organizations WHERE id = $1 FOR UPDATE
 `
 
 // OrgLock reads the organization of the scope and holds its row until the
@@ -139,6 +142,7 @@ func (q *Queries) OrgLock(ctx context.Context, db DBTX, orgID uuid.UUID) (*Organ
 		&i.Limits,
 		&i.LimitsVersion,
 		&i.Touched,
+		&i.WorkerPool,
 	)
 	return &i, err
 }
@@ -166,7 +170,7 @@ const orgUpdate = `-- name: OrgUpdate :execrows
 UPDATE organizations
 SET slug = $2, name = $3, state = $4, state_reason = $5, metadata = $6, settings = $7, deletion_protected = $8,
     activated_at = $9, delete_after = $10, version = $11, updated_at = $12,
-    limits = CASE WHEN limits_version = $13 THEN limits ELSE $14 END, limits_version = $13
+    limits = CASE WHEN limits_version = $13 THEN limits ELSE $14 END, limits_version = $13, worker_pool = $15
 WHERE id = $1
 `
 
@@ -185,6 +189,7 @@ type OrgUpdateParams struct {
 	UpdatedAt         time.Time
 	LimitsVersion     int64
 	Limits            []byte
+	WorkerPool        string
 }
 
 // OrgUpdate stores a changed organization. The namespace is not among the columns:
@@ -206,6 +211,7 @@ func (q *Queries) OrgUpdate(ctx context.Context, db DBTX, arg *OrgUpdateParams) 
 		arg.UpdatedAt,
 		arg.LimitsVersion,
 		arg.Limits,
+		arg.WorkerPool,
 	)
 	if err != nil {
 		return 0, err
@@ -214,7 +220,7 @@ func (q *Queries) OrgUpdate(ctx context.Context, db DBTX, arg *OrgUpdateParams) 
 }
 
 const platformOrgGet = `-- name: PlatformOrgGet :one
-SELECT id, slug, name, state, state_reason, namespace, version, created_at, updated_at, metadata, settings, deletion_protected, activated_at, delete_after, limits, limits_version, touched FROM organizations WHERE id = $1
+SELECT id, slug, name, state, state_reason, namespace, version, created_at, updated_at, metadata, settings, deletion_protected, activated_at, delete_after, limits, limits_version, touched, worker_pool FROM organizations WHERE id = $1
 `
 
 // PlatformOrgGet reads any organization. Platform scope only: without it, it finds
@@ -240,12 +246,13 @@ func (q *Queries) PlatformOrgGet(ctx context.Context, db DBTX, id uuid.UUID) (*O
 		&i.Limits,
 		&i.LimitsVersion,
 		&i.Touched,
+		&i.WorkerPool,
 	)
 	return &i, err
 }
 
 const platformOrgGetBySlug = `-- name: PlatformOrgGetBySlug :one
-SELECT id, slug, name, state, state_reason, namespace, version, created_at, updated_at, metadata, settings, deletion_protected, activated_at, delete_after, limits, limits_version, touched FROM organizations WHERE slug = $1
+SELECT id, slug, name, state, state_reason, namespace, version, created_at, updated_at, metadata, settings, deletion_protected, activated_at, delete_after, limits, limits_version, touched, worker_pool FROM organizations WHERE slug = $1
 `
 
 // PlatformOrgGetBySlug reads any organization by its slug. Platform scope only.
@@ -270,12 +277,13 @@ func (q *Queries) PlatformOrgGetBySlug(ctx context.Context, db DBTX, slug string
 		&i.Limits,
 		&i.LimitsVersion,
 		&i.Touched,
+		&i.WorkerPool,
 	)
 	return &i, err
 }
 
 const platformOrgListActive = `-- name: PlatformOrgListActive :many
-SELECT id, slug, name, state, state_reason, namespace, version, created_at, updated_at, metadata, settings, deletion_protected, activated_at, delete_after, limits, limits_version, touched FROM organizations WHERE state = 'active' AND id <> $1 ORDER BY id
+SELECT id, slug, name, state, state_reason, namespace, version, created_at, updated_at, metadata, settings, deletion_protected, activated_at, delete_after, limits, limits_version, touched, worker_pool FROM organizations WHERE state = 'active' AND id <> $1 ORDER BY id
 `
 
 // PlatformOrgListActive lists the organizations that workers serve. The system's is
@@ -307,6 +315,7 @@ func (q *Queries) PlatformOrgListActive(ctx context.Context, db DBTX, systemOrgI
 			&i.Limits,
 			&i.LimitsVersion,
 			&i.Touched,
+			&i.WorkerPool,
 		); err != nil {
 			return nil, err
 		}
@@ -319,7 +328,7 @@ func (q *Queries) PlatformOrgListActive(ctx context.Context, db DBTX, systemOrgI
 }
 
 const platformOrgListBySlug = `-- name: PlatformOrgListBySlug :many
-SELECT o.id, o.slug, o.name, o.state, o.state_reason, o.namespace, o.version, o.created_at, o.updated_at, o.metadata, o.settings, o.deletion_protected, o.activated_at, o.delete_after, o.limits, o.limits_version, o.touched FROM organizations o
+SELECT o.id, o.slug, o.name, o.state, o.state_reason, o.namespace, o.version, o.created_at, o.updated_at, o.metadata, o.settings, o.deletion_protected, o.activated_at, o.delete_after, o.limits, o.limits_version, o.touched, o.worker_pool FROM organizations o
 WHERE (CASE $1::text WHEN '' THEN o.state <> 'deleted' ELSE o.state = $1 END)
   AND starts_with(o.slug, $2) AND o.metadata @> $3::jsonb
   AND ($4::boolean OR o.slug > (SELECT a.slug FROM organizations a WHERE a.id = $5))
@@ -371,6 +380,7 @@ func (q *Queries) PlatformOrgListBySlug(ctx context.Context, db DBTX, arg *Platf
 			&i.Limits,
 			&i.LimitsVersion,
 			&i.Touched,
+			&i.WorkerPool,
 		); err != nil {
 			return nil, err
 		}
@@ -383,7 +393,7 @@ func (q *Queries) PlatformOrgListBySlug(ctx context.Context, db DBTX, arg *Platf
 }
 
 const platformOrgListBySlugBackwards = `-- name: PlatformOrgListBySlugBackwards :many
-SELECT o.id, o.slug, o.name, o.state, o.state_reason, o.namespace, o.version, o.created_at, o.updated_at, o.metadata, o.settings, o.deletion_protected, o.activated_at, o.delete_after, o.limits, o.limits_version, o.touched FROM organizations o
+SELECT o.id, o.slug, o.name, o.state, o.state_reason, o.namespace, o.version, o.created_at, o.updated_at, o.metadata, o.settings, o.deletion_protected, o.activated_at, o.delete_after, o.limits, o.limits_version, o.touched, o.worker_pool FROM organizations o
 WHERE (CASE $1::text WHEN '' THEN o.state <> 'deleted' ELSE o.state = $1 END)
   AND starts_with(o.slug, $2) AND o.metadata @> $3::jsonb
   AND ($4::boolean OR o.slug < (SELECT a.slug FROM organizations a WHERE a.id = $5))
@@ -435,6 +445,7 @@ func (q *Queries) PlatformOrgListBySlugBackwards(ctx context.Context, db DBTX, a
 			&i.Limits,
 			&i.LimitsVersion,
 			&i.Touched,
+			&i.WorkerPool,
 		); err != nil {
 			return nil, err
 		}
@@ -447,7 +458,7 @@ func (q *Queries) PlatformOrgListBySlugBackwards(ctx context.Context, db DBTX, a
 }
 
 const platformOrgListNewest = `-- name: PlatformOrgListNewest :many
-SELECT o.id, o.slug, o.name, o.state, o.state_reason, o.namespace, o.version, o.created_at, o.updated_at, o.metadata, o.settings, o.deletion_protected, o.activated_at, o.delete_after, o.limits, o.limits_version, o.touched FROM organizations o
+SELECT o.id, o.slug, o.name, o.state, o.state_reason, o.namespace, o.version, o.created_at, o.updated_at, o.metadata, o.settings, o.deletion_protected, o.activated_at, o.delete_after, o.limits, o.limits_version, o.touched, o.worker_pool FROM organizations o
 WHERE (CASE $1::text WHEN '' THEN o.state <> 'deleted' ELSE o.state = $1 END)
   AND starts_with(o.slug, $2) AND o.metadata @> $3::jsonb
   AND ($4::boolean OR (o.created_at, o.id) < (SELECT a.created_at, a.id FROM organizations a WHERE a.id = $5))
@@ -499,6 +510,7 @@ func (q *Queries) PlatformOrgListNewest(ctx context.Context, db DBTX, arg *Platf
 			&i.Limits,
 			&i.LimitsVersion,
 			&i.Touched,
+			&i.WorkerPool,
 		); err != nil {
 			return nil, err
 		}
@@ -511,7 +523,7 @@ func (q *Queries) PlatformOrgListNewest(ctx context.Context, db DBTX, arg *Platf
 }
 
 const platformOrgListOldest = `-- name: PlatformOrgListOldest :many
-SELECT o.id, o.slug, o.name, o.state, o.state_reason, o.namespace, o.version, o.created_at, o.updated_at, o.metadata, o.settings, o.deletion_protected, o.activated_at, o.delete_after, o.limits, o.limits_version, o.touched FROM organizations o
+SELECT o.id, o.slug, o.name, o.state, o.state_reason, o.namespace, o.version, o.created_at, o.updated_at, o.metadata, o.settings, o.deletion_protected, o.activated_at, o.delete_after, o.limits, o.limits_version, o.touched, o.worker_pool FROM organizations o
 WHERE (CASE $1::text WHEN '' THEN o.state <> 'deleted' ELSE o.state = $1 END)
   AND starts_with(o.slug, $2) AND o.metadata @> $3::jsonb
   AND ($4::boolean OR (o.created_at, o.id) > (SELECT a.created_at, a.id FROM organizations a WHERE a.id = $5))
@@ -563,6 +575,7 @@ func (q *Queries) PlatformOrgListOldest(ctx context.Context, db DBTX, arg *Platf
 			&i.Limits,
 			&i.LimitsVersion,
 			&i.Touched,
+			&i.WorkerPool,
 		); err != nil {
 			return nil, err
 		}
