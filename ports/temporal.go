@@ -28,6 +28,12 @@ type Dispatcher interface {
 	// Describe returns the run, or the latest when runID is "", with its details. It
 	// fails with workflow.ErrNotFound.
 	Describe(ctx context.Context, namespace, workflowID, runID string) (workflow.Execution, error)
+	// History returns events of the run, or of the latest, which its token then stays
+	// with. It fails with workflow.ErrNotFound.
+	History(ctx context.Context, namespace string, at workflow.Target, p page.TokenRequest) (workflow.Events, error)
+	// Tasks sums up the run, or the latest. What has not ended is as it stands now. It
+	// fails with workflow.ErrNotFound and workflow.ErrHistoryTooLong.
+	Tasks(ctx context.Context, namespace string, at workflow.Target) (workflow.Tasks, error)
 	// List returns a page of the executions that a query chooses; "" chooses all. It
 	// lags behind what happens by a moment. It fails with workflow.ErrQuery.
 	List(ctx context.Context, namespace, query string, p page.TokenRequest) (page.TokenPage[workflow.Execution], error)

@@ -574,6 +574,24 @@ func (e WorkflowGrouping) Valid() bool {
 	}
 }
 
+// Defines values for WorkflowHistoryView.
+const (
+	WorkflowHistoryViewEvents WorkflowHistoryView = "events"
+	WorkflowHistoryViewTasks  WorkflowHistoryView = "tasks"
+)
+
+// Valid indicates whether the value is a known member of the WorkflowHistoryView enum.
+func (e WorkflowHistoryView) Valid() bool {
+	switch e {
+	case WorkflowHistoryViewEvents:
+		return true
+	case WorkflowHistoryViewTasks:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for WorkflowIDConflictPolicy.
 const (
 	WorkflowIDConflictPolicyFail              WorkflowIDConflictPolicy = "fail"
@@ -685,6 +703,69 @@ func (e WorkflowStatus) Valid() bool {
 	case WorkflowStatusTimedOut:
 		return true
 	case WorkflowStatusUnknown:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for WorkflowTaskKind.
+const (
+	WorkflowTaskKindActivity      WorkflowTaskKind = "activity"
+	WorkflowTaskKindChildWorkflow WorkflowTaskKind = "child_workflow"
+	WorkflowTaskKindSignal        WorkflowTaskKind = "signal"
+	WorkflowTaskKindTimer         WorkflowTaskKind = "timer"
+	WorkflowTaskKindUpdate        WorkflowTaskKind = "update"
+)
+
+// Valid indicates whether the value is a known member of the WorkflowTaskKind enum.
+func (e WorkflowTaskKind) Valid() bool {
+	switch e {
+	case WorkflowTaskKindActivity:
+		return true
+	case WorkflowTaskKindChildWorkflow:
+		return true
+	case WorkflowTaskKindSignal:
+		return true
+	case WorkflowTaskKindTimer:
+		return true
+	case WorkflowTaskKindUpdate:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for WorkflowTaskState.
+const (
+	WorkflowTaskStateCanceled   WorkflowTaskState = "canceled"
+	WorkflowTaskStateCompleted  WorkflowTaskState = "completed"
+	WorkflowTaskStateFailed     WorkflowTaskState = "failed"
+	WorkflowTaskStatePaused     WorkflowTaskState = "paused"
+	WorkflowTaskStateScheduled  WorkflowTaskState = "scheduled"
+	WorkflowTaskStateStarted    WorkflowTaskState = "started"
+	WorkflowTaskStateTerminated WorkflowTaskState = "terminated"
+	WorkflowTaskStateTimedOut   WorkflowTaskState = "timed_out"
+)
+
+// Valid indicates whether the value is a known member of the WorkflowTaskState enum.
+func (e WorkflowTaskState) Valid() bool {
+	switch e {
+	case WorkflowTaskStateCanceled:
+		return true
+	case WorkflowTaskStateCompleted:
+		return true
+	case WorkflowTaskStateFailed:
+		return true
+	case WorkflowTaskStatePaused:
+		return true
+	case WorkflowTaskStateScheduled:
+		return true
+	case WorkflowTaskStateStarted:
+		return true
+	case WorkflowTaskStateTerminated:
+		return true
+	case WorkflowTaskStateTimedOut:
 		return true
 	default:
 		return false
@@ -2042,6 +2123,20 @@ type WorkflowCount struct {
 	Count    int64                 `json:"count"`
 }
 
+// WorkflowEvent defines model for WorkflowEvent.
+type WorkflowEvent struct {
+	At time.Time `json:"at"`
+
+	// Attributes An object of what the event says, by Temporal's names. Values of the workflow's own code are the JSON that they were written as. One that is not JSON is `{"encoding": …, "data": base64}`; one of more than 16 KiB is `{"encoding": …, "omitted": "too_large", "bytes": …}`.
+	Attributes json.RawMessage `json:"attributes"`
+	ID         int64           `json:"id"`
+
+	// Type As Temporal names it.
+	//
+	// Example: activity_task_scheduled
+	Type string `json:"type"`
+}
+
 // WorkflowExecutionRef defines model for WorkflowExecutionRef.
 type WorkflowExecutionRef struct {
 	RunID      string `json:"run_id"`
@@ -2056,6 +2151,22 @@ type WorkflowFailure struct {
 
 // WorkflowGrouping defines model for WorkflowGrouping.
 type WorkflowGrouping string
+
+// WorkflowHistory defines model for WorkflowHistory.
+type WorkflowHistory struct {
+	// Events In the view of events, oldest first.
+	Events []WorkflowEvent `json:"events,omitempty,omitzero"`
+
+	// NextCursor Absent at the end.
+	NextCursor string `json:"next_cursor,omitempty,omitzero"`
+	RunID      string `json:"run_id"`
+
+	// Tasks In the view of tasks, in the order in which they began.
+	Tasks []WorkflowTask `json:"tasks,omitempty,omitzero"`
+}
+
+// WorkflowHistoryView defines model for WorkflowHistoryView.
+type WorkflowHistoryView string
 
 // WorkflowIDConflictPolicy What becomes of an id whose workflow runs. When absent it is fail, or use_existing beside a signal.
 type WorkflowIDConflictPolicy string
@@ -2194,6 +2305,40 @@ type WorkflowStatusCount struct {
 	Count  int64          `json:"count"`
 	Status WorkflowStatus `json:"status"`
 }
+
+// WorkflowTask defines model for WorkflowTask.
+type WorkflowTask struct {
+	// Attempts Of an activity that has begun.
+	Attempts int32     `json:"attempts,omitempty,omitzero"`
+	ClosedAt time.Time `json:"closed_at,omitempty,omitzero"`
+
+	// DurationMs From its start to its end.
+	DurationMs int64 `json:"duration_ms,omitempty,omitzero"`
+
+	// EventID Of the event that it begins with.
+	EventID int64           `json:"event_id"`
+	Failure WorkflowFailure `json:"failure,omitempty,omitzero"`
+
+	// ID Of the activity, timer or update, or the child's workflow id.
+	ID          string           `json:"id,omitempty,omitzero"`
+	Kind        WorkflowTaskKind `json:"kind"`
+	ScheduledAt time.Time        `json:"scheduled_at"`
+
+	// StartedAt Of an activity, its last attempt.
+	StartedAt time.Time `json:"started_at,omitempty,omitzero"`
+
+	// State An activity that waits for another attempt is scheduled.
+	State WorkflowTaskState `json:"state"`
+
+	// Type Of the activity or child, or the name of the signal or update.
+	Type string `json:"type,omitempty,omitzero"`
+}
+
+// WorkflowTaskKind defines model for WorkflowTask.Kind.
+type WorkflowTaskKind string
+
+// WorkflowTaskState An activity that waits for another attempt is scheduled.
+type WorkflowTaskState string
 
 // WorkflowTerminate defines model for WorkflowTerminate.
 type WorkflowTerminate struct {

@@ -15,6 +15,10 @@ var workflowOperations = map[string]func(context.Context, *Client) error{
 		_, err := c.WorkflowResult(ctx, "{org}", "{workflow_id}", "", 0)
 		return err
 	},
+	"GET /api/v0/organizations/{org}/workflows/{workflow_id}/history": func(ctx context.Context, c *Client) error {
+		_, err := c.WorkflowHistory(ctx, "{org}", "{workflow_id}", "", "", ListOptions{})
+		return err
+	},
 	"GET /api/v0/organizations/{org}/workflows": func(ctx context.Context, c *Client) error {
 		_, err := c.ListWorkflows(ctx, "{org}", "", ListOptions{})
 		return err

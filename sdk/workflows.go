@@ -38,6 +38,36 @@ func (c *Client) AllWorkflows(ctx context.Context, org, query string) iter.Seq2[
 	})
 }
 
+// WorkflowHistory returns a page of the history of an execution: its events, or in
+// the view of tasks what it has had done. Without a run id it is the latest.
+func (c *Client) WorkflowHistory(ctx context.Context, org, workflowID, runID string, view WorkflowHistoryView, o ListOptions) (*WorkflowHistory, error) {
+	return call[WorkflowHistory](ctx, c,
+		get(organization(org, "workflows", workflowID, "history")).page(o).with("run_id", runID).with("view", string(view)))
+}
+
+// WorkflowEvents walks through the events of an execution, oldest first.
+func (c *Client) WorkflowEvents(ctx context.Context, org, workflowID, runID string) iter.Seq2[WorkflowEvent, error] {
+	return all(ctx, func(ctx context.Context, o ListOptions) ([]WorkflowEvent, string, error) {
+		h, err := c.WorkflowHistory(ctx, org, workflowID, runID, WorkflowHistoryViewEvents, o)
+		if err != nil {
+			return nil, "", err
+		}
+		return h.Events, h.NextCursor, nil
+	})
+}
+
+// WorkflowTasks walks through what an execution has had done, in the order in which
+// it began.
+func (c *Client) WorkflowTasks(ctx context.Context, org, workflowID, runID string) iter.Seq2[WorkflowTask, error] {
+	return all(ctx, func(ctx context.Context, o ListOptions) ([]WorkflowTask, string, error) {
+		h, err := c.WorkflowHistory(ctx, org, workflowID, runID, WorkflowHistoryViewTasks, o)
+		if err != nil {
+			return nil, "", err
+		}
+		return h.Tasks, h.NextCursor, nil
+	})
+}
+
 // CountWorkflows counts the executions that a query chooses, in all and by status.
 func (c *Client) CountWorkflows(ctx context.Context, org, query string) (*WorkflowCount, error) {
 	return call[WorkflowCount](ctx, c, get(organization(org, "workflow-count")).with("query", query).with("group_by", "status"))

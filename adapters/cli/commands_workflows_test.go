@@ -12,6 +12,11 @@ var workflowCommands = []commandCase{
 		"workflow-list", "workflow list --org acme --query ExecutionStatus='Running' --limit 3",
 		"GET /api/v0/organizations/acme/workflows?limit=200&query=ExecutionStatus%3D%27Running%27",
 	},
+	{"workflow-history", "workflow history greet-1 --org acme", "GET /api/v0/organizations/acme/workflows/greet-1/history?limit=200&view=events"},
+	{
+		"workflow-history-tasks", "workflow history greet-1 --org acme --tasks --run " + runID,
+		"GET /api/v0/organizations/acme/workflows/greet-1/history?limit=200&run_id=" + runID + "&view=tasks",
+	},
 	{"workflow-count", "workflow count --org acme", "GET /api/v0/organizations/acme/workflow-count?group_by=status"},
 	{
 		"workflow-signal", `workflow signal greet-1 --org acme --name approve -i {"n":1}`,

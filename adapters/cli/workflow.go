@@ -49,6 +49,7 @@ Example:
   bulkhead workflow show charge-42 --org acme`,
 				Action: s.workflowShow,
 			},
+			s.workflowHistoryCommand(),
 			{
 				Name: "result", Usage: "print what a workflow returned", ArgsUsage: "ID",
 				Flags: []cli.Flag{

@@ -44,14 +44,9 @@ func (s *shell) workflowList(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	all := []sdk.Workflow{}
-	for w, err := range api.AllWorkflows(c.Context, org, c.String("query")) {
-		if err != nil {
-			return err
-		}
-		if all = append(all, w); len(all) == limit {
-			break
-		}
+	all, err := upTo(limit, api.AllWorkflows(c.Context, org, c.String("query")))
+	if err != nil {
+		return err
 	}
 	if asJSON(c) {
 		return s.printJSON(sdk.WorkflowList{Items: all})

@@ -326,6 +326,20 @@ var usual = map[string]struct {
 	"GET /organizations/acme/workflow-count": {200, sdk.WorkflowCount{Count: 3, ByStatus: []sdk.WorkflowStatusCount{
 		{Status: sdk.WorkflowStatusFailed, Count: 1}, {Status: sdk.WorkflowStatusRunning, Count: 2},
 	}}},
+	"GET /organizations/acme/workflows/greet-1/history": {200, sdk.WorkflowHistory{
+		RunID: runID,
+		Events: []sdk.WorkflowEvent{
+			{ID: 1, Type: "workflow_execution_started", At: now.Add(-longAgo), Attributes: json.RawMessage(`{"input":["Ada"]}`)},
+			{ID: 2, Type: "workflow_task_scheduled", At: now, Attributes: json.RawMessage(`{}`)},
+		},
+		Tasks: []sdk.WorkflowTask{
+			{
+				EventID: 5, Kind: "activity", ID: "5", Type: "Charge", State: "completed", Attempts: 2, ScheduledAt: now.Add(-longAgo), StartedAt: now.Add(-longAgo),
+				ClosedAt: now.Add(2*time.Second - longAgo), DurationMs: 2000, Failure: sdk.WorkflowFailure{Message: "no luck"},
+			},
+			{EventID: 11, Kind: "timer", ID: "11", State: "started", ScheduledAt: now, StartedAt: now},
+		},
+	}},
 	"POST /organizations/acme/workflows/greet-1/signal": {204, nil},
 	"POST /organizations/acme/workflows/greet-1/query":  {200, sdk.WorkflowAnswer{Output: json.RawMessage(`{"n":1}`)}},
 	"POST /organizations/acme/workflows/greet-1/update": {200, sdk.WorkflowUpdate{

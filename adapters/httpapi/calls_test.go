@@ -82,6 +82,7 @@ func (b *bundle) calls() map[string]*http.Request {
 		"receiveGitHubLeaks":  signedBy(b.github, request("POST", gitHubURL, "", `[{"token":"`+b.admin+`","type":"bulkhead_api_key","url":"https://github.com/x","source":"content"}]`)),
 		"startWorkflow":       request("POST", flowsURL, b.admin, goodFlow),
 		"describeWorkflow":    request("GET", flowsURL+"/a", b.admin, ""),
+		"getWorkflowHistory":  request("GET", flowsURL+"/a/history?view=tasks", b.admin, ""),
 		"getWorkflowResult":   request("GET", flowsURL+"/a/result", b.admin, ""),
 		"listWorkflows":       request("GET", flowsURL+"?limit=1&query="+url.QueryEscape(goodQuery), b.admin, ""),
 		"countWorkflows":      request("GET", acmeURL+"/workflow-count?group_by=status", b.admin, ""),

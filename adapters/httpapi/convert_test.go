@@ -67,6 +67,11 @@ var (
 			Parent: workflow.Target{ID: "parent", RunID: "other"}, FirstRunID: "first",
 		},
 	}
+	wholeTask = workflow.Task{
+		EventID: 5, Kind: workflow.ActivityTask, ID: "5", Type: "Charge", State: workflow.TaskCompleted, Attempts: 2,
+		ScheduledAt: now, StartedAt: now.Add(time.Second), ClosedAt: now.Add(3 * time.Second), Failure: &workflow.Failure{Message: "no luck", Type: "BadLuck"},
+	}
+	wholeEvent  = workflow.Event{ID: 1, Type: "timer_fired", At: now, Attributes: json.RawMessage(`{}`)}
 	wholeResult = workflow.Result{
 		ID: "order/1", RunID: "run", Status: workflow.Failed, Output: json.RawMessage(`1`),
 		Failure: &workflow.Failure{Message: "no stock", Type: "StockError"},
@@ -141,6 +146,8 @@ func TestConvert(t *testing.T) {
 		{"an API key", wholeKey, whole.toAPIKey(apikey.Restore(wholeKey))},
 		{"an operation", wholeOperation, toOperation(operation.Restore(wholeOperation))},
 		{"an execution", wholeExecution, toWorkflow(wholeExecution)},
+		{"a task", wholeTask, toWorkflowTask(wholeTask)},
+		{"an event", wholeEvent, toWorkflowEvent(wholeEvent)},
 		{"a count", wholeCount, toWorkflowCount(wholeCount)},
 		{"a result", wholeResult, toWorkflowResult(wholeResult)},
 		{"an assignment", wholeAssignment, toAssignment(wholeAssignment)},
@@ -193,7 +200,7 @@ func TestConvert(t *testing.T) {
 		for _, v := range []any{
 			(&handlers{}).toOrganization(org.Restore(org.Snapshot{})), (&handlers{}).toUser(user.Restore(user.Snapshot{})), whole.toAPIKey(apikey.Restore(apikey.Snapshot{})),
 			toOperation(operation.Restore(operation.Snapshot{})), toWorkflow(workflow.Execution{}), toWorkflowResult(workflow.Result{}),
-			toWorkflowCount(workflow.Count{}),
+			toWorkflowCount(workflow.Count{}), toWorkflowTask(workflow.Task{}),
 			toAssignment(assignments.Assignment{}), toActor(authz.Actor{}), each(nil, (&handlers{}).toUser),
 		} {
 			text, err := json.Marshal(v)

@@ -47,6 +47,25 @@ func toWorkflowUpdate(workflowID string, u workflow.Update) gen.WorkflowUpdate {
 	return out
 }
 
+func toWorkflowEvent(e workflow.Event) gen.WorkflowEvent {
+	return gen.WorkflowEvent{ID: e.ID, Type: e.Type, At: e.At, Attributes: e.Attributes}
+}
+
+func toWorkflowTask(t workflow.Task) gen.WorkflowTask {
+	out := gen.WorkflowTask{
+		EventID: t.EventID, Kind: gen.WorkflowTaskKind(t.Kind.String()), ID: optional(t.ID), Type: optional(t.Type),
+		State: gen.WorkflowTaskState(t.State.String()), Attempts: optional(t.Attempts),
+		ScheduledAt: t.ScheduledAt, StartedAt: optional(t.StartedAt), ClosedAt: optional(t.ClosedAt),
+	}
+	if !t.ClosedAt.IsZero() {
+		out.DurationMs = new(t.Duration().Milliseconds())
+	}
+	if t.Failure != nil {
+		out.Failure = &gen.WorkflowFailure{Message: t.Failure.Message, Type: optional(t.Failure.Type)}
+	}
+	return out
+}
+
 func toWorkflowCount(c workflow.Count) gen.WorkflowCount {
 	out := gen.WorkflowCount{Count: c.Total}
 	if c.ByStatus == nil {

@@ -21,6 +21,22 @@ func (m *memory) List(_ context.Context, namespace, query string, p page.TokenRe
 	return page.TokenPage[workflow.Execution]{Items: []workflow.Execution{e}, Next: []byte("temporal's own")}, nil
 }
 
+// History returns a history of two pages.
+func (m *memory) History(_ context.Context, namespace string, at workflow.Target, p page.TokenRequest) (workflow.Events, error) {
+	m.listed = fmt.Sprintf("%s %s %s %d %s", namespace, at.ID, at.RunID, p.Limit, p.Token)
+	out := workflow.Events{RunID: "run"}
+	out.Items = []workflow.Event{{ID: 1, Type: "workflow_execution_started", At: now, Attributes: json.RawMessage(`{"input":[{"n":1.10}]}`)}}
+	if p.Token == nil {
+		out.Next = []byte("temporal's own")
+	}
+	return out, nil
+}
+
+func (m *memory) Tasks(_ context.Context, namespace string, at workflow.Target) (workflow.Tasks, error) {
+	m.listed = fmt.Sprintf("%s %s %s", namespace, at.ID, at.RunID)
+	return workflow.Tasks{RunID: "run", Items: []workflow.Task{wholeTask, {EventID: 9, Kind: workflow.TimerTask, State: workflow.TaskStarted, ScheduledAt: now}}}, nil
+}
+
 func (m *memory) Count(_ context.Context, namespace, query string, byStatus bool) (workflow.Count, error) {
 	m.listed = fmt.Sprintf("%s %s %t", namespace, query, byStatus)
 	return workflow.Count{Total: 3, ByStatus: map[workflow.Status]int64{workflow.Running: 2, workflow.Failed: 1}}, nil

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"net/url"
 	"time"
@@ -87,4 +88,30 @@ func (h *handlers) GetWorkflowResult(ctx context.Context, req gen.GetWorkflowRes
 		return nil, err
 	}
 	return gen.GetWorkflowResult200JSONResponse(toWorkflowResult(r)), nil
+}
+
+// GetWorkflowHistory shows what a workflow has done.
+func (h *handlers) GetWorkflowHistory(ctx context.Context, req gen.GetWorkflowHistoryRequestObject) (gen.GetWorkflowHistoryResponseObject, error) {
+	by, org, err := h.organization(ctx, req.Org)
+	if err != nil {
+		return nil, err
+	}
+	at, view := target(req.WorkflowID, req.Params.RunID), cmp.Or(orZero(req.Params.View), gen.Events)
+	l := h.listOf("getWorkflowHistory", org).filtered(at.ID + "\n" + at.RunID + "\n" + string(view))
+	asked, err := l.requestToken(req.Params.Limit, req.Params.Cursor)
+	if err != nil {
+		return nil, err
+	}
+	if view == gen.Tasks {
+		run, p, err := h.Workflows.Tasks(ctx, by, org, at, asked)
+		if err != nil {
+			return nil, err
+		}
+		return gen.GetWorkflowHistory200JSONResponse{RunID: run, Tasks: new(each(p.Items, toWorkflowTask)), NextCursor: l.nextToken(p.Next)}, nil
+	}
+	p, err := h.Workflows.History(ctx, by, org, at, asked)
+	if err != nil {
+		return nil, err
+	}
+	return gen.GetWorkflowHistory200JSONResponse{RunID: p.RunID, Events: new(each(p.Items, toWorkflowEvent)), NextCursor: l.nextToken(p.Next)}, nil
 }

@@ -154,3 +154,54 @@ func TestWorkflowStartOptions(t *testing.T) {
 		is.Equal(shown.StartedBy, nil)
 	})
 }
+
+func TestWorkflowHistory(t *testing.T) {
+	t.Parallel()
+
+	t.Run("Should go on in the same history only", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		b := setup(t)
+		namespace := b.acme.Snapshot().Namespace
+		first := b.do(request("GET", flowsURL+"/order%2F1/history?limit=1", b.admin, ""))
+		is.Equal(first.Code, http.StatusOK)
+		is.Equal(b.memory.listed, namespace+" order/1  1 ")
+		var page struct {
+			Run    string            `json:"run_id"`
+			Events []json.RawMessage `json:"events"`
+			Next   string            `json:"next_cursor"`
+		}
+		is.NoErr(json.Unmarshal(first.Body.Bytes(), &page))
+		is.Equal(page.Run, "run")
+		is.Equal(string(page.Events[0]), `{"at":"`+now.Format("2006-01-02T15:04:05.999999999Z07:00")+`","attributes":{"input":[{"n":1.10}]},"id":1,"type":"workflow_execution_started"}`)
+		is.Equal(b.do(request("GET", flowsURL+"/order%2F1/history?cursor="+page.Next, b.admin, "")).Code, http.StatusOK)
+		is.Equal(b.memory.listed, namespace+" order/1  50 temporal's own")
+		for _, other := range []string{
+			"/order%2F2/history?cursor=" + page.Next, "/order%2F1/history?view=tasks&cursor=" + page.Next,
+			"/order%2F1/history?run_id=0192d7c5-7e1f-7000-8000-000000000000&cursor=" + page.Next,
+		} {
+			is.Equal(b.do(request("GET", flowsURL+other, b.admin, "")).Code, http.StatusBadRequest)
+		}
+	})
+
+	t.Run("Should show tasks a page at a time", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		b := setup(t)
+		var page struct {
+			Tasks []struct {
+				Event int64  `json:"event_id"`
+				State string `json:"state"`
+			} `json:"tasks"`
+			Next string `json:"next_cursor"`
+		}
+		is.NoErr(json.Unmarshal(b.do(request("GET", flowsURL+"/a/history?view=tasks&limit=1", b.admin, "")).Body.Bytes(), &page))
+		is.Equal(len(page.Tasks), 1)
+		is.Equal(page.Tasks[0].State, "completed")
+		next := page.Next
+		page.Next = ""
+		is.NoErr(json.Unmarshal(b.do(request("GET", flowsURL+"/a/history?view=tasks&limit=1&cursor="+next, b.admin, "")).Body.Bytes(), &page))
+		is.Equal(page.Tasks[0].Event, int64(9))
+		is.Equal(page.Next, "")
+	})
+}

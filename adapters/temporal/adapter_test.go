@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
 	sdk "go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/worker"
@@ -101,12 +102,14 @@ func (b bundle) serve(t *testing.T, namespace string) client.Client {
 		porttest.ContinueType: continuing,
 		porttest.CollectType:  collecting,
 		porttest.RetryType:    retrying,
+		porttest.ChoresType:   working,
 		"Activity":            perform,
 		"Bytes":               func(workflow.Context) ([]byte, error) { return []byte{0, 0xff}, nil },
 	} {
 		w.RegisterWorkflowWithOptions(f, workflow.RegisterOptions{Name: name})
 	}
 	w.RegisterActivity(stumble)
+	w.RegisterActivityWithOptions(chore, activity.RegisterOptions{Name: porttest.ChoreType})
 	if err := w.Start(); err != nil {
 		t.Fatalf("start worker: %v", err)
 	}
@@ -168,6 +171,30 @@ func retrying(ctx workflow.Context) (string, error) {
 		return "", sdk.NewApplicationError(porttest.FailMessage, porttest.FailureType)
 	}
 	return "again", nil
+}
+
+func working(ctx workflow.Context, in json.RawMessage, queue string) (string, error) {
+	options := workflow.ActivityOptions{StartToCloseTimeout: time.Minute, RetryPolicy: &sdk.RetryPolicy{InitialInterval: 10 * time.Millisecond}}
+	if err := workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, options), porttest.ChoreType, in).Get(ctx, nil); err != nil {
+		return "", err
+	}
+	if err := workflow.Sleep(ctx, time.Millisecond); err != nil {
+		return "", err
+	}
+	child := workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{WorkflowID: workflow.GetInfo(ctx).WorkflowExecution.ID + "/child"})
+	if err := workflow.ExecuteChildWorkflow(child, porttest.NothingType).Get(ctx, nil); err != nil {
+		return "", err
+	}
+	options.TaskQueue = queue
+	workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, options), porttest.ChoreType, in)
+	return waiting(ctx)
+}
+
+func chore(ctx context.Context, in json.RawMessage) (json.RawMessage, error) {
+	if activity.GetInfo(ctx).Attempt == 1 {
+		return nil, sdk.NewApplicationError(porttest.FailMessage, porttest.FailureType)
+	}
+	return in, nil
 }
 
 func perform(ctx workflow.Context) error {

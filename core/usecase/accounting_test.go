@@ -30,7 +30,6 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/usecase/roles"
 	"github.com/bulkheadhq/bulkhead/core/usecase/users"
 	"github.com/bulkheadhq/bulkhead/core/user"
-	"github.com/bulkheadhq/bulkhead/core/workflow"
 )
 
 // reach says whose things a method is for.
@@ -44,13 +43,16 @@ const (
 	anybody                      // no permission is needed to ask
 )
 
-// account states, for each method that takes an actor, what it needs and how to
-// call it.
-var account = map[string]struct {
+// accounted is what a method needs, and how to call it.
+type accounted struct {
 	reach reach
 	needs authz.Permission
 	call  func(s services, ctx context.Context, by authz.Actor, o id.Org) error
-}{
+}
+
+// account states, for each method that takes an actor, what it needs and how to
+// call it.
+var account = map[string]accounted{
 	"apikeys.Create": {oneOrganization, authz.APIKeysCreate, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
 		_, _, err := s.apikeys.Create(ctx, by, o, apikeys.CreateInput{Name: "n", Scopes: []string{"apikeys:create"}})
 		return err
@@ -281,47 +283,6 @@ var account = map[string]struct {
 	}},
 	"schedules.Delete": {oneOrganization, authz.SchedulesDelete, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
 		return s.schedules.Delete(ctx, by, o, "nightly", 0)
-	}},
-	"workflows.Start": {oneOrganization, authz.WorkflowsStart, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
-		_, err := s.workflows.Start(ctx, by, o, workflow.Start{Type: "t", TaskQueue: "q"})
-		return err
-	}},
-	"workflows.Describe": {oneOrganization, authz.WorkflowsRead, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
-		_, err := s.workflows.Describe(ctx, by, o, "wf", "")
-		return err
-	}},
-	"workflows.List": {oneOrganization, authz.WorkflowsRead, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
-		_, err := s.workflows.List(ctx, by, o, "", page.TokenRequest{Limit: 1})
-		return err
-	}},
-	"workflows.Count": {oneOrganization, authz.WorkflowsRead, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
-		_, err := s.workflows.Count(ctx, by, o, "", true)
-		return err
-	}},
-	"workflows.Signal": {oneOrganization, authz.WorkflowsSignal, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
-		return s.workflows.Signal(ctx, by, o, workflow.Target{ID: "wf"}, workflow.Message{Name: "n"})
-	}},
-	"workflows.Query": {oneOrganization, authz.WorkflowsRead, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
-		_, err := s.workflows.Query(ctx, by, o, workflow.Target{ID: "wf"}, workflow.Message{Name: "n"})
-		return err
-	}},
-	"workflows.Update": {oneOrganization, authz.WorkflowsSignal, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
-		_, err := s.workflows.Update(ctx, by, o, workflow.Target{ID: "wf"}, "", workflow.Message{Name: "n"})
-		return err
-	}},
-	"workflows.UpdateResult": {oneOrganization, authz.WorkflowsSignal, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
-		_, err := s.workflows.UpdateResult(ctx, by, o, workflow.Target{ID: "wf"}, "u", 0)
-		return err
-	}},
-	"workflows.Cancel": {oneOrganization, authz.WorkflowsCancel, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
-		return s.workflows.Cancel(ctx, by, o, workflow.Target{ID: "wf"}, "")
-	}},
-	"workflows.Terminate": {oneOrganization, authz.WorkflowsTerminate, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
-		return s.workflows.Terminate(ctx, by, o, workflow.Target{ID: "wf"}, "")
-	}},
-	"workflows.Result": {oneOrganization, authz.WorkflowsRead, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
-		_, err := s.workflows.Result(ctx, by, o, "wf", "", 0)
-		return err
 	}},
 }
 

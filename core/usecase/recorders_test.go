@@ -45,6 +45,14 @@ func (d *temporal) Describe(_ context.Context, namespace, workflowID, runID stri
 	return workflow.Execution{ID: workflowID, RunID: runID, Status: d.status}, d.remote("Describe " + namespace)
 }
 
+func (d *temporal) History(_ context.Context, namespace string, _ workflow.Target, _ page.TokenRequest) (workflow.Events, error) {
+	return workflow.Events{}, d.remote("History " + namespace)
+}
+
+func (d *temporal) Tasks(_ context.Context, namespace string, at workflow.Target) (workflow.Tasks, error) {
+	return workflow.Tasks{RunID: at.RunID, Items: []workflow.Task{{EventID: 5}, {EventID: 6}}}, d.remote("Tasks " + namespace)
+}
+
 func (d *temporal) List(_ context.Context, namespace, _ string, _ page.TokenRequest) (page.TokenPage[workflow.Execution], error) {
 	return page.TokenPage[workflow.Execution]{}, d.remote("List " + namespace)
 }

@@ -32,6 +32,13 @@ const (
 	ContinueType = "Continue" // continues as new once, then returns "continued"
 	RetryType    = "Retry"    // fails as FailType does at first, but may be run again, and then returns "again"
 
+	// ChoresType has ChoreType done to its argument, which fails at its first attempt
+	// and returns the argument at its second, lets a timer fire, and has a child of
+	// NothingType run under its own id and "/child". It then asks the queue of its
+	// second argument for ChoreType, and returns when it is released.
+	ChoresType = "Chores"
+	ChoreType  = "Chore"
+
 	FailMessage = "the dice fell badly"
 	FailureType = "BadLuck"
 	SignalName  = "collect"
@@ -237,6 +244,8 @@ func Dispatcher(t *testing.T, s DispatcherSetup) {
 	})
 
 	t.Run("Should start as it is asked to", func(t *testing.T) { starting(t, s, by, result) })
+
+	t.Run("Should show what executions have done", func(t *testing.T) { remembering(t, s, start, result) })
 
 	t.Run("Should let executions be controlled", func(t *testing.T) { control(t, s, by, start, result) })
 

@@ -142,12 +142,14 @@ func starting(t *testing.T, s DispatcherSetup, by authz.Actor, result func(*test
 				e, err := begin(t.Context(), in)
 				is.NoErr(err)
 				in.Conflict, in.Signal = workflow.TerminateExisting, signal
+				instead := ""
 				attempt := attempts(t)
 				for range 2 {
 					got, err := begin(attempt(), in)
 					is.NoErr(err)
-					is.True(got.RunID != e.RunID)
+					is.True(got.RunID != e.RunID && (instead == "" || instead == got.RunID))
 					is.Equal(got.Status, workflow.Running)
+					instead = got.RunID
 				}
 				is.Equal(result(t, e.ID, e.RunID, waitLimit).Status, workflow.Terminated)
 				s.Release(t, e.ID)

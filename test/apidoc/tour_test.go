@@ -108,6 +108,7 @@ var work = []step{
 		body: `{"type": "Greet", "task_queue": "nobody", "workflow_id": "order-42"}`,
 	},
 	{op: "signalWorkflow", as: "ada", path: order, body: `{"name": "approve", "input": [{"by": "ada"}]}`, status: 204},
+	{op: "getWorkflowHistory", as: "ada", path: order, query: "view=tasks"},
 	{op: "cancelWorkflow", as: "ada", path: order, body: `{"reason": "The customer has changed their mind."}`, status: 204},
 	{op: "terminateWorkflow", as: "ada", path: order, body: `{"reason": "Nobody serves its queue."}`, status: 204},
 	{

@@ -6,8 +6,9 @@ var _ = add(seeds{
 	"startWorkflow": {Body: func(*party) map[string]any {
 		return map[string]any{"type": "Made", "task_queue": "made", "workflow_id": "made-" + unique, "input": []any{"made"}}
 	}},
-	"describeWorkflow":  {Make: makeWorkflow},
-	"getWorkflowResult": {Make: makeResult},
+	"describeWorkflow":   {Make: makeWorkflow},
+	"getWorkflowResult":  {Make: makeResult},
+	"getWorkflowHistory": {Make: makeWorkflow},
 	"listWorkflows": {Make: func(t testing.TB, w *world, p *party) map[string]string {
 		makeWorkflow(t, w, p)
 		return nil

@@ -584,6 +584,24 @@ func (e WorkflowGrouping) Valid() bool {
 	}
 }
 
+// Defines values for WorkflowHistoryView.
+const (
+	Events WorkflowHistoryView = "events"
+	Tasks  WorkflowHistoryView = "tasks"
+)
+
+// Valid indicates whether the value is a known member of the WorkflowHistoryView enum.
+func (e WorkflowHistoryView) Valid() bool {
+	switch e {
+	case Events:
+		return true
+	case Tasks:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for WorkflowIDConflictPolicy.
 const (
 	Fail              WorkflowIDConflictPolicy = "fail"
@@ -695,6 +713,69 @@ func (e WorkflowStatus) Valid() bool {
 	case WorkflowStatusTimedOut:
 		return true
 	case WorkflowStatusUnknown:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for WorkflowTaskKind.
+const (
+	Activity      WorkflowTaskKind = "activity"
+	ChildWorkflow WorkflowTaskKind = "child_workflow"
+	Signal        WorkflowTaskKind = "signal"
+	Timer         WorkflowTaskKind = "timer"
+	Update        WorkflowTaskKind = "update"
+)
+
+// Valid indicates whether the value is a known member of the WorkflowTaskKind enum.
+func (e WorkflowTaskKind) Valid() bool {
+	switch e {
+	case Activity:
+		return true
+	case ChildWorkflow:
+		return true
+	case Signal:
+		return true
+	case Timer:
+		return true
+	case Update:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for WorkflowTaskState.
+const (
+	WorkflowTaskStateCanceled   WorkflowTaskState = "canceled"
+	WorkflowTaskStateCompleted  WorkflowTaskState = "completed"
+	WorkflowTaskStateFailed     WorkflowTaskState = "failed"
+	WorkflowTaskStatePaused     WorkflowTaskState = "paused"
+	WorkflowTaskStateScheduled  WorkflowTaskState = "scheduled"
+	WorkflowTaskStateStarted    WorkflowTaskState = "started"
+	WorkflowTaskStateTerminated WorkflowTaskState = "terminated"
+	WorkflowTaskStateTimedOut   WorkflowTaskState = "timed_out"
+)
+
+// Valid indicates whether the value is a known member of the WorkflowTaskState enum.
+func (e WorkflowTaskState) Valid() bool {
+	switch e {
+	case WorkflowTaskStateCanceled:
+		return true
+	case WorkflowTaskStateCompleted:
+		return true
+	case WorkflowTaskStateFailed:
+		return true
+	case WorkflowTaskStatePaused:
+		return true
+	case WorkflowTaskStateScheduled:
+		return true
+	case WorkflowTaskStateStarted:
+		return true
+	case WorkflowTaskStateTerminated:
+		return true
+	case WorkflowTaskStateTimedOut:
 		return true
 	default:
 		return false
@@ -2074,6 +2155,20 @@ type WorkflowCount struct {
 	Count    int64                  `json:"count"`
 }
 
+// WorkflowEvent defines model for WorkflowEvent.
+type WorkflowEvent struct {
+	At time.Time `json:"at"`
+
+	// Attributes An object of what the event says, by Temporal's names. Values of the workflow's own code are the JSON that they were written as. One that is not JSON is `{"encoding": …, "data": base64}`; one of more than 16 KiB is `{"encoding": …, "omitted": "too_large", "bytes": …}`.
+	Attributes json.RawMessage `json:"attributes"`
+	ID         int64           `json:"id"`
+
+	// Type As Temporal names it.
+	//
+	// Example: activity_task_scheduled
+	Type string `json:"type"`
+}
+
 // WorkflowExecutionRef defines model for WorkflowExecutionRef.
 type WorkflowExecutionRef struct {
 	RunID      string `json:"run_id"`
@@ -2088,6 +2183,22 @@ type WorkflowFailure struct {
 
 // WorkflowGrouping defines model for WorkflowGrouping.
 type WorkflowGrouping string
+
+// WorkflowHistory defines model for WorkflowHistory.
+type WorkflowHistory struct {
+	// Events In the view of events, oldest first.
+	Events *[]WorkflowEvent `json:"events,omitempty"`
+
+	// NextCursor Absent at the end.
+	NextCursor *string `json:"next_cursor,omitempty"`
+	RunID      string  `json:"run_id"`
+
+	// Tasks In the view of tasks, in the order in which they began.
+	Tasks *[]WorkflowTask `json:"tasks,omitempty"`
+}
+
+// WorkflowHistoryView defines model for WorkflowHistoryView.
+type WorkflowHistoryView string
 
 // WorkflowIDConflictPolicy What becomes of an id whose workflow runs. When absent it is fail, or use_existing beside a signal.
 type WorkflowIDConflictPolicy string
@@ -2226,6 +2337,40 @@ type WorkflowStatusCount struct {
 	Count  int64          `json:"count"`
 	Status WorkflowStatus `json:"status"`
 }
+
+// WorkflowTask defines model for WorkflowTask.
+type WorkflowTask struct {
+	// Attempts Of an activity that has begun.
+	Attempts *int32     `json:"attempts,omitempty"`
+	ClosedAt *time.Time `json:"closed_at,omitempty"`
+
+	// DurationMs From its start to its end.
+	DurationMs *int64 `json:"duration_ms,omitempty"`
+
+	// EventID Of the event that it begins with.
+	EventID int64            `json:"event_id"`
+	Failure *WorkflowFailure `json:"failure,omitempty"`
+
+	// ID Of the activity, timer or update, or the child's workflow id.
+	ID          *string          `json:"id,omitempty"`
+	Kind        WorkflowTaskKind `json:"kind"`
+	ScheduledAt time.Time        `json:"scheduled_at"`
+
+	// StartedAt Of an activity, its last attempt.
+	StartedAt *time.Time `json:"started_at,omitempty"`
+
+	// State An activity that waits for another attempt is scheduled.
+	State WorkflowTaskState `json:"state"`
+
+	// Type Of the activity or child, or the name of the signal or update.
+	Type *string `json:"type,omitempty"`
+}
+
+// WorkflowTaskKind defines model for WorkflowTask.Kind.
+type WorkflowTaskKind string
+
+// WorkflowTaskState An activity that waits for another attempt is scheduled.
+type WorkflowTaskState string
 
 // WorkflowTerminate defines model for WorkflowTerminate.
 type WorkflowTerminate struct {
@@ -2842,6 +2987,21 @@ type CancelWorkflowParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// GetWorkflowHistoryParams defines parameters for GetWorkflowHistory.
+type GetWorkflowHistoryParams struct {
+	// View What to show.
+	View *WorkflowHistoryView `form:"view,omitempty" json:"view,omitempty"`
+
+	// Limit The most items to return.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The next_cursor of the page before.
+	Cursor *TokenCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// RunID One run; without it the latest.
+	RunID *RunID `form:"run_id,omitempty" json:"run_id,omitempty"`
+}
+
 // QueryWorkflowParams defines parameters for QueryWorkflow.
 type QueryWorkflowParams struct {
 	// RunID One run; without it the latest.
@@ -3192,6 +3352,9 @@ type ServerInterface interface {
 	// CancelWorkflow Ask a workflow to cancel what it does
 	// (POST /api/v0/organizations/{org}/workflows/{workflow_id}/cancel)
 	CancelWorkflow(w http.ResponseWriter, r *http.Request, org OrgPath, workflowID WorkflowID, params CancelWorkflowParams)
+	// GetWorkflowHistory See what a workflow has done
+	// (GET /api/v0/organizations/{org}/workflows/{workflow_id}/history)
+	GetWorkflowHistory(w http.ResponseWriter, r *http.Request, org OrgPath, workflowID WorkflowID, params GetWorkflowHistoryParams)
 	// QueryWorkflow Query a workflow
 	// (POST /api/v0/organizations/{org}/workflows/{workflow_id}/query)
 	QueryWorkflow(w http.ResponseWriter, r *http.Request, org OrgPath, workflowID WorkflowID, params QueryWorkflowParams)
@@ -3615,6 +3778,12 @@ func (_ Unimplemented) DescribeWorkflow(w http.ResponseWriter, r *http.Request, 
 // CancelWorkflow Ask a workflow to cancel what it does
 // (POST /api/v0/organizations/{org}/workflows/{workflow_id}/cancel)
 func (_ Unimplemented) CancelWorkflow(w http.ResponseWriter, r *http.Request, org OrgPath, workflowID WorkflowID, params CancelWorkflowParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// GetWorkflowHistory See what a workflow has done
+// (GET /api/v0/organizations/{org}/workflows/{workflow_id}/history)
+func (_ Unimplemented) GetWorkflowHistory(w http.ResponseWriter, r *http.Request, org OrgPath, workflowID WorkflowID, params GetWorkflowHistoryParams) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -7267,6 +7436,96 @@ func (siw *ServerInterfaceWrapper) CancelWorkflow(w http.ResponseWriter, r *http
 	handler.ServeHTTP(w, r)
 }
 
+// GetWorkflowHistory operation middleware
+func (siw *ServerInterfaceWrapper) GetWorkflowHistory(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "org" -------------
+	var org OrgPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "org", chi.URLParam(r, "org"), &org, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "org", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "workflow_id" -------------
+	var workflowID WorkflowID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "workflow_id", chi.URLParam(r, "workflow_id"), &workflowID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "workflow_id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetWorkflowHistoryParams
+
+	// ------------- Optional query parameter "view" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "view", r.URL.Query(), &params.View, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "view"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "view", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", r.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "cursor"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "cursor", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "run_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "run_id", r.URL.Query(), &params.RunID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "run_id"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "run_id", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetWorkflowHistory(w, r, org, workflowID, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // QueryWorkflow operation middleware
 func (siw *ServerInterfaceWrapper) QueryWorkflow(w http.ResponseWriter, r *http.Request) {
 
@@ -8041,6 +8300,9 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 	})
 	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/api/v0/organizations/{org}/workflows/{workflow_id}/result", wrapper.GetWorkflowResult)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/api/v0/organizations/{org}/workflows/{workflow_id}/history", wrapper.GetWorkflowHistory)
 	})
 	r.Group(func(r chi.Router) {
 		r.Post(options.BaseURL+"/api/v0/organizations/{org}/workflows/{workflow_id}/signal", wrapper.SignalWorkflow)
@@ -11661,6 +11923,57 @@ func (response CancelWorkflowdefaultApplicationProblemPlusJSONResponse) VisitCan
 	return err
 }
 
+type GetWorkflowHistoryRequestObject struct {
+	Org        OrgPath    `json:"org"`
+	WorkflowID WorkflowID `json:"workflow_id"`
+	Params     GetWorkflowHistoryParams
+}
+
+type GetWorkflowHistoryResponseObject interface {
+	VisitGetWorkflowHistoryResponse(w http.ResponseWriter) error
+}
+
+type GetWorkflowHistory200JSONResponse WorkflowHistory
+
+func (response GetWorkflowHistory200JSONResponse) VisitGetWorkflowHistoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetWorkflowHistorydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemResponseHeaders
+	StatusCode int
+}
+
+func (response GetWorkflowHistorydefaultApplicationProblemPlusJSONResponse) VisitGetWorkflowHistoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.Allow != nil {
+		w.Header().Set("Allow", fmt.Sprint(*response.Headers.Allow))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type QueryWorkflowRequestObject struct {
 	Org        OrgPath    `json:"org"`
 	WorkflowID WorkflowID `json:"workflow_id"`
@@ -12383,6 +12696,9 @@ type StrictServerInterface interface {
 	// CancelWorkflow Ask a workflow to cancel what it does
 	// (POST /api/v0/organizations/{org}/workflows/{workflow_id}/cancel)
 	CancelWorkflow(ctx context.Context, request CancelWorkflowRequestObject) (CancelWorkflowResponseObject, error)
+	// GetWorkflowHistory See what a workflow has done
+	// (GET /api/v0/organizations/{org}/workflows/{workflow_id}/history)
+	GetWorkflowHistory(ctx context.Context, request GetWorkflowHistoryRequestObject) (GetWorkflowHistoryResponseObject, error)
 	// QueryWorkflow Query a workflow
 	// (POST /api/v0/organizations/{org}/workflows/{workflow_id}/query)
 	QueryWorkflow(ctx context.Context, request QueryWorkflowRequestObject) (QueryWorkflowResponseObject, error)
@@ -14370,6 +14686,34 @@ func (sh *strictHandler) CancelWorkflow(w http.ResponseWriter, r *http.Request, 
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(CancelWorkflowResponseObject); ok {
 		if err := validResponse.VisitCancelWorkflowResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetWorkflowHistory operation middleware
+func (sh *strictHandler) GetWorkflowHistory(w http.ResponseWriter, r *http.Request, org OrgPath, workflowID WorkflowID, params GetWorkflowHistoryParams) {
+	var request GetWorkflowHistoryRequestObject
+
+	request.Org = org
+	request.WorkflowID = workflowID
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetWorkflowHistory(ctx, request.(GetWorkflowHistoryRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetWorkflowHistory")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetWorkflowHistoryResponseObject); ok {
+		if err := validResponse.VisitGetWorkflowHistoryResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
