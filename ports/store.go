@@ -9,6 +9,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/bulkheadhq/bulkhead/core/apikey"
 	"github.com/bulkheadhq/bulkhead/core/audit"
 	"github.com/bulkheadhq/bulkhead/core/authz"
@@ -19,6 +21,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/outbox"
 	"github.com/bulkheadhq/bulkhead/core/page"
 	"github.com/bulkheadhq/bulkhead/core/role"
+	"github.com/bulkheadhq/bulkhead/core/schedule"
 	"github.com/bulkheadhq/bulkhead/core/signing"
 	"github.com/bulkheadhq/bulkhead/core/usage"
 	"github.com/bulkheadhq/bulkhead/core/user"
@@ -67,6 +70,10 @@ type Reads interface {
 	APIKeys(ctx context.Context, f apikey.Filter, r page.Request) (page.Page[apikey.Key], error)
 	// Usage sums up what the filter chooses: by their keys, or by time, the oldest first.
 	Usage(ctx context.Context, f usage.Filter, r page.Request) (page.Page[usage.Sum], error)
+	// KnownSchedules returns those of the ids that have a row.
+	KnownSchedules(ctx context.Context, ids []string) ([]string, error)
+	// Schedules lists the rows of schedules that the filter chooses, by their ids.
+	Schedules(ctx context.Context, f schedule.Filter) ([]schedule.Row, error)
 	// Operation fails with fault.ErrNotFound.
 	Operation(ctx context.Context, o id.Operation) (operation.Operation, error)
 	// Operations lists all operations, oldest first.
@@ -81,6 +88,7 @@ type Tx struct {
 	Roles      RoleWriter
 	APIKeys    APIKeyWriter
 	Operations OperationWriter
+	Schedules  ScheduleWriter
 	Audit      AuditWriter
 	Outbox     OutboxWriter
 }
@@ -169,6 +177,23 @@ type OperationWriter interface {
 	// UpdateOpen does the same with the operation of the kind that has not ended.
 	// There is at most one, as who begins one holds the organization's row.
 	UpdateOpen(ctx context.Context, k operation.Kind, fn func(*operation.Operation) error) error
+}
+
+// ScheduleWriter writes what Bulkhead keeps of schedules. None of it is proof that
+// Temporal has the schedule.
+type ScheduleWriter interface {
+	// Claim stores the row of a schedule that is about to be made, and tells whether
+	// it is new. One that is there is the request's from then on, and stays as it is
+	// else.
+	Claim(ctx context.Context, r schedule.Row) (isNew bool, err error)
+	// TakeBack removes the row of a schedule that was not made, as long as the request
+	// is the last that has claimed it.
+	TakeBack(ctx context.Context, scheduleID string, request uuid.UUID) (removed bool, err error)
+	// Remove removes the row of a schedule that is gone.
+	Remove(ctx context.Context, scheduleID string) (removed bool, err error)
+	// Learn stores rows of schedules that were found, but those that are there, and
+	// returns how many it has stored.
+	Learn(ctx context.Context, rs []schedule.Row) (int64, error)
 }
 
 // AuditWriter appends to the organization's trail; nothing else is possible.

@@ -122,7 +122,7 @@ func NewAPI(ctx context.Context, cfg config.Config, out Output, b Build) (*API, 
 	dispatcher := temporal.NewDispatcher(connection)
 	workflowsService := workflows.New(store, dispatcher, limitsService, standard, clock)
 	temporalSchedules := temporal.NewSchedules(connection)
-	schedulesService := schedules.New(store, temporalSchedules, clock)
+	schedulesService := schedules.New(store, temporalSchedules, standard, clock)
 	operationsService := operations.New(store, platform, clock)
 	trailService := trail.New(postgresTrail)
 	sealer, err := newCursors(cfg)

@@ -18,6 +18,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/outbox"
 	"github.com/bulkheadhq/bulkhead/core/page"
 	"github.com/bulkheadhq/bulkhead/core/role"
+	"github.com/bulkheadhq/bulkhead/core/schedule"
 	"github.com/bulkheadhq/bulkhead/core/usage"
 	"github.com/bulkheadhq/bulkhead/core/user"
 	"github.com/bulkheadhq/bulkhead/core/workflow"
@@ -101,7 +102,7 @@ func (m *memory) WriteTx(ctx context.Context, o id.Org, fn func(context.Context,
 	}
 	return fn(ctx, ports.Tx{
 		Orgs: orgWrites{w}, Users: userWrites{w}, Roles: roleWrites{w}, APIKeys: keyWrites{w}, Operations: operationWrites{w},
-		Audit: auditWrites{w}, Outbox: outboxWrites{},
+		Schedules: scheduleWrites{}, Audit: auditWrites{w}, Outbox: outboxWrites{},
 	})
 }
 
@@ -217,6 +218,19 @@ func (r reads) APIKeys(_ context.Context, _ apikey.Filter, p page.Request) (page
 		func(v apikey.Key) uuid.UUID { return v.Snapshot().ID.UUID() }), nil
 }
 
+// What is kept of schedules matters to no answer but that to their quota.
+func (reads) KnownSchedules(_ context.Context, ids []string) ([]string, error) { return ids, nil }
+
+func (reads) Schedules(context.Context, schedule.Filter) ([]schedule.Row, error) { return nil, nil }
+
+func (scheduleWrites) Claim(context.Context, schedule.Row) (bool, error) { return true, nil }
+
+func (scheduleWrites) TakeBack(context.Context, string, uuid.UUID) (bool, error) { return true, nil }
+
+func (scheduleWrites) Remove(context.Context, string) (bool, error) { return true, nil }
+
+func (scheduleWrites) Learn(context.Context, []schedule.Row) (int64, error) { return 0, nil }
+
 func (r reads) Operation(ctx context.Context, i id.Operation) (operation.Operation, error) {
 	if r.asked != nil {
 		select {
@@ -276,6 +290,7 @@ type (
 	roleWrites      struct{ writes }
 	keyWrites       struct{ writes }
 	operationWrites struct{ writes }
+	scheduleWrites  struct{}
 	auditWrites     struct{ writes }
 	outboxWrites    struct{}
 )

@@ -35,6 +35,7 @@ const (
 	keyUseOrgFK    = "api_key_uses_org_id_fkey"
 	operationOrgFK = "operations_org_id_fkey"
 	outboxOrgFK    = "outbox_org_id_fkey"
+	scheduleOrgFK  = "schedules_org_id_fkey"
 )
 
 // violations says what the violation of a constraint means. Any other is a
@@ -55,6 +56,7 @@ var violations = map[string]*fault.Error{
 	keyUseOrgFK:    fault.ErrNotFound,
 	operationOrgFK: fault.ErrNotFound,
 	outboxOrgFK:    fault.ErrNotFound,
+	scheduleOrgFK:  fault.ErrNotFound,
 }
 
 // The SQLSTATEs that are told apart; Postgres' manual lists them in appendix A.

@@ -41,6 +41,8 @@ var rows = map[string]string{
 		VALUES ($1, gen_random_uuid(), date_trunc('hour', now()), 3, 2, 1)`,
 	"worker_members": `INSERT INTO worker_members (pool, member, expires_at) VALUES ('default', 'a', now())`,
 	"usage_writers":  `INSERT INTO usage_writers (id, last_batch, at) VALUES (gen_random_uuid(), 1, now())`,
+	"schedules": `INSERT INTO schedules (org_id, schedule_id, created_at, request)
+		VALUES ($1, gen_random_uuid()::text, now(), gen_random_uuid())`,
 	"signing_keys": `INSERT INTO signing_keys (id, public_der, sealed, sealed_by, state, created_at, changed_at)
 		VALUES (gen_random_uuid()::text, '', '', 1, 'published', now(), now())`,
 }

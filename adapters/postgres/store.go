@@ -43,7 +43,7 @@ func (s *Store) WriteTx(ctx context.Context, o id.Org, fn func(ctx context.Conte
 		trail := &auditWriter{writer: w}
 		err := fn(ctx, ports.Tx{
 			Orgs: orgWriter{w}, Users: userWriter{w}, Roles: roleWriter{w}, APIKeys: apiKeyWriter{w},
-			Operations: operationWriter{w}, Audit: noting(trail, about), Outbox: outboxWriter{w},
+			Operations: operationWriter{w}, Schedules: scheduleWriter{w}, Audit: noting(trail, about), Outbox: outboxWriter{w},
 		})
 		if err != nil {
 			return err
@@ -69,7 +69,7 @@ func (r reads) OrgCounts(ctx context.Context) (org.Counts, error) {
 }
 
 func toCounts(row *dbsqlc.OrgCountsRow) (org.Counts, error) {
-	return org.Counts{Members: int(row.Members), APIKeys: int(row.APIKeys)}, nil
+	return org.Counts{Members: int(row.Members), APIKeys: int(row.APIKeys), Schedules: int(row.Schedules)}, nil
 }
 
 func (r reads) User(ctx context.Context, u id.User) (user.User, error) {

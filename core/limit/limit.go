@@ -24,6 +24,7 @@ var (
 	WorkflowStarts   = Name{"workflow_starts"}
 	Users            = Name{"users"}
 	APIKeys          = Name{"api_keys"}
+	Schedules        = Name{"schedules"}
 	RunningWorkflows = Name{"running_workflows"}
 	PayloadBytes     = Name{"payload_bytes"}
 )
@@ -66,6 +67,7 @@ var definitions = []definition{
 	{WorkflowStarts, KindRate, 2, false, false, rate(6_000, time.Minute, 600), 1e9, "starts of workflows"},
 	{Users, KindQuota, 0, false, false, quota(10_000), 1e7, "users and service accounts that are not removed"},
 	{APIKeys, KindQuota, 0, false, false, quota(10_000), 1e7, "API keys that are not revoked"},
+	{Schedules, KindQuota, 0, false, false, quota(1_000), 1e6, "schedules, those that were made at Temporal too as far as they are known"},
 	{RunningWorkflows, KindQuota, 0, false, false, quota(100_000), 1e9, "workflows that run, counted by Temporal"},
 	{PayloadBytes, KindQuota, 0, false, false, quota(1 << 20), 1 << 21, "bytes of input that a workflow is started with"},
 }

@@ -60,4 +60,6 @@ func (f Filter) String() string {
 type Counts struct {
 	Members int // users who were not removed
 	APIKeys int // keys that were not revoked
+	// Schedules are those that are known: made by Bulkhead, or found at Temporal.
+	Schedules int
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/id"
 	"github.com/bulkheadhq/bulkhead/core/operation"
 	"github.com/bulkheadhq/bulkhead/core/page"
+	"github.com/bulkheadhq/bulkhead/core/schedule"
 	"github.com/bulkheadhq/bulkhead/core/usage"
 	"github.com/bulkheadhq/bulkhead/core/user"
 	"github.com/bulkheadhq/bulkhead/ports"
@@ -24,7 +25,7 @@ import (
 var ofScope = map[string]string{
 	"Reads.Org":   "answer with its own organization for each scope",
 	"Orgs.Lock":   "answer with its own organization for each scope",
-	"Orgs.Counts": "count the users who were not removed, and the keys that were not revoked",
+	"Orgs.Counts": "count the users who were not removed, the keys that were not revoked, and the schedules that are known",
 	"Orgs.Update": "change no organization but the transaction's",
 	"Audit.Purge": "purge nothing of another organization",
 	"Orgs.Purge":  "remove everything but the tombstone, its trail and the deletion, and nothing of another's",
@@ -118,13 +119,18 @@ func newScene(t *testing.T, b Backend) scene {
 	intruder := seed(t, b, anOrg())
 	s := scene{b: b, intruder: intruder.ID(), victim: o}
 	custom := aRole(o)
-	seed(t, b, victim, u, custom, k, op, open)
+	planned := aSchedule(o)
+	planned.ID = custom.Snapshot().Name // one name for all that has one
+	seed(t, b, victim, u, custom, k, op, open, planned)
 	must(t, b.UsageHours.Add(t.Context(), aBatch(map[usage.Slot]usage.Counts{{Org: o, Key: keyID(k), Hour: 1}: {Requests: 1}})))
 	s.things = []any{
 		u.ID(),
 		[]id.User{u.ID()},
 		u.Role(), custom.Snapshot().ID, custom.Snapshot().Name, keyID(k), op.Snapshot().ID, op.Snapshot().Kind,
-		anOrg(), aUser(o),
+		planned.Request,
+		[]string{planned.ID},
+		anOrg(), aUser(o), aSchedule(o),
+		[]schedule.Row{aSchedule(o)},
 		[]user.User{u},
 		aRole(o), aKey(o, u.ID()), anOperation(o), aMessage(t, o, moment),
 		audit.Succeeds(o, moment, authz.Bootstrap, audit.UserCreated, "user", "x", nil),

@@ -25,6 +25,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/page"
 	"github.com/bulkheadhq/bulkhead/core/ratelimit"
 	"github.com/bulkheadhq/bulkhead/core/role"
+	"github.com/bulkheadhq/bulkhead/core/schedule"
 	"github.com/bulkheadhq/bulkhead/core/user"
 	"github.com/bulkheadhq/bulkhead/ports"
 )
@@ -68,6 +69,11 @@ func aUser(o id.Org) user.User {
 		ID: id.New[id.UserKind](), OrgID: o, Kind: user.Person, Email: unique("ada") + "@example.com", Name: "Ada", Role: authz.Manager,
 		State: user.Active, Reason: "back again", Version: 7, CreatedAt: moment, UpdatedAt: moment.Add(time.Hour),
 	})
+}
+
+// aSchedule is the row of a schedule with every field set.
+func aSchedule(o id.Org) schedule.Row {
+	return schedule.Row{OrgID: o, ID: unique("nightly"), CreatedAt: moment, CreatedBy: "user_1", Request: uuid.New()}
 }
 
 // aRole is a custom role with every field set.
@@ -205,6 +211,8 @@ func insert(ctx context.Context, tx ports.Tx, things ...any) error {
 			err = tx.APIKeys.Insert(ctx, v)
 		case operation.Operation:
 			err = tx.Operations.Insert(ctx, v)
+		case schedule.Row:
+			_, err = tx.Schedules.Claim(ctx, v)
 		case outbox.Message:
 			err = tx.Outbox.Append(ctx, v)
 		default:

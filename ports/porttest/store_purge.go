@@ -27,7 +27,7 @@ func storePurge(t *testing.T, b Backend) {
 		seed(t, b, o, deletion)
 		for range 5 {
 			u := aUser(o.ID())
-			add(t, b, o.ID(), u, aKey(o.ID(), u.ID()), aKey(o.ID(), id.User{}), anOperation(o.ID()), aMessage(t, o.ID(), moment))
+			add(t, b, o.ID(), u, aKey(o.ID(), u.ID()), aKey(o.ID(), id.User{}), anOperation(o.ID()), aMessage(t, o.ID(), moment), aSchedule(o.ID()))
 		}
 		must(t, b.Store.WriteTx(t.Context(), o.ID(), func(ctx context.Context, tx ports.Tx) error {
 			return tx.Audit.Append(ctx, audit.Succeeds(o.ID(), moment, authz.Remover, audit.OrganizationCreated, "organization", o.ID().String(), nil))
@@ -72,7 +72,7 @@ func storePurge(t *testing.T, b Backend) {
 		is.Equal(row.State(), org.Deleting)
 
 		counts, operations = left(t, neighbour.ID())
-		is.Equal(counts, org.Counts{Members: 5, APIKeys: 10})
+		is.Equal(counts, org.Counts{Members: 5, APIKeys: 10, Schedules: 5})
 		is.Equal(len(operations), 6)
 		is.Equal(operations[0], theirs)
 	})

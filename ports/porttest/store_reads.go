@@ -25,6 +25,7 @@ func Store(t *testing.T, open Open) {
 	t.Run("Writers", func(t *testing.T) { storeWriters(t, b) })
 	t.Run("Roles", func(t *testing.T) { storeRoles(t, b) })
 	t.Run("Purge", func(t *testing.T) { storePurge(t, b) })
+	t.Run("Schedules", func(t *testing.T) { storeSchedules(t, b) })
 	t.Run("WriteTx", func(t *testing.T) { storeTransactions(t, b) })
 }
 
@@ -152,22 +153,22 @@ func storeReads(t *testing.T, b Backend) {
 		is.Equal(flat([][]apikey.Key{list.Items}, keyID), []id.APIKey{keyID(k)})
 	})
 
-	should(t, "count the users who were not removed, and the keys that were not revoked", func(t *testing.T, is *is.I) {
+	should(t, "count the users who were not removed, the keys that were not revoked, and the schedules that are known", func(t *testing.T, is *is.I) {
 		o, neighbour := anOrg(), anOrg()
-		seed(t, b, neighbour, aUser(neighbour.ID()), aKey(neighbour.ID(), id.User{}))
+		seed(t, b, neighbour, aUser(neighbour.ID()), aKey(neighbour.ID(), id.User{}), aSchedule(neighbour.ID()))
 		removed := changeUser(aUser(o.ID()), func(s *user.Snapshot) { s.State = user.Removed })
 		revoked := changeKey(aKey(o.ID(), id.User{}), func(s *apikey.Snapshot) { s.State = apikey.Revoked })
 		disabled := changeKey(aKey(o.ID(), id.User{}), func(s *apikey.Snapshot) { s.State = apikey.Disabled })
-		seed(t, b, o, aUser(o.ID()), aUser(o.ID()), removed, aKey(o.ID(), removed.ID()), revoked, disabled)
+		seed(t, b, o, aUser(o.ID()), aUser(o.ID()), removed, aKey(o.ID(), removed.ID()), revoked, disabled, aSchedule(o.ID()))
 		counts, err := b.Store.Reads(o.ID()).OrgCounts(t.Context())
 		is.NoErr(err)
-		is.Equal(counts, org.Counts{Members: 2, APIKeys: 2})
+		is.Equal(counts, org.Counts{Members: 2, APIKeys: 2, Schedules: 1})
 		is.NoErr(b.Store.WriteTx(t.Context(), o.ID(), func(ctx context.Context, tx ports.Tx) error {
 			is.NoErr(tx.Users.Insert(ctx, aUser(o.ID())))
 			counts, err = tx.Orgs.Counts(ctx)
 			return err
 		}))
-		is.Equal(counts, org.Counts{Members: 3, APIKeys: 2})
+		is.Equal(counts, org.Counts{Members: 3, APIKeys: 2, Schedules: 1})
 	})
 
 	should(t, "list oldest first, in pages without gap or repetition", func(t *testing.T, is *is.I) {

@@ -52,6 +52,7 @@ deletions (relation, reason) AS (VALUES
     ('usage_hours',      'they are kept for 400 days'),
     ('usage_writers',    'a process that is gone adds nothing more'),
     ('worker_members',   'a process that is gone serves nobody'),
+    ('schedules',        'the row goes with the schedule, which is Temporal''s'),
     ('roles',            'a custom role that nobody has can be deleted')
 ),
 -- Tables that only grow: no UPDATE, not even of a column.

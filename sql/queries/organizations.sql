@@ -27,10 +27,11 @@ SET slug = $2, name = $3, state = $4, state_reason = $5, metadata = $6, settings
 WHERE id = $1;
 
 -- OrgCounts counts what belongs to the organization of the scope: its users who were
--- not removed, and its keys that were not revoked.
+-- not removed, its keys that were not revoked, and the schedules that are known.
 -- name: OrgCounts :one
 SELECT (SELECT count(*) FROM users u WHERE u.org_id = @org_id AND u.state <> 'removed') AS members,
-       (SELECT count(*) FROM api_keys k WHERE k.org_id = @org_id AND k.state <> 'revoked') AS api_keys;
+       (SELECT count(*) FROM api_keys k WHERE k.org_id = @org_id AND k.state <> 'revoked') AS api_keys,
+       (SELECT count(*) FROM schedules s WHERE s.org_id = @org_id) AS schedules;
 
 -- OrgPurge takes up to so many rows of each table from an organization that is past
 -- the point of no return, and tells how many it took. The migration says why it is a

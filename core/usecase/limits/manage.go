@@ -88,6 +88,8 @@ func (s *Service) usage(ctx context.Context, row org.Snapshot, at State, counts 
 		return quotaUsage(counts.Members, at.Limit)
 	case limit.APIKeys:
 		return quotaUsage(counts.APIKeys, at.Limit)
+	case limit.Schedules:
+		return quotaUsage(counts.Schedules, at.Limit)
 	}
 	if at.Name.Kind() != limit.KindRate {
 		return nil

@@ -3,12 +3,14 @@ package schedules
 
 import (
 	"context"
+	"errors"
 
 	"github.com/bulkheadhq/bulkhead/core/audit"
 	"github.com/bulkheadhq/bulkhead/core/authz"
 	"github.com/bulkheadhq/bulkhead/core/fault"
 	"github.com/bulkheadhq/bulkhead/core/id"
 	"github.com/bulkheadhq/bulkhead/core/idempotency"
+	"github.com/bulkheadhq/bulkhead/core/limit"
 	"github.com/bulkheadhq/bulkhead/core/org"
 	"github.com/bulkheadhq/bulkhead/core/page"
 	"github.com/bulkheadhq/bulkhead/core/schedule"
@@ -22,17 +24,19 @@ const resource = "schedule"
 type Service struct {
 	store     ports.Store
 	schedules ports.Schedules
+	limits    limit.Standard
 	clock     ports.Clock
+	surveys   surveys
 }
 
 // New returns the service.
-func New(store ports.Store, schedules ports.Schedules, clock ports.Clock) *Service {
-	return &Service{store: store, schedules: schedules, clock: clock}
+func New(store ports.Store, schedules ports.Schedules, standard limit.Standard, clock ports.Clock) *Service {
+	return &Service{store: store, schedules: schedules, limits: standard, clock: clock}
 }
 
 // Create makes a schedule. Without an id it gets a random one. It fails with
-// schedule.ErrExists, org.ErrNotActive, org.ErrReserved and, for a broken rule,
-// fault.ErrInvalid.
+// schedule.ErrExists, limit.ErrExceeded, org.ErrNotActive, org.ErrReserved and, for a
+// broken rule, fault.ErrInvalid.
 func (s *Service) Create(ctx context.Context, by authz.Actor, o id.Org, in schedule.Schedule) (schedule.Status, error) {
 	if err := by.Require(authz.SchedulesCreate, o); err != nil {
 		return schedule.Status{}, err
@@ -47,11 +51,24 @@ func (s *Service) Create(ctx context.Context, by authz.Actor, o id.Org, in sched
 	if err != nil {
 		return schedule.Status{}, err
 	}
-	changes := map[string]audit.Change{"type": audit.Created(in.Action.Type), "task_queue": audit.Created(in.Action.TaskQueue)}
-	if err := s.note(ctx, by, o, audit.ScheduleCreateRequested, in.ID, changes); err != nil {
+	row := s.newRow(ctx, by, o, in.ID)
+	isNew, err := s.claim(ctx, by, row, in)
+	if errors.Is(err, limit.ErrExceeded) && s.surveys.due(o, s.clock.Now()) {
+		freed, failed := s.survey(ctx, o, namespace)
+		switch {
+		case failed != nil:
+			return schedule.Status{}, failed
+		case freed:
+			isNew, err = s.claim(ctx, by, row, in)
+		}
+	}
+	if err != nil {
 		return schedule.Status{}, err
 	}
 	if err := s.schedules.Create(ctx, namespace, by, in); err != nil {
+		if isNew {
+			err = s.takeBack(ctx, row, err)
+		}
 		return schedule.Status{}, err
 	}
 	return s.schedules.Describe(ctx, namespace, in.ID)
@@ -75,7 +92,8 @@ func (s *Service) Get(ctx context.Context, by authz.Actor, o id.Org, scheduleID 
 	return s.schedules.Describe(ctx, namespace, scheduleID)
 }
 
-// List lists the schedules.
+// List lists the schedules. Those that it finds for the first time, as they were made
+// at Temporal, count for the quota from then on.
 func (s *Service) List(ctx context.Context, by authz.Actor, o id.Org, r page.TokenRequest) (page.TokenPage[schedule.Summary], error) {
 	if err := by.Require(authz.SchedulesRead, o); err != nil {
 		return page.TokenPage[schedule.Summary]{}, err
@@ -84,7 +102,11 @@ func (s *Service) List(ctx context.Context, by authz.Actor, o id.Org, r page.Tok
 	if err != nil {
 		return page.TokenPage[schedule.Summary]{}, err
 	}
-	return s.schedules.List(ctx, namespace, r)
+	found, err := s.schedules.List(ctx, namespace, r)
+	if err != nil {
+		return page.TokenPage[schedule.Summary]{}, err
+	}
+	return found, s.learn(ctx, o, found.Items)
 }
 
 // Update changes the schedule of a version; 0 is any. What it starts from then on is
@@ -193,7 +215,10 @@ func (s *Service) Delete(ctx context.Context, by authz.Actor, o id.Org, schedule
 	if err != nil {
 		return err
 	}
-	return s.schedules.Delete(ctx, namespace, scheduleID, version)
+	if err := s.schedules.Delete(ctx, namespace, scheduleID, version); err != nil {
+		return err
+	}
+	return s.forget(ctx, o, scheduleID)
 }
 
 // ask authorizes what is asked of a schedule of a version, 0 being any, writes it

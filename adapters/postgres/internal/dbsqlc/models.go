@@ -160,6 +160,16 @@ type Role struct {
 	Touched     *uint64
 }
 
+type Schedule struct {
+	OrgID          uuid.UUID
+	ScheduleID     string
+	CreatedAt      time.Time
+	CreatedBy      *string
+	Request        uuid.UUID
+	SuspensionHold uuid.NullUUID
+	BulkHold       uuid.NullUUID
+}
+
 type SigningKey struct {
 	ID        string
 	PublicDER []byte

@@ -14,20 +14,22 @@ import (
 
 const orgCounts = `-- name: OrgCounts :one
 SELECT (SELECT count(*) FROM users u WHERE u.org_id = $1 AND u.state <> 'removed') AS members,
-       (SELECT count(*) FROM api_keys k WHERE k.org_id = $1 AND k.state <> 'revoked') AS api_keys
+       (SELECT count(*) FROM api_keys k WHERE k.org_id = $1 AND k.state <> 'revoked') AS api_keys,
+       (SELECT count(*) FROM schedules s WHERE s.org_id = $1) AS schedules
 `
 
 type OrgCountsRow struct {
-	Members int64
-	APIKeys int64
+	Members   int64
+	APIKeys   int64
+	Schedules int64
 }
 
 // OrgCounts counts what belongs to the organization of the scope: its users who were
-// not removed, and its keys that were not revoked.
+// not removed, its keys that were not revoked, and the schedules that are known.
 func (q *Queries) OrgCounts(ctx context.Context, db DBTX, orgID uuid.UUID) (*OrgCountsRow, error) {
 	row := db.QueryRow(ctx, orgCounts, orgID)
 	var i OrgCountsRow
-	err := row.Scan(&i.Members, &i.APIKeys)
+	err := row.Scan(&i.Members, &i.APIKeys, &i.Schedules)
 	return &i, err
 }
 
