@@ -76,6 +76,17 @@ func (l IPList) Allows(ip netip.Addr) bool {
 	return slices.ContainsFunc(l, func(p netip.Prefix) bool { return p.Contains(ip) })
 }
 
+// Within tells whether a key with this list can be used from nowhere where one with
+// the other can not.
+func (l IPList) Within(o IPList) bool {
+	if len(o) == 0 {
+		return true
+	}
+	return len(l) > 0 && !slices.ContainsFunc(l, func(p netip.Prefix) bool {
+		return !slices.ContainsFunc(o, func(q netip.Prefix) bool { return q.Bits() <= p.Bits() && q.Contains(p.Addr()) })
+	})
+}
+
 // Strings returns the networks in their text form.
 func (l IPList) Strings() []string {
 	out := make([]string, 0, len(l))

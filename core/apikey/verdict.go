@@ -90,6 +90,7 @@ func (c Credential) Actor() authz.Actor {
 	return authz.NewKeyActor(authz.KeyHolder{
 		Org: c.Org, OrgSlug: c.OrgSlug, User: c.User, Key: c.Key,
 		Role: OwnerRole(c.Org, c.User, c.UserRole), Scopes: c.Scopes, ExpiresAt: c.ExpiresAt,
+		Bound: len(c.AllowedIPs)+len(c.KeyLimits) > 0,
 	})
 }
 

@@ -46,6 +46,7 @@ type Actor struct {
 	system      string
 	role        Role
 	permissions Set
+	bound       bool
 	expiresAt   time.Time
 	origin      Origin
 }
@@ -60,12 +61,13 @@ type KeyHolder struct {
 	Scopes  Set  // zero: all that the role allows
 
 	ExpiresAt time.Time // of the key; zero: never
+	Bound     bool      // the key is good from some addresses only, or has limits of its own
 }
 
 // NewKeyActor returns the actor behind an API key: its power is the key's
 // scopes within its owner's role.
 func NewKeyActor(h KeyHolder) Actor {
-	a := Actor{kind: UserActor, org: h.Org, orgSlug: h.OrgSlug, user: h.User, key: h.Key, role: h.Role, expiresAt: h.ExpiresAt}
+	a := Actor{kind: UserActor, org: h.Org, orgSlug: h.OrgSlug, user: h.User, key: h.Key, role: h.Role, bound: h.Bound, expiresAt: h.ExpiresAt}
 	if h.User.IsZero() {
 		a.kind = OrganizationActor
 	}
@@ -133,6 +135,10 @@ func (a Actor) Permissions() Set { return a.permissions }
 // zero is never.
 func (a Actor) ExpiresAt() time.Time { return a.expiresAt }
 
+// IsBound tells whether the actor's key is good from some addresses only, or has limits
+// of its own, which bind what it makes as well.
+func (a Actor) IsBound() bool { return a.bound }
+
 // Origin returns where the request came from.
 func (a Actor) Origin() Origin { return a.origin }
 
@@ -182,12 +188,17 @@ func (a Actor) RequirePower(r Role, scopes Set) error {
 	return nil
 }
 
-// RequireRank fails with ErrPowerExceeded unless the actor's role holds all that
-// the given one does: nobody changes, suspends or removes somebody who may do more
-// than they. Unlike RequirePower it asks for the role and not for the scopes of a
-// key, as nothing is given away.
+// RequireRank fails with ErrPowerExceeded unless the actor stands at least as high as
+// the given role: nobody changes, suspends or removes somebody who may do more than
+// they, or gets hold of a key in their name. A user stands as high as their role, with
+// whatever key they come: nothing is given away. A key of the organization itself is
+// nobody's, and stands as high as what it may do.
 func (a Actor) RequireRank(r Role) error {
-	if !r.Permissions().Within(a.role.Permissions()) || (r == Operator && !a.IsPlatform()) {
+	stands := a.role.Permissions()
+	if a.kind == OrganizationActor {
+		stands = a.permissions
+	}
+	if !r.Permissions().Within(stands) || (r == Operator && !a.IsPlatform()) {
 		return ErrPowerExceeded
 	}
 	return nil

@@ -38,6 +38,20 @@ func (s Set) Without(n Name) Set {
 // Equal tells whether both hold the same limits.
 func (s Set) Equal(o Set) bool { return maps.Equal(s, o) }
 
+// Within tells whether who is held to the set is held at least as tightly as who is
+// held to the rates of the other.
+func (s Set) Within(o Set) bool {
+	for n, wide := range o {
+		narrow, is := s[n]
+		if !is || (narrow.DryRun && !wide.DryRun) || narrow.Rate.Burst > wide.Rate.Burst ||
+			// so many in so long are no more than the others in theirs
+			float64(narrow.Rate.Count)*float64(wide.Rate.Period) > float64(wide.Rate.Count)*float64(narrow.Rate.Period) {
+			return false
+		}
+	}
+	return true
+}
+
 // stored is the JSON of a limit.
 type stored struct {
 	Count         int64  `json:"count,omitempty"`

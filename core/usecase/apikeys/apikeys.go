@@ -50,11 +50,12 @@ type CreateInput struct {
 }
 
 // Create creates a key and returns it with its secret, which exists nowhere else
-// afterwards. The key can be given no more power than the actor has, and no
-// longer life than the key that makes it. It fails with authz.ErrPowerExceeded,
-// limit.ErrExceeded, org.ErrState for an organization that is being deleted, apikey.ErrUnknownScope, apikey.ErrScopesUnset, fault.ErrInvalid for a broken
-// rule, and fault.ErrInvalid naming /user_id for a user who is absent or not
-// active.
+// afterwards. The key can be given no more power than the actor has, nobody's name who
+// stands higher, and no longer life, no other addresses and no wider limits than the key
+// that makes it has. It fails with authz.ErrPowerExceeded, limit.ErrExceeded,
+// org.ErrState for an organization that is being deleted, apikey.ErrUnknownScope,
+// apikey.ErrScopesUnset, fault.ErrInvalid for a broken rule, and fault.ErrInvalid naming
+// /user_id for a user who is absent or not active.
 func (s *Service) Create(ctx context.Context, by authz.Actor, org id.Org, in CreateInput) (apikey.Key, apikey.Secret, error) {
 	if err := by.Require(authz.APIKeysCreate, org); err != nil {
 		return apikey.Key{}, apikey.Secret{}, err
@@ -78,6 +79,13 @@ func (s *Service) Create(ctx context.Context, by authz.Actor, org id.Org, in Cre
 	if err != nil {
 		return apikey.Key{}, apikey.Secret{}, err
 	}
+	bound, err := s.bounds(ctx, by)
+	if err != nil {
+		return apikey.Key{}, apikey.Secret{}, err
+	}
+	if err := bound.hold(key.Snapshot()); err != nil {
+		return apikey.Key{}, apikey.Secret{}, err
+	}
 	err = s.store.WriteTx(ctx, org, func(ctx context.Context, tx ports.Tx) error {
 		row, err := tx.Orgs.Lock(ctx) // before the user, as whoever changes users does
 		if err != nil {
@@ -93,7 +101,7 @@ func (s *Service) Create(ctx context.Context, by authz.Actor, org id.Org, in Cre
 		if err != nil {
 			return err
 		}
-		if err := by.RequirePower(role, spec.Scopes); err != nil {
+		if err := requirePower(by, in.UserID, role, spec.Scopes); err != nil {
 			return err
 		}
 		if err := tx.APIKeys.Insert(ctx, key); err != nil {

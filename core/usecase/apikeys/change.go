@@ -25,7 +25,9 @@ type UpdateInput struct {
 }
 
 // Update changes a key that still has the expected version; 0 is any. Nobody
-// changes a key that has more power than they, or gives it more. It fails with
+// changes a key that has more power than they, or gives it more, or one of somebody who
+// stands higher; and no key changes another, or itself, to one with other addresses or
+// wider limits than its own. It fails with
 // fault.ErrNotFound, fault.ErrStale, authz.ErrPowerExceeded, apikey.ErrState,
 // apikey.ErrUnknownScope and fault.ErrInvalid.
 func (s *Service) Update(ctx context.Context, by authz.Actor, org id.Org, k id.APIKey, expected int64, in UpdateInput) (apikey.Key, error) {
@@ -51,7 +53,7 @@ func (s *Service) Update(ctx context.Context, by authz.Actor, org id.Org, k id.A
 		if _, err := key.Apply(change, now); err != nil {
 			return err
 		}
-		return by.RequirePower(role, key.Snapshot().Scopes)
+		return requirePower(by, key.Snapshot().UserID, role, key.Snapshot().Scopes)
 	})
 }
 
@@ -113,7 +115,7 @@ func (s *Service) Enable(ctx context.Context, by authz.Actor, org id.Org, k id.A
 // afterwards. The old one lives on as the rotation says. Whoever rotates a key
 // learns a secret of its power and its life, so they need both themselves. It
 // fails with fault.ErrNotFound, authz.ErrPowerExceeded, fault.ErrInvalid when the
-// key outlives the actor's, apikey.ErrState and apikey.ErrTwoSecrets.
+// key outlives the actor's or is less bound, apikey.ErrState and apikey.ErrTwoSecrets.
 func (s *Service) Rotate(ctx context.Context, by authz.Actor, org id.Org, k id.APIKey, r apikey.Rotation) (apikey.Key, apikey.Secret, error) {
 	if err := by.Require(authz.APIKeysRotate, org); err != nil {
 		return apikey.Key{}, apikey.Secret{}, err
@@ -135,7 +137,8 @@ func (s *Service) Rotate(ctx context.Context, by authz.Actor, org id.Org, k id.A
 	return key, secret, nil
 }
 
-// change lets fn change a key that has no more power than the actor, and writes
+// change lets fn change a key that has no more power than the actor, nor has it
+// afterwards, and writes
 // the trail of what became of it; nothing when nothing did. fn is given the role
 // that bounds the key. The key's user is locked before the key, as whoever makes
 // a key does; a key never changes hands, so that its user can be read before.
@@ -149,6 +152,10 @@ func (s *Service) change(ctx context.Context, by authz.Actor, org id.Org, k id.A
 	if err != nil {
 		return apikey.Key{}, err
 	}
+	bound, err := s.bounds(ctx, by)
+	if err != nil {
+		return apikey.Key{}, err
+	}
 	var changed apikey.Key
 	err = s.store.WriteTx(ctx, org, func(ctx context.Context, tx ports.Tx) error {
 		role, err := ownerRole(ctx, tx, org, seen.Snapshot().UserID)
@@ -158,10 +165,13 @@ func (s *Service) change(ctx context.Context, by authz.Actor, org id.Org, k id.A
 		var changes map[string]audit.Change
 		err = tx.APIKeys.Update(ctx, k, func(key *apikey.Key) error {
 			before := key.Snapshot()
-			if err := by.RequirePower(role, before.Scopes); err != nil {
+			if err := requirePower(by, before.UserID, role, before.Scopes); err != nil {
 				return err
 			}
 			if err := fn(key, role); err != nil {
+				return err
+			}
+			if err := bound.hold(key.Snapshot()); err != nil {
 				return err
 			}
 			changed, changes = *key, differences(before, key.Snapshot())
