@@ -8,6 +8,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/authz"
 	"github.com/bulkheadhq/bulkhead/core/fault"
 	"github.com/bulkheadhq/bulkhead/core/id"
+	"github.com/bulkheadhq/bulkhead/core/namespace"
 	"github.com/bulkheadhq/bulkhead/core/outbox"
 	"github.com/bulkheadhq/bulkhead/core/page"
 	"github.com/bulkheadhq/bulkhead/core/workflow"
@@ -84,14 +85,6 @@ type Orchestrator interface {
 	ReviewDeletion(ctx context.Context, p outbox.DeletionPayload) error
 }
 
-// Blueprint is what an organization's namespace must be like.
-type Blueprint struct {
-	Namespace   string
-	Owner       id.Org // the tag by which we know the namespace as ours
-	Description string
-	Retention   time.Duration // how long closed executions are kept
-}
-
 // ErrNamespaceForeign is returned for a namespace that exists and is not the
 // organization's. Repeating does not mend it.
 var ErrNamespaceForeign = fault.Define(fault.Conflict, "namespace.foreign",
@@ -106,7 +99,14 @@ var ErrNamespaceReclaiming = fault.Define(fault.Unavailable, "namespace.reclaimi
 type Namespaces interface {
 	// Ensure registers the namespace. That it exists with our owner tag is
 	// success. It fails with ErrNamespaceForeign when it exists otherwise.
-	Ensure(ctx context.Context, b Blueprint) error
+	Ensure(ctx context.Context, b namespace.Blueprint) error
+	// State returns how the namespace of a name is, whoever's it is. That there is
+	// none is no failure.
+	State(ctx context.Context, name string) (namespace.State, error)
+	// Reconcile makes the namespace like its blueprint in all that can be repaired, and
+	// returns when that is seen. It fails with ErrNamespaceForeign, and touches
+	// nothing, when the namespace is not the owner's or not registered.
+	Reconcile(ctx context.Context, b namespace.Blueprint) error
 	// EnsureSearchAttributes adds the search attributes that starts carry. It
 	// fails with ErrNamespaceForeign when one exists with another type.
 	EnsureSearchAttributes(ctx context.Context, namespace string) error

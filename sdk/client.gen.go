@@ -190,6 +190,33 @@ func (e LimitMode) Valid() bool {
 	}
 }
 
+// Defines values for NamespaceStatus.
+const (
+	NamespaceStatusAbsent     NamespaceStatus = "absent"
+	NamespaceStatusDeleted    NamespaceStatus = "deleted"
+	NamespaceStatusDeprecated NamespaceStatus = "deprecated"
+	NamespaceStatusForeign    NamespaceStatus = "foreign"
+	NamespaceStatusRegistered NamespaceStatus = "registered"
+)
+
+// Valid indicates whether the value is a known member of the NamespaceStatus enum.
+func (e NamespaceStatus) Valid() bool {
+	switch e {
+	case NamespaceStatusAbsent:
+		return true
+	case NamespaceStatusDeleted:
+		return true
+	case NamespaceStatusDeprecated:
+		return true
+	case NamespaceStatusForeign:
+		return true
+	case NamespaceStatusRegistered:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for OperationState.
 const (
 	OperationStateCanceled  OperationState = "canceled"
@@ -1223,6 +1250,55 @@ type LimitValue struct {
 // Example: {"plan":"gold"}
 type Metadata map[string]string
 
+// Namespace defines model for Namespace.
+type Namespace struct {
+	// Archival Closed executions are archived, which Bulkhead leaves as it is.
+	Archival    bool                  `json:"archival"`
+	Description string                `json:"description,omitempty,omitzero"`
+	Drift       []NamespaceDifference `json:"drift"`
+
+	// Name Example: org-acme-84sn02q0
+	Name string `json:"name"`
+
+	// RetentionSeconds How long closed workflow executions are kept.
+	//
+	// Example: 259200
+	RetentionSeconds int64 `json:"retention_seconds,omitempty,omitzero"`
+
+	// SearchAttributes The custom search attributes with their types.
+	//
+	// Example: {"BulkheadActor":"Keyword"}
+	SearchAttributes map[string]string `json:"search_attributes"`
+
+	// Status How it stands at Temporal: absent is that there is none of the name, and foreign that there is one which is not the organization's.
+	Status NamespaceStatus `json:"status"`
+}
+
+// NamespaceDifference One thing in which a namespace is not as it must be.
+type NamespaceDifference struct {
+	// Field Example: retention
+	Field string `json:"field"`
+
+	// Have What it is; empty for nothing.
+	//
+	// Example: 3 days
+	Have string `json:"have"`
+
+	// Repair How a person mends it, when it can not be repaired.
+	Repair string `json:"repair,omitempty,omitzero"`
+
+	// Repairable To reconcile repairs it.
+	Repairable bool `json:"repairable"`
+
+	// Want What it must be.
+	//
+	// Example: 30 days
+	Want string `json:"want"`
+}
+
+// NamespaceStatus How it stands at Temporal: absent is that there is none of the name, and foreign that there is one which is not the organization's.
+type NamespaceStatus string
+
 // OldSecret The secret that the last rotation replaced.
 type OldSecret struct {
 	// ExpiresAt When it ends, or ended.
@@ -1434,6 +1510,9 @@ type OrganizationSettings struct {
 
 	// DeletionGraceDays How many days the organization can be restored after it was deleted; 7 when absent.
 	DeletionGraceDays int32 `json:"deletion_grace_days,omitempty,omitzero"`
+
+	// WorkflowRetentionDays How many days closed workflow executions are kept. More than 90 is for operators to set. The namespace has it when it is reconciled.
+	WorkflowRetentionDays int32 `json:"workflow_retention_days,omitempty,omitzero"`
 }
 
 // OrganizationState defines model for OrganizationState.

@@ -50,6 +50,14 @@ var operations = with(workflowOperations, with(scheduleOperations, map[string]fu
 		_, err := c.SuspendOrganization(ctx, "{org}", "unpaid")
 		return err
 	},
+	"GET /api/v0/organizations/{org}/namespace": func(ctx context.Context, c *Client) error {
+		_, err := c.Namespace(ctx, "{org}")
+		return err
+	},
+	"POST /api/v0/organizations/{org}/namespace/reconcile": func(ctx context.Context, c *Client) error {
+		_, err := c.ReconcileNamespace(ctx, "{org}")
+		return err
+	},
 	"POST /api/v0/organizations/{org}/resume": func(ctx context.Context, c *Client) error {
 		_, err := c.ResumeOrganization(ctx, "{org}")
 		return err

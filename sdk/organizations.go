@@ -93,6 +93,18 @@ func (c *Client) RestoreOrganization(ctx context.Context, org string) (*Organiza
 	return call[Organization](ctx, c, post(organization(org, "restore"), nil))
 }
 
+// Namespace returns an organization's namespace as it is at Temporal, and in what it
+// is not as it must be.
+func (c *Client) Namespace(ctx context.Context, org string) (*Namespace, error) {
+	return call[Namespace](ctx, c, get(organization(org, "namespace")))
+}
+
+// ReconcileNamespace repairs an organization's namespace in all that can be repaired,
+// and returns it then. What is left in its drift takes a person.
+func (c *Client) ReconcileNamespace(ctx context.Context, org string) (*Namespace, error) {
+	return call[Namespace](ctx, c, post(organization(org, "namespace", "reconcile"), nil))
+}
+
 // ListOperations returns a page of an organization's operations, oldest first.
 func (c *Client) ListOperations(ctx context.Context, org string, o ListOptions) (*OperationList, error) {
 	return call[OperationList](ctx, c, get(organization(org, "operations")).page(o))

@@ -23,9 +23,9 @@ import (
 	"github.com/bulkheadhq/bulkhead/adapters/temporal/worker"
 	"github.com/bulkheadhq/bulkhead/core/apikey"
 	"github.com/bulkheadhq/bulkhead/core/limit"
+	"github.com/bulkheadhq/bulkhead/core/namespace"
 	"github.com/bulkheadhq/bulkhead/core/page"
 	"github.com/bulkheadhq/bulkhead/core/usecase/auth"
-	"github.com/bulkheadhq/bulkhead/core/usecase/provisioning"
 	"github.com/bulkheadhq/bulkhead/ports"
 )
 
@@ -147,8 +147,9 @@ func newTLS(cfg config.Temporal) (*tls.Config, error) {
 	return nil, nil
 }
 
-func newSettings(cfg config.Config) provisioning.Settings {
-	return provisioning.Settings{Retention: cfg.Tenancy.Retention}
+// newBlueprint returns what every organization's namespace is like that has decided nothing.
+func newBlueprint(cfg config.Config) namespace.Standard {
+	return namespace.Standard{Retention: cfg.Tenancy.Retention}
 }
 
 // newETagKey derives the key of entity tags as newCursors does that of cursors.

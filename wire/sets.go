@@ -22,6 +22,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/usecase/leaks"
 	"github.com/bulkheadhq/bulkhead/core/usecase/limits"
 	"github.com/bulkheadhq/bulkhead/core/usecase/metering"
+	"github.com/bulkheadhq/bulkhead/core/usecase/namespaces"
 	"github.com/bulkheadhq/bulkhead/core/usecase/operations"
 	"github.com/bulkheadhq/bulkhead/core/usecase/orgs"
 	"github.com/bulkheadhq/bulkhead/core/usecase/provisioning"
@@ -68,12 +69,12 @@ var temporalSet = gw.NewSet(
 	newConnection, temporal.NewHealth,
 	temporal.NewDispatcher, gw.Bind(new(ports.Dispatcher), new(*temporal.Dispatcher)),
 	temporal.NewSchedules, gw.Bind(new(ports.Schedules), new(*temporal.Schedules)),
-	temporal.NewNamespaces, gw.Bind(new(ports.Namespaces), new(*temporal.Namespaces)),
+	newBlueprint, temporal.NewNamespaces, gw.Bind(new(ports.Namespaces), new(*temporal.Namespaces)),
 	temporal.NewOrchestrator, gw.Bind(new(ports.Orchestrator), new(*temporal.Orchestrator)),
 )
 
 var apiSet = gw.NewSet(
-	orgs.New, users.New, roles.New, apikeys.New, workflows.New, schedules.New, operations.New, trail.New, refusals.New, metering.New,
+	orgs.New, namespaces.New, users.New, roles.New, apikeys.New, workflows.New, schedules.New, operations.New, trail.New, refusals.New, metering.New,
 	assignments.New, newMembers, gw.Bind(new(ports.WorkerMembers), new(*postgres.WorkerMembers)),
 	gw.Struct(new(auth.Deps), "*"), auth.New, newFeed, gw.Bind(new(ports.CredentialFeed), new(*postgres.CredentialFeed)), newAuthSettings,
 	leaks.New, postgres.NewKeyUses, gw.Bind(new(ports.KeyUses), new(*postgres.KeyUses)),
@@ -86,7 +87,7 @@ var apiSet = gw.NewSet(
 
 var workerSet = gw.NewSet(
 	newOutbox, gw.Bind(new(ports.Outbox), new(*postgres.Outbox)),
-	newSettings, provisioning.New, gw.Bind(new(worker.Provisioning), new(*provisioning.Service)),
+	provisioning.New, gw.Bind(new(worker.Provisioning), new(*provisioning.Service)),
 	retention.New, deletion.New, gw.Bind(new(worker.Deletion), new(*deletion.Service)),
 	relay.New, worker.NewActivities, worker.New, newProbe,
 	keySet,

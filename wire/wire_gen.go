@@ -25,6 +25,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/usecase/leaks"
 	"github.com/bulkheadhq/bulkhead/core/usecase/limits"
 	"github.com/bulkheadhq/bulkhead/core/usecase/metering"
+	"github.com/bulkheadhq/bulkhead/core/usecase/namespaces"
 	"github.com/bulkheadhq/bulkhead/core/usecase/operations"
 	"github.com/bulkheadhq/bulkhead/core/usecase/orgs"
 	"github.com/bulkheadhq/bulkhead/core/usecase/provisioning"
@@ -113,6 +114,9 @@ func NewAPI(ctx context.Context, cfg config.Config, out Output, b Build) (*API, 
 	usageHours := postgres.NewUsageHours(db)
 	meteringService := metering.New(usageHours, store, clock, logger)
 	orgsService := orgs.New(store, platform, clock)
+	temporalNamespaces := temporal.NewNamespaces(connection)
+	namespaceStandard := newBlueprint(cfg)
+	namespacesService := namespaces.New(store, temporalNamespaces, namespaceStandard, clock)
 	postgresTrail := postgres.NewTrail(db)
 	usersService := users.New(store, postgresTrail, standard, clock)
 	rolesService := roles.New(store, limitsService, clock)
@@ -171,6 +175,7 @@ func NewAPI(ctx context.Context, cfg config.Config, out Output, b Build) (*API, 
 	}
 	httpapiDeps := httpapi.Deps{
 		Orgs:        orgsService,
+		Namespaces:  namespacesService,
 		Users:       usersService,
 		Roles:       rolesService,
 		APIKeys:     apikeysService,
@@ -273,10 +278,10 @@ func NewWorker(ctx context.Context, cfg config.Config, out Output, b Build) (*Wo
 	retentionService := retention.New(store, platform, clock, logger)
 	idempotency := postgres.NewIdempotency(db)
 	usageHours := postgres.NewUsageHours(db)
-	namespaces := temporal.NewNamespaces(connection)
-	settings := newSettings(cfg)
-	provisioningService := provisioning.New(store, namespaces, clock, settings)
-	deletionService := deletion.New(store, namespaces, orchestrator, clock)
+	temporalNamespaces := temporal.NewNamespaces(connection)
+	standard := newBlueprint(cfg)
+	provisioningService := provisioning.New(store, temporalNamespaces, clock, standard)
+	deletionService := deletion.New(store, temporalNamespaces, orchestrator, clock)
 	activities := worker.NewActivities(provisioningService, deletionService, logger)
 	workerWorker := worker.New(connection, activities, logger)
 	health := temporal.NewHealth(connection)

@@ -40,6 +40,8 @@ func TestCommands(t *testing.T) {
 			`PATCH /api/v0/organizations/acme {"deletion_protected":true,"metadata":{"tier":"1"},"name":"Acme","settings":{"api_key_max_ttl_days":90},"worker_pool":"gold"}`,
 		},
 		{"org-suspend", "org suspend acme --reason unpaid --yes", `POST /api/v0/organizations/acme/suspend {"reason":"unpaid"}`},
+		{"org-diff", "org diff acme", "GET /api/v0/organizations/acme/namespace"},
+		{"org-reconcile", "org reconcile acme", "POST /api/v0/organizations/acme/namespace/reconcile"},
 		{"org-resume", "org resume acme", "POST /api/v0/organizations/acme/resume"},
 		{"org-delete", "org delete acme --yes", "DELETE /api/v0/organizations/acme?confirm=acme"},
 		{"org-delete-now", "org delete acme --now --yes", "GET /api/v0/organizations/" + orgID},

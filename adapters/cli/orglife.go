@@ -31,6 +31,7 @@ func (s *shell) orgLifeCommands() []*cli.Command {
 				days("audit-retention-days", "how long the audit trail is kept"),
 				days("api-key-default-ttl-days", "how long an API key lives whose maker names no end"),
 				days("api-key-max-ttl-days", "how long an API key may live"),
+				days("workflow-retention-days", "how long closed workflows are kept"),
 				&cli.BoolFlag{Name: "protect", Usage: "refuse deletion"},
 				&cli.BoolFlag{Name: "unprotect", Usage: "allow deletion again"},
 			},
@@ -121,6 +122,7 @@ var settingFlags = map[string]func(*sdk.OrganizationSettings) *int32{
 	"audit-retention-days":     func(o *sdk.OrganizationSettings) *int32 { return &o.AuditRetentionDays },
 	"api-key-default-ttl-days": func(o *sdk.OrganizationSettings) *int32 { return &o.APIKeyDefaultTTLDays },
 	"api-key-max-ttl-days":     func(o *sdk.OrganizationSettings) *int32 { return &o.APIKeyMaxTTLDays },
+	"workflow-retention-days":  func(o *sdk.OrganizationSettings) *int32 { return &o.WorkflowRetentionDays },
 }
 
 func (s *shell) orgUpdate(c *cli.Context) error {
@@ -324,6 +326,7 @@ func (s *shell) printOrganization(c *cli.Context, o *sdk.Organization) error {
 		{"audit retention", inDays(settings.AuditRetentionDays)},
 		{"api key default life", inDays(settings.APIKeyDefaultTTLDays)},
 		{"api key longest life", inDays(settings.APIKeyMaxTTLDays)},
+		{"workflow retention", inDays(settings.WorkflowRetentionDays)},
 	}
 	for _, key := range slices.Sorted(maps.Keys(o.Metadata)) {
 		pairs = append(pairs, pair{"metadata " + printable(key), o.Metadata[key]})

@@ -168,6 +168,13 @@ func organization(state sdk.OrganizationState) sdk.Organization {
 	}
 }
 
+func orgNamespace(drift ...sdk.NamespaceDifference) sdk.Namespace {
+	return sdk.Namespace{
+		Name: "org-acme-84sn02q0", Status: sdk.NamespaceStatusRegistered, RetentionSeconds: 259200, Drift: drift,
+		SearchAttributes: map[string]string{"BulkheadActor": "Keyword"},
+	}
+}
+
 func operation(state sdk.OperationState, step string) sdk.Operation {
 	return sdk.Operation{
 		ID: opID, OrganizationID: orgID, Kind: "organization.provision", State: state, Step: step, CreatedAt: now, UpdatedAt: now,
@@ -274,6 +281,8 @@ var usual = map[string]struct {
 	"PATCH /organizations/acme":                               {200, organization(sdk.OrganizationStateActive)},
 	"DELETE /organizations/acme":                              {202, deletion()},
 	"POST /organizations/acme/suspend":                        {200, organization(sdk.OrganizationStateSuspended)},
+	"GET /organizations/acme/namespace":                       {200, orgNamespace()},
+	"POST /organizations/acme/namespace/reconcile":            {200, orgNamespace()},
 	"POST /organizations/acme/resume":                         {200, organization(sdk.OrganizationStateActive)},
 	"POST /organizations/acme/restore":                        {200, organization(sdk.OrganizationStateSuspended)},
 	"GET /organizations/acme/operations":                      {200, sdk.OperationList{Items: []sdk.Operation{ended()}}},

@@ -50,6 +50,8 @@ func (b *bundle) calls() map[string]*http.Request {
 		"updateOrganization":  matching(request("PATCH", acmeURL, b.admin, `{"name":"Acme Corp."}`)),
 		"deleteOrganization":  matching(request("DELETE", acmeURL+"?confirm=acme", b.admin, "")),
 		"suspendOrganization": request("POST", acmeURL+"/suspend", b.operator, `{"reason":"unpaid"}`),
+		"getNamespace":        request("GET", acmeURL+"/namespace", b.admin, ""),
+		"reconcileNamespace":  request("POST", acmeURL+"/namespace/reconcile", b.admin, ""),
 		"resumeOrganization":  request("POST", orgsURL+"/paused/resume", b.operator, ""),
 		"restoreOrganization": request("POST", orgsURL+"/doomed/restore", b.operator, ""),
 		"listOperations":      request("GET", acmeURL+"/operations", b.admin, ""),

@@ -52,6 +52,7 @@ func toSettings(s org.Settings) gen.OrganizationSettings {
 	return gen.OrganizationSettings{
 		DeletionGraceDays: days(s.DeletionGraceDays), AuditRetentionDays: days(s.AuditRetentionDays),
 		APIKeyDefaultTTLDays: days(s.APIKeyDefaultTTLDays), APIKeyMaxTTLDays: days(s.APIKeyMaxTTLDays),
+		WorkflowRetentionDays: days(s.WorkflowRetentionDays),
 	}
 }
 
@@ -59,6 +60,7 @@ func fromSettings(s gen.OrganizationSettings) org.Settings {
 	return org.Settings{
 		DeletionGraceDays: int(orZero(s.DeletionGraceDays)), AuditRetentionDays: int(orZero(s.AuditRetentionDays)),
 		APIKeyDefaultTTLDays: int(orZero(s.APIKeyDefaultTTLDays)), APIKeyMaxTTLDays: int(orZero(s.APIKeyMaxTTLDays)),
+		WorkflowRetentionDays: int(orZero(s.WorkflowRetentionDays)),
 	}
 }
 

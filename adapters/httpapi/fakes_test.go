@@ -61,6 +61,8 @@ type memory struct {
 	controlled string // what was last done to an execution
 
 	planned scheduling
+
+	repaired bool // Acme's namespace
 }
 
 type fixedClock time.Time

@@ -26,6 +26,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/usecase/leaks"
 	"github.com/bulkheadhq/bulkhead/core/usecase/limits"
 	"github.com/bulkheadhq/bulkhead/core/usecase/metering"
+	"github.com/bulkheadhq/bulkhead/core/usecase/namespaces"
 	"github.com/bulkheadhq/bulkhead/core/usecase/operations"
 	"github.com/bulkheadhq/bulkhead/core/usecase/orgs"
 	"github.com/bulkheadhq/bulkhead/core/usecase/refusals"
@@ -41,6 +42,7 @@ import (
 // Deps is what the API is made of.
 type Deps struct {
 	Orgs        *orgs.Service
+	Namespaces  *namespaces.Service
 	Users       *users.Service
 	Roles       *roles.Service
 	APIKeys     *apikeys.Service

@@ -25,6 +25,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/authz"
 	"github.com/bulkheadhq/bulkhead/core/id"
 	"github.com/bulkheadhq/bulkhead/core/limit"
+	"github.com/bulkheadhq/bulkhead/core/namespace"
 	"github.com/bulkheadhq/bulkhead/core/operation"
 	"github.com/bulkheadhq/bulkhead/core/org"
 	"github.com/bulkheadhq/bulkhead/core/page"
@@ -36,6 +37,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/usecase/leaks"
 	"github.com/bulkheadhq/bulkhead/core/usecase/limits"
 	"github.com/bulkheadhq/bulkhead/core/usecase/metering"
+	"github.com/bulkheadhq/bulkhead/core/usecase/namespaces"
 	"github.com/bulkheadhq/bulkhead/core/usecase/operations"
 	"github.com/bulkheadhq/bulkhead/core/usecase/orgs"
 	"github.com/bulkheadhq/bulkhead/core/usecase/refusals"
@@ -131,7 +133,7 @@ func setup(t testing.TB, pingers ...ports.Pinger) *bundle {
 	limiter := limits.New(m, &b.buckets, limit.Standard{}, clock, m, slog.New(slog.DiscardHandler))
 	var err error
 	b.server, err = New(Deps{
-		Orgs: orgs.New(m, platform{m}, clock), Users: users.New(m, trails{m}, limit.Standard{}, clock), APIKeys: apikeys.New(m, limit.Standard{}, clock, peppers, rand.Reader),
+		Orgs: orgs.New(m, platform{m}, clock), Namespaces: namespaces.New(m, temporalNamespaces{memory: m}, namespace.Standard{}, clock), Users: users.New(m, trails{m}, limit.Standard{}, clock), APIKeys: apikeys.New(m, limit.Standard{}, clock, peppers, rand.Reader),
 		Roles: roles.New(m, limiter, clock), Limits: limiter,
 		Auth: auth.New(auth.Deps{
 			Credentials: m, Feed: m, Uses: m, Store: m, Clock: clock, Watch: m, Peppers: peppers, Limiter: limiter, Meter: m, CacheMeter: m,

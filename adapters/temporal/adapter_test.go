@@ -17,7 +17,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/adapters/temporal"
 	"github.com/bulkheadhq/bulkhead/core/authz"
 	"github.com/bulkheadhq/bulkhead/core/id"
-	"github.com/bulkheadhq/bulkhead/ports"
+	"github.com/bulkheadhq/bulkhead/core/namespace"
 	"github.com/bulkheadhq/bulkhead/ports/porttest"
 	"github.com/bulkheadhq/bulkhead/test/harness"
 )
@@ -61,7 +61,7 @@ func (b bundle) namespace(t *testing.T) string {
 	t.Helper()
 	owner := id.New[id.OrgKind]()
 	name := "org-test-" + owner.Tail(8)
-	err := b.namespaces.Ensure(t.Context(), ports.Blueprint{Namespace: name, Owner: owner, Retention: 24 * time.Hour})
+	err := b.namespaces.Ensure(t.Context(), namespace.Blueprint{Namespace: name, Owner: owner, Retention: 24 * time.Hour})
 	if err == nil {
 		err = b.namespaces.EnsureSearchAttributes(t.Context(), name)
 	}

@@ -25,10 +25,10 @@ import (
 	"github.com/bulkheadhq/bulkhead/adapters/temporal"
 	"github.com/bulkheadhq/bulkhead/core/fault"
 	"github.com/bulkheadhq/bulkhead/core/id"
+	"github.com/bulkheadhq/bulkhead/core/namespace"
 	"github.com/bulkheadhq/bulkhead/core/outbox"
 	"github.com/bulkheadhq/bulkhead/core/signing"
 	"github.com/bulkheadhq/bulkhead/core/workflow"
-	"github.com/bulkheadhq/bulkhead/ports"
 )
 
 // frontend is a Temporal frontend that misbehaves as a test wants, and notes
@@ -137,7 +137,7 @@ func TestCredentials(t *testing.T) {
 	is.NoErr(err)
 	_, err = dispatcher.Describe(t.Context(), "org-b", "x", "")
 	is.NoErr(err)
-	is.NoErr(temporal.NewNamespaces(conn).Ensure(t.Context(), ports.Blueprint{Namespace: "org-a"}))
+	is.NoErr(temporal.NewNamespaces(conn).Ensure(t.Context(), namespace.Blueprint{Namespace: "org-a"}))
 	is.NoErr(temporal.NewOrchestrator(conn).ProvisionOrganization(t.Context(), outbox.ProvisionPayload{Organization: id.New[id.OrgKind]()}))
 	is.NoErr(temporal.NewHealth(conn).Ping(t.Context()))
 	is.Equal(f.seen(), []string{

@@ -18,12 +18,13 @@ import (
 
 	"github.com/bulkheadhq/bulkhead/core/fault"
 	"github.com/bulkheadhq/bulkhead/core/id"
+	"github.com/bulkheadhq/bulkhead/core/namespace"
 	"github.com/bulkheadhq/bulkhead/core/workflow"
 	"github.com/bulkheadhq/bulkhead/ports"
 )
 
 // AttributeActor is the search attribute that says who started an execution.
-const AttributeActor = "BulkheadActor"
+const AttributeActor = namespace.AttributeActor
 
 // attributes are the search attributes of every tenant's namespace.
 var attributes = map[string]enumspb.IndexedValueType{
@@ -55,19 +56,17 @@ func NewNamespaces(conn *Connection) *Namespaces { return &Namespaces{conn: conn
 // Ensure registers the namespace. One that exists is adopted only when its tag
 // names the same owner and it was not deleted: otherwise two organizations
 // could come to share it.
-func (n *Namespaces) Ensure(ctx context.Context, b ports.Blueprint) error {
+func (n *Namespaces) Ensure(ctx context.Context, b namespace.Blueprint) error {
 	_, err := invoke(ctx, n.conn.cfg.CallTimeout, n.conn.adminService().RegisterNamespace, &workflowservice.RegisterNamespaceRequest{
 		Namespace:                        b.Namespace,
 		Description:                      b.Description,
 		WorkflowExecutionRetentionPeriod: durationpb.New(b.Retention),
-		Data:                             map[string]string{tagManagedBy: managedBy, tagOrg: b.Owner.String()},
+		Data:                             tags(b),
 	})
 	if !alreadyExists(err) {
 		return err
 	}
-	found, err := invoke(ctx, n.conn.cfg.CallTimeout, n.conn.adminService().DescribeNamespace, &workflowservice.DescribeNamespaceRequest{
-		Namespace: b.Namespace,
-	})
+	found, err := n.describe(ctx, b.Namespace)
 	if err != nil {
 		return err
 	}
@@ -168,9 +167,7 @@ func (n *Namespaces) Probe(ctx context.Context, namespace string) error {
 // are taken for the same, and one of them never happens. The grace has passed on
 // our side: Temporal is to add none.
 func (n *Namespaces) Delete(ctx context.Context, namespace string, owner id.Org) error {
-	found, err := invoke(ctx, n.conn.cfg.CallTimeout, n.conn.adminService().DescribeNamespace, &workflowservice.DescribeNamespaceRequest{
-		Namespace: namespace,
-	})
+	found, err := n.describe(ctx, namespace)
 	if fault.IsKind(err, fault.NotFound) {
 		return nil
 	}

@@ -65,6 +65,9 @@ var (
 	ScheduleBackfillRequested = Action{"schedule.backfill_requested"}
 	ScheduleDeleteRequested   = Action{"schedule.delete_requested"}
 
+	// NamespaceReconcileRequested is that the namespace is to be repaired.
+	NamespaceReconcileRequested = Action{"namespace.reconcile_requested"}
+
 	// AccessRefused is a request that an actor's power did not allow, and
 	// AccessUnauthenticated one whose credential was not good. Both are counted
 	// and written once in a while: see Count.

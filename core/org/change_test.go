@@ -90,6 +90,7 @@ func TestApply(t *testing.T) {
 			"/settings/deletion_grace_days range":      {Settings: &org.Settings{DeletionGraceDays: 91}},
 			"/settings/audit_retention_days range":     {Settings: &org.Settings{AuditRetentionDays: 29}},
 			"/settings/api_key_max_ttl_days range":     {Settings: &org.Settings{APIKeyMaxTTLDays: -1}},
+			"/settings/workflow_retention_days range":  {Settings: &org.Settings{WorkflowRetentionDays: 3651}},
 			"/settings/api_key_default_ttl_days range": {Settings: &org.Settings{APIKeyMaxTTLDays: 5, APIKeyDefaultTTLDays: 6}},
 		} {
 			o := org.Restore(org.Snapshot{State: org.Active, Version: 7})
@@ -126,6 +127,24 @@ func TestSettings(t *testing.T) {
 		is := is.New(t)
 		is.Equal(org.Settings{}.DeletionGrace().Hours(), 7*24.0)
 		is.Equal(org.Settings{DeletionGraceDays: 1}.DeletionGrace().Hours(), 24.0)
+	})
+
+	t.Run("Should keep executions as long as was decided", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		is.Equal(org.Settings{}.WorkflowRetention().Hours(), 0.0)
+		is.Equal(org.Settings{WorkflowRetentionDays: 2}.WorkflowRetention().Hours(), 48.0)
+	})
+
+	t.Run("Should need an operator to keep executions for more than 90 days, and nobody to leave it so", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		days := func(n int) org.Settings { return org.Settings{WorkflowRetentionDays: n} }
+		is.NoErr(days(90).NeedsOperator(org.Settings{}))
+		is.NoErr(days(365).NeedsOperator(days(365)))
+		is.NoErr(days(100).NeedsOperator(days(365)))
+		is.Equal(fault.From(days(91).NeedsOperator(days(30))).Fields[0].Pointer, "/settings/workflow_retention_days")
+		is.True(days(366).NeedsOperator(days(365)) != nil)
 	})
 }
 

@@ -22,7 +22,14 @@ type Settings struct {
 	APIKeyDefaultTTLDays int `json:"api_key_default_ttl_days,omitempty"`
 	// APIKeyMaxTTLDays is the longest life of a key.
 	APIKeyMaxTTLDays int `json:"api_key_max_ttl_days,omitempty"`
+	// WorkflowRetentionDays is how long closed executions are kept; see WorkflowRetention.
+	WorkflowRetentionDays int `json:"workflow_retention_days,omitempty"`
 }
+
+// MaxOwnWorkflowRetentionDays is the longest that an organization keeps closed
+// executions by its own decision: they fill a database that it shares. More is for
+// an operator to grant.
+const MaxOwnWorkflowRetentionDays = 90
 
 // DefaultDeletionGrace is how long an organization can be restored that has
 // decided nothing.
@@ -38,6 +45,20 @@ func (s Settings) DeletionGrace() time.Duration {
 	return time.Duration(s.DeletionGraceDays) * day
 }
 
+// WorkflowRetention is how long closed executions are kept; zero is: not decided.
+func (s Settings) WorkflowRetention() time.Duration {
+	return time.Duration(s.WorkflowRetentionDays) * day
+}
+
+// NeedsOperator fails with fault.ErrInvalid when only an operator may make the
+// settings, which were others before.
+func (s Settings) NeedsOperator(before Settings) error {
+	if s.WorkflowRetentionDays > max(before.WorkflowRetentionDays, MaxOwnWorkflowRetentionDays) {
+		return fault.InvalidField("/settings/workflow_retention_days", "range", "must be at most 90; an operator can set more")
+	}
+	return nil
+}
+
 func (s Settings) check() error {
 	for _, r := range []struct {
 		name     string
@@ -50,6 +71,7 @@ func (s Settings) check() error {
 		{"audit_retention_days", s.AuditRetentionDays, 30, 3650, "must be between 30 and 3650"},
 		{"api_key_default_ttl_days", s.APIKeyDefaultTTLDays, 1, 3650, "must be between 1 and 3650"},
 		{"api_key_max_ttl_days", s.APIKeyMaxTTLDays, 1, 3650, "must be between 1 and 3650"},
+		{"workflow_retention_days", s.WorkflowRetentionDays, 1, 3650, "must be between 1 and 3650"},
 	} {
 		if r.value != 0 && (r.value < r.min || r.value > r.max) {
 			return fault.InvalidField("/settings/"+r.name, "range", r.detail)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/bulkheadhq/bulkhead/core/authz"
 	"github.com/bulkheadhq/bulkhead/core/id"
+	"github.com/bulkheadhq/bulkhead/core/namespace"
 	"github.com/bulkheadhq/bulkhead/core/operation"
 	"github.com/bulkheadhq/bulkhead/core/org"
 	"github.com/bulkheadhq/bulkhead/core/outbox"
@@ -28,7 +29,8 @@ type temporal struct {
 	status     workflow.Status // of every execution
 	running    int64
 	schedules  []schedule.Schedule
-	blueprints []ports.Blueprint
+	blueprints []namespace.Blueprint
+	namespace  namespace.State      // of every namespace
 	started    map[id.Operation]int // deliveries
 	deliver    func(context.Context, outbox.ProvisionPayload) error
 }
@@ -89,9 +91,19 @@ func (d *temporal) Result(_ context.Context, namespace, workflowID, runID string
 	return workflow.Result{ID: workflowID, RunID: runID}, d.remote("Result " + namespace)
 }
 
-func (d *temporal) Ensure(_ context.Context, b ports.Blueprint) error {
+func (d *temporal) Ensure(_ context.Context, b namespace.Blueprint) error {
 	d.blueprints = append(d.blueprints, b)
 	return d.remote("Ensure " + b.Namespace)
+}
+
+func (d *temporal) State(_ context.Context, name string) (namespace.State, error) {
+	return d.namespace, d.remote("State " + name)
+}
+
+// Reconcile makes the namespace as it is to be, but for what it can not repair.
+func (d *temporal) Reconcile(_ context.Context, b namespace.Blueprint) error {
+	d.namespace.Tagged, d.namespace.Retention, d.namespace.Description = true, b.Retention, b.Description
+	return d.remote("Reconcile " + b.Namespace)
 }
 
 func (d *temporal) EnsureSearchAttributes(_ context.Context, namespace string) error {

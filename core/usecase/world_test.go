@@ -20,6 +20,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/authz"
 	"github.com/bulkheadhq/bulkhead/core/id"
 	"github.com/bulkheadhq/bulkhead/core/limit"
+	"github.com/bulkheadhq/bulkhead/core/namespace"
 	"github.com/bulkheadhq/bulkhead/core/operation"
 	"github.com/bulkheadhq/bulkhead/core/org"
 	"github.com/bulkheadhq/bulkhead/core/outbox"
@@ -33,6 +34,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/usecase/leaks"
 	"github.com/bulkheadhq/bulkhead/core/usecase/limits"
 	"github.com/bulkheadhq/bulkhead/core/usecase/metering"
+	"github.com/bulkheadhq/bulkhead/core/usecase/namespaces"
 	"github.com/bulkheadhq/bulkhead/core/usecase/operations"
 	"github.com/bulkheadhq/bulkhead/core/usecase/orgs"
 	"github.com/bulkheadhq/bulkhead/core/usecase/provisioning"
@@ -98,6 +100,7 @@ type services struct {
 	leaks        *leaks.Service
 	limits       *limits.Service
 	metering     *metering.Service
+	namespaces   *namespaces.Service
 	operations   *operations.Service
 	orgs         *orgs.Service
 	provisioning *provisioning.Service
@@ -158,10 +161,11 @@ func newServices(w *world) services {
 		leaks:        leaks.New(w.credentials, w.store, w.clock, peppers(w.t), w.meter),
 		bootstrap:    bootstrap.New(w.store, w.clock, peppers(w.t), random),
 		metering:     metering.New(w.hours, w.store, w.clock, log),
+		namespaces:   namespaces.New(w.store, w.temporal, namespace.Standard{}, w.clock),
 		operations:   operations.New(w.store, w.platform, w.clock),
 		deletion:     deletion.New(w.store, w.temporal, w.temporal, w.clock),
 		orgs:         orgs.New(w.store, w.platform, w.clock),
-		provisioning: provisioning.New(w.store, w.temporal, w.clock, provisioning.Settings{}),
+		provisioning: provisioning.New(w.store, w.temporal, w.clock, namespace.Standard{}),
 		refusals:     refusals.New(w.store, w.clock, log),
 		retention:    retention.New(w.store, w.platform, w.clock, log),
 		relay:        relay.New(w.outbox, w.temporal, w.clock, log),

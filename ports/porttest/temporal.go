@@ -12,7 +12,6 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/authz"
 	"github.com/bulkheadhq/bulkhead/core/fault"
 	"github.com/bulkheadhq/bulkhead/core/id"
-	"github.com/bulkheadhq/bulkhead/core/org"
 	"github.com/bulkheadhq/bulkhead/core/outbox"
 	"github.com/bulkheadhq/bulkhead/core/workflow"
 	"github.com/bulkheadhq/bulkhead/ports"
@@ -252,122 +251,6 @@ func Dispatcher(t *testing.T, s DispatcherSetup) {
 	t.Run("Should find executions", func(t *testing.T) { listing(t, s) })
 
 	t.Run("Should talk to executions", func(t *testing.T) { talking(t, s, by, start, result) })
-}
-
-// NamespacesSetup is an implementation under test, with the world it needs.
-type NamespacesSetup struct {
-	Namespaces ports.Namespaces
-	// Running returns how many executions are open in a namespace.
-	Running func(t *testing.T, namespace string) int
-}
-
-// Namespaces is the contract of ports.Namespaces.
-func Namespaces(t *testing.T, s NamespacesSetup) {
-	blueprint := func() ports.Blueprint {
-		owner := id.New[id.OrgKind]()
-		return ports.Blueprint{
-			Namespace: "org-suite-" + owner.Tail(8), Owner: owner, Description: "A test's", Retention: 24 * time.Hour,
-		}
-	}
-
-	t.Run("Should make a namespace usable, however often it is asked to", func(t *testing.T) {
-		is := is.New(t)
-		b := blueprint()
-		for range 2 {
-			is.NoErr(s.Namespaces.Ensure(t.Context(), b))
-			is.NoErr(s.Namespaces.EnsureSearchAttributes(t.Context(), b.Namespace))
-			is.NoErr(untilAvailable(t, func() error { return s.Namespaces.Probe(t.Context(), b.Namespace) }))
-			is.Equal(s.Running(t, b.Namespace), 0) // the probe leaves nothing running
-		}
-	})
-
-	t.Run("Should let concurrent calls for one owner succeed", func(t *testing.T) {
-		is := is.New(t)
-		b := blueprint()
-		errs := make(chan error)
-		const n = 4
-		for range n {
-			go func() { errs <- s.Namespaces.Ensure(t.Context(), b) }()
-		}
-		for range n {
-			is.NoErr(<-errs)
-		}
-	})
-
-	t.Run("Should refuse a namespace that is another's", func(t *testing.T) {
-		is := is.New(t)
-		b := blueprint()
-		is.NoErr(s.Namespaces.Ensure(t.Context(), b))
-		b.Owner = id.New[id.OrgKind]()
-		is.True(errors.Is(s.Namespaces.Ensure(t.Context(), b), ports.ErrNamespaceForeign))
-	})
-
-	t.Run("Should not call a namespace usable before it is", func(t *testing.T) {
-		is := is.New(t)
-		is.True(fault.IsKind(s.Namespaces.Probe(t.Context(), blueprint().Namespace), fault.Unavailable)) // not registered
-		b := blueprint()                                                                                 // another one: servers remember for a while what was absent
-		is.NoErr(s.Namespaces.Ensure(t.Context(), b))
-		is.True(fault.IsKind(s.Namespaces.Probe(t.Context(), b.Namespace), fault.Unavailable)) // no search attributes
-	})
-}
-
-// NamespaceDeletion is the contract of ports.Namespaces.Delete and Gone. It takes
-// seconds, as Temporal does.
-func NamespaceDeletion(t *testing.T, s NamespacesSetup) {
-	blueprint := func() ports.Blueprint {
-		owner := id.New[id.OrgKind]()
-		return ports.Blueprint{
-			Namespace: "org-suite-" + owner.Tail(8), Owner: owner, Description: "A test's", Retention: 24 * time.Hour,
-		}
-	}
-
-	t.Run("Should delete a namespace, however often it is asked to", func(t *testing.T) {
-		is := is.New(t)
-		b, neighbour := blueprint(), blueprint()
-		is.NoErr(s.Namespaces.Ensure(t.Context(), neighbour))
-		is.NoErr(s.Namespaces.Ensure(t.Context(), b))
-		is.True(errors.Is(s.Namespaces.Gone(t.Context(), b.Owner), ports.ErrNamespaceReclaiming)) // it is there
-		for range 3 {
-			is.NoErr(untilAvailable(t, func() error { return s.Namespaces.Delete(t.Context(), b.Namespace, b.Owner) }))
-		}
-		is.NoErr(untilWithin(t, reclaimLimit, func() error { return s.Namespaces.Gone(t.Context(), b.Owner) }))
-		is.NoErr(s.Namespaces.Delete(t.Context(), b.Namespace, b.Owner))
-		is.NoErr(s.Namespaces.Ensure(t.Context(), neighbour)) // untouched: it is still the neighbour's
-		is.True(errors.Is(s.Namespaces.Gone(t.Context(), neighbour.Owner), ports.ErrNamespaceReclaiming))
-	})
-
-	t.Run("Should delete each of several at the same time, and one that several delete", func(t *testing.T) {
-		is := is.New(t)
-		doomed := []ports.Blueprint{blueprint(), blueprint(), blueprint()}
-		for _, b := range doomed {
-			is.NoErr(s.Namespaces.Ensure(t.Context(), b))
-		}
-		for _, err := range together(3*len(doomed), func(i int) error {
-			b := doomed[i%len(doomed)]
-			return untilAvailable(t, func() error { return s.Namespaces.Delete(t.Context(), b.Namespace, b.Owner) })
-		}) {
-			is.NoErr(err)
-		}
-		for _, b := range doomed {
-			is.NoErr(untilWithin(t, reclaimLimit, func() error { return s.Namespaces.Gone(t.Context(), b.Owner) }))
-		}
-	})
-
-	t.Run("Should take a namespace that never was for one that is gone", func(t *testing.T) {
-		is := is.New(t)
-		b := blueprint()
-		is.NoErr(s.Namespaces.Delete(t.Context(), b.Namespace, b.Owner))
-		is.NoErr(s.Namespaces.Gone(t.Context(), b.Owner))
-	})
-
-	t.Run("Should not touch a namespace that is another's", func(t *testing.T) {
-		is := is.New(t)
-		b := blueprint()
-		is.NoErr(s.Namespaces.Ensure(t.Context(), b))
-		is.True(errors.Is(s.Namespaces.Delete(t.Context(), b.Namespace, id.New[id.OrgKind]()), ports.ErrNamespaceForeign))
-		is.True(errors.Is(s.Namespaces.Delete(t.Context(), org.SystemNamespace, b.Owner), ports.ErrNamespaceForeign))
-		is.NoErr(s.Namespaces.Ensure(t.Context(), b)) // it is still there
-	})
 }
 
 // OrchestratorSetup is an implementation under test, with the world it needs.

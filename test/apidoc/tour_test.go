@@ -137,6 +137,12 @@ var work = []step{
 var failing = map[string]string{"operation": "{failing}"}
 
 var departure = []step{
+	{
+		op: "updateOrganization", as: "ada", path: acme, body: `{"settings": {"workflow_retention_days": 30}}`, hidden: true,
+		header: map[string]string{"If-Match": "*"},
+	},
+	{op: "getNamespace", as: "ada", path: acme, note: "After the setting `workflow_retention_days` was changed:"},
+	{op: "reconcileNamespace", as: "ada", path: acme},
 	{op: "suspendOrganization", as: "operator", path: acme, body: `{"reason": "The invoice is open."}`},
 	{op: "resumeOrganization", as: "operator", path: acme},
 	{

@@ -15,6 +15,8 @@ var _ = add(seeds{
 		return map[string]any{"metadata": map[string]any{"made": unique}}
 	}},
 	"deleteOrganization": {Fatal: true},
+	"getNamespace":       {},
+	"reconcileNamespace": {},
 	"suspendOrganization": {Fatal: true, Body: func(*party) map[string]any {
 		return map[string]any{"reason": "made " + unique}
 	}},

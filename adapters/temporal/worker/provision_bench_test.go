@@ -11,9 +11,9 @@ import (
 	"github.com/bulkheadhq/bulkhead/adapters/temporal"
 	"github.com/bulkheadhq/bulkhead/core/authz"
 	"github.com/bulkheadhq/bulkhead/core/id"
+	"github.com/bulkheadhq/bulkhead/core/namespace"
 	"github.com/bulkheadhq/bulkhead/core/outbox"
 	"github.com/bulkheadhq/bulkhead/core/workflow"
-	"github.com/bulkheadhq/bulkhead/ports"
 )
 
 // activations tells when each organization became active.
@@ -37,13 +37,13 @@ func BenchmarkProvision(b *testing.B) {
 		actor := authz.NewKeyActor(authz.KeyHolder{Org: id.New[id.OrgKind](), Key: id.New[id.APIKeyKind](), Role: authz.Member})
 		measure(b, func() {
 			org := id.New[id.OrgKind]()
-			namespace := namespaceOf(org)
-			err := s.steps.namespaces.Ensure(b.Context(), ports.Blueprint{Namespace: namespace, Owner: org, Retention: 24 * time.Hour})
+			name := namespaceOf(org)
+			err := s.steps.namespaces.Ensure(b.Context(), namespace.Blueprint{Namespace: name, Owner: org, Retention: 24 * time.Hour})
 			if err == nil {
-				err = s.steps.namespaces.EnsureSearchAttributes(b.Context(), namespace)
+				err = s.steps.namespaces.EnsureSearchAttributes(b.Context(), name)
 			}
 			if err == nil {
-				_, err = dispatcher.Start(b.Context(), namespace, actor, workflow.Start{ID: uuid.NewString(), Type: "Any", TaskQueue: "any"})
+				_, err = dispatcher.Start(b.Context(), name, actor, workflow.Start{ID: uuid.NewString(), Type: "Any", TaskQueue: "any"})
 			}
 			if err != nil {
 				b.Fatal(err)

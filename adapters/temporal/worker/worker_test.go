@@ -18,6 +18,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/adapters/temporal/worker"
 	"github.com/bulkheadhq/bulkhead/core/fault"
 	"github.com/bulkheadhq/bulkhead/core/id"
+	"github.com/bulkheadhq/bulkhead/core/namespace"
 	"github.com/bulkheadhq/bulkhead/core/outbox"
 	"github.com/bulkheadhq/bulkhead/core/usecase/deletion"
 	"github.com/bulkheadhq/bulkhead/core/usecase/provisioning"
@@ -72,7 +73,7 @@ func (s *steps) EnsureNamespace(ctx context.Context, p outbox.ProvisionPayload, 
 	if err := s.begin("namespace", attempt); err != nil {
 		return err
 	}
-	return s.namespaces.Ensure(ctx, ports.Blueprint{
+	return s.namespaces.Ensure(ctx, namespace.Blueprint{
 		Namespace: namespaceOf(p.Organization), Owner: p.Organization, Retention: 24 * time.Hour,
 	})
 }

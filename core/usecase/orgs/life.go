@@ -57,6 +57,11 @@ func (s *Service) Update(ctx context.Context, by authz.Actor, o id.Org, in Updat
 			if err := fault.CheckVersion(before.Version, in.Version); err != nil {
 				return err
 			}
+			if in.Settings != nil && by.RequirePlatform(authz.OrganizationsUpdate) != nil {
+				if err := in.Settings.NeedsOperator(before.Settings); err != nil {
+					return err
+				}
+			}
 			changed, err = row.Apply(change, now)
 			result = *row
 			return err

@@ -5,49 +5,35 @@ package provisioning
 
 import (
 	"context"
-	"time"
 
 	"github.com/bulkheadhq/bulkhead/core/audit"
 	"github.com/bulkheadhq/bulkhead/core/authz"
 	"github.com/bulkheadhq/bulkhead/core/fault"
+	"github.com/bulkheadhq/bulkhead/core/namespace"
 	"github.com/bulkheadhq/bulkhead/core/operation"
 	"github.com/bulkheadhq/bulkhead/core/org"
 	"github.com/bulkheadhq/bulkhead/core/outbox"
 	"github.com/bulkheadhq/bulkhead/ports"
 )
 
-// Settings are what every organization's namespace is given.
-type Settings struct {
-	Retention time.Duration // how long closed executions are kept; zero: DefaultRetention
-}
-
-// DefaultRetention is how long closed executions are kept.
-const DefaultRetention = 72 * time.Hour
-
 // Service holds the steps.
 type Service struct {
 	store      ports.Store
 	namespaces ports.Namespaces
 	clock      ports.Clock
-	retention  time.Duration
+	standard   namespace.Standard
 }
 
-// New returns the service.
-func New(store ports.Store, namespaces ports.Namespaces, clock ports.Clock, s Settings) *Service {
-	if s.Retention == 0 {
-		s.Retention = DefaultRetention
-	}
-	return &Service{store: store, namespaces: namespaces, clock: clock, retention: s.Retention}
+// New returns the service. standard is for organizations that have decided nothing.
+func New(store ports.Store, namespaces ports.Namespaces, clock ports.Clock, standard namespace.Standard) *Service {
+	return &Service{store: store, namespaces: namespaces, clock: clock, standard: standard}
 }
 
 // EnsureNamespace registers the organization's namespace. It fails with
 // ports.ErrNamespaceForeign.
 func (s *Service) EnsureNamespace(ctx context.Context, p outbox.ProvisionPayload, attempt int) error {
 	return s.step(ctx, p, attempt, operation.NamespaceRegistered, func(o org.Snapshot) error {
-		return s.namespaces.Ensure(ctx, ports.Blueprint{
-			Namespace: o.Namespace, Owner: o.ID, Retention: s.retention,
-			Description: "Organization " + o.Slug + ", managed by Bulkhead",
-		})
+		return s.namespaces.Ensure(ctx, s.standard.For(o.Namespace, o.ID, o.Settings.WorkflowRetention()))
 	})
 }
 

@@ -200,6 +200,33 @@ func (e LimitMode) Valid() bool {
 	}
 }
 
+// Defines values for NamespaceStatus.
+const (
+	NamespaceStatusAbsent     NamespaceStatus = "absent"
+	NamespaceStatusDeleted    NamespaceStatus = "deleted"
+	NamespaceStatusDeprecated NamespaceStatus = "deprecated"
+	NamespaceStatusForeign    NamespaceStatus = "foreign"
+	NamespaceStatusRegistered NamespaceStatus = "registered"
+)
+
+// Valid indicates whether the value is a known member of the NamespaceStatus enum.
+func (e NamespaceStatus) Valid() bool {
+	switch e {
+	case NamespaceStatusAbsent:
+		return true
+	case NamespaceStatusDeleted:
+		return true
+	case NamespaceStatusDeprecated:
+		return true
+	case NamespaceStatusForeign:
+		return true
+	case NamespaceStatusRegistered:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for OperationState.
 const (
 	OperationStateCanceled  OperationState = "canceled"
@@ -1250,6 +1277,55 @@ type LimitValue struct {
 // Example: {"plan":"gold"}
 type Metadata map[string]string
 
+// Namespace defines model for Namespace.
+type Namespace struct {
+	// Archival Closed executions are archived, which Bulkhead leaves as it is.
+	Archival    bool                  `json:"archival"`
+	Description *string               `json:"description,omitempty"`
+	Drift       []NamespaceDifference `json:"drift"`
+
+	// Name Example: org-acme-84sn02q0
+	Name string `json:"name"`
+
+	// RetentionSeconds How long closed workflow executions are kept.
+	//
+	// Example: 259200
+	RetentionSeconds *int64 `json:"retention_seconds,omitempty"`
+
+	// SearchAttributes The custom search attributes with their types.
+	//
+	// Example: {"BulkheadActor":"Keyword"}
+	SearchAttributes map[string]string `json:"search_attributes"`
+
+	// Status How it stands at Temporal: absent is that there is none of the name, and foreign that there is one which is not the organization's.
+	Status NamespaceStatus `json:"status"`
+}
+
+// NamespaceDifference One thing in which a namespace is not as it must be.
+type NamespaceDifference struct {
+	// Field Example: retention
+	Field string `json:"field"`
+
+	// Have What it is; empty for nothing.
+	//
+	// Example: 3 days
+	Have string `json:"have"`
+
+	// Repair How a person mends it, when it can not be repaired.
+	Repair *string `json:"repair,omitempty"`
+
+	// Repairable To reconcile repairs it.
+	Repairable bool `json:"repairable"`
+
+	// Want What it must be.
+	//
+	// Example: 30 days
+	Want string `json:"want"`
+}
+
+// NamespaceStatus How it stands at Temporal: absent is that there is none of the name, and foreign that there is one which is not the organization's.
+type NamespaceStatus string
+
 // OldSecret The secret that the last rotation replaced.
 type OldSecret struct {
 	// ExpiresAt When it ends, or ended.
@@ -1461,6 +1537,9 @@ type OrganizationSettings struct {
 
 	// DeletionGraceDays How many days the organization can be restored after it was deleted; 7 when absent.
 	DeletionGraceDays *int32 `json:"deletion_grace_days,omitempty"`
+
+	// WorkflowRetentionDays How many days closed workflow executions are kept. More than 90 is for operators to set. The namespace has it when it is reconciled.
+	WorkflowRetentionDays *int32 `json:"workflow_retention_days,omitempty"`
 }
 
 // OrganizationState defines model for OrganizationState.
@@ -2765,6 +2844,12 @@ type SetLimitParams struct {
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
+// ReconcileNamespaceParams defines parameters for ReconcileNamespace.
+type ReconcileNamespaceParams struct {
+	// IdempotencyKey A word of the client's own for this request. The same request with the same word within 24 hours is answered with the first one's answer and does nothing again; another request with it is refused with 422.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // ListOperationsParams defines parameters for ListOperations.
 type ListOperationsParams struct {
 	// Limit The most items to return.
@@ -3253,6 +3338,12 @@ type ServerInterface interface {
 	// SetLimit Set a limit
 	// (PUT /api/v0/organizations/{org}/limits/{limit})
 	SetLimit(w http.ResponseWriter, r *http.Request, org OrgPath, limit LimitPath, params SetLimitParams)
+	// GetNamespace Show the Temporal namespace of an organization
+	// (GET /api/v0/organizations/{org}/namespace)
+	GetNamespace(w http.ResponseWriter, r *http.Request, org OrgPath)
+	// ReconcileNamespace Repair the Temporal namespace of an organization
+	// (POST /api/v0/organizations/{org}/namespace/reconcile)
+	ReconcileNamespace(w http.ResponseWriter, r *http.Request, org OrgPath, params ReconcileNamespaceParams)
 	// ListOperations List operations
 	// (GET /api/v0/organizations/{org}/operations)
 	ListOperations(w http.ResponseWriter, r *http.Request, org OrgPath, params ListOperationsParams)
@@ -3580,6 +3671,18 @@ func (_ Unimplemented) GetLimit(w http.ResponseWriter, r *http.Request, org OrgP
 // SetLimit Set a limit
 // (PUT /api/v0/organizations/{org}/limits/{limit})
 func (_ Unimplemented) SetLimit(w http.ResponseWriter, r *http.Request, org OrgPath, limit LimitPath, params SetLimitParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// GetNamespace Show the Temporal namespace of an organization
+// (GET /api/v0/organizations/{org}/namespace)
+func (_ Unimplemented) GetNamespace(w http.ResponseWriter, r *http.Request, org OrgPath) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// ReconcileNamespace Repair the Temporal namespace of an organization
+// (POST /api/v0/organizations/{org}/namespace/reconcile)
+func (_ Unimplemented) ReconcileNamespace(w http.ResponseWriter, r *http.Request, org OrgPath, params ReconcileNamespaceParams) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -5567,6 +5670,82 @@ func (siw *ServerInterfaceWrapper) SetLimit(w http.ResponseWriter, r *http.Reque
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.SetLimit(w, r, org, limit, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetNamespace operation middleware
+func (siw *ServerInterfaceWrapper) GetNamespace(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "org" -------------
+	var org OrgPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "org", chi.URLParam(r, "org"), &org, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "org", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetNamespace(w, r, org)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ReconcileNamespace operation middleware
+func (siw *ServerInterfaceWrapper) ReconcileNamespace(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "org" -------------
+	var org OrgPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "org", chi.URLParam(r, "org"), &org, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "org", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReconcileNamespaceParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ReconcileNamespace(w, r, org, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -8191,6 +8370,12 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 		r.Post(options.BaseURL+"/api/v0/organizations/{org}/restore", wrapper.RestoreOrganization)
 	})
 	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/api/v0/organizations/{org}/namespace", wrapper.GetNamespace)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/api/v0/organizations/{org}/namespace/reconcile", wrapper.ReconcileNamespace)
+	})
+	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/api/v0/organizations/{org}/operations", wrapper.ListOperations)
 	})
 	r.Group(func(r chi.Router) {
@@ -8378,6 +8563,8 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 }
 
 type HealthJSONResponse Health
+
+type NamespaceJSONResponse Namespace
 
 type OrganizationLimitResponseHeaders struct {
 	ETag string
@@ -10161,6 +10348,105 @@ type SetLimitdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response SetLimitdefaultApplicationProblemPlusJSONResponse) VisitSetLimitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.Allow != nil {
+		w.Header().Set("Allow", fmt.Sprint(*response.Headers.Allow))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetNamespaceRequestObject struct {
+	Org OrgPath `json:"org"`
+}
+
+type GetNamespaceResponseObject interface {
+	VisitGetNamespaceResponse(w http.ResponseWriter) error
+}
+
+type GetNamespace200JSONResponse struct{ NamespaceJSONResponse }
+
+func (response GetNamespace200JSONResponse) VisitGetNamespaceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetNamespacedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemResponseHeaders
+	StatusCode int
+}
+
+func (response GetNamespacedefaultApplicationProblemPlusJSONResponse) VisitGetNamespaceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.Allow != nil {
+		w.Header().Set("Allow", fmt.Sprint(*response.Headers.Allow))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReconcileNamespaceRequestObject struct {
+	Org    OrgPath `json:"org"`
+	Params ReconcileNamespaceParams
+}
+
+type ReconcileNamespaceResponseObject interface {
+	VisitReconcileNamespaceResponse(w http.ResponseWriter) error
+}
+
+type ReconcileNamespace200JSONResponse struct{ NamespaceJSONResponse }
+
+func (response ReconcileNamespace200JSONResponse) VisitReconcileNamespaceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReconcileNamespacedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemResponseHeaders
+	StatusCode int
+}
+
+func (response ReconcileNamespacedefaultApplicationProblemPlusJSONResponse) VisitReconcileNamespaceResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -12597,6 +12883,12 @@ type StrictServerInterface interface {
 	// SetLimit Set a limit
 	// (PUT /api/v0/organizations/{org}/limits/{limit})
 	SetLimit(ctx context.Context, request SetLimitRequestObject) (SetLimitResponseObject, error)
+	// GetNamespace Show the Temporal namespace of an organization
+	// (GET /api/v0/organizations/{org}/namespace)
+	GetNamespace(ctx context.Context, request GetNamespaceRequestObject) (GetNamespaceResponseObject, error)
+	// ReconcileNamespace Repair the Temporal namespace of an organization
+	// (POST /api/v0/organizations/{org}/namespace/reconcile)
+	ReconcileNamespace(ctx context.Context, request ReconcileNamespaceRequestObject) (ReconcileNamespaceResponseObject, error)
 	// ListOperations List operations
 	// (GET /api/v0/organizations/{org}/operations)
 	ListOperations(ctx context.Context, request ListOperationsRequestObject) (ListOperationsResponseObject, error)
@@ -13676,6 +13968,59 @@ func (sh *strictHandler) SetLimit(w http.ResponseWriter, r *http.Request, org Or
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(SetLimitResponseObject); ok {
 		if err := validResponse.VisitSetLimitResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetNamespace operation middleware
+func (sh *strictHandler) GetNamespace(w http.ResponseWriter, r *http.Request, org OrgPath) {
+	var request GetNamespaceRequestObject
+
+	request.Org = org
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetNamespace(ctx, request.(GetNamespaceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetNamespace")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetNamespaceResponseObject); ok {
+		if err := validResponse.VisitGetNamespaceResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ReconcileNamespace operation middleware
+func (sh *strictHandler) ReconcileNamespace(w http.ResponseWriter, r *http.Request, org OrgPath, params ReconcileNamespaceParams) {
+	var request ReconcileNamespaceRequestObject
+
+	request.Org = org
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ReconcileNamespace(ctx, request.(ReconcileNamespaceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReconcileNamespace")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ReconcileNamespaceResponseObject); ok {
+		if err := validResponse.VisitReconcileNamespaceResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

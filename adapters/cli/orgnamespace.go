@@ -1,0 +1,103 @@
+package cli
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/bulkheadhq/bulkhead/sdk"
+)
+
+// orgNamespaceCommands are the commands about an organization's Temporal namespace.
+func (s *shell) orgNamespaceCommands() []*cli.Command {
+	return []*cli.Command{
+		{
+			Name: "diff", Usage: "compare an organization's Temporal namespace with how it must be", ArgsUsage: "[ORG]",
+			Flags: []cli.Flag{orgFlag()},
+			Description: `Ends with 1 when there is a difference, so that a script can tell.
+
+Examples:
+  bulkhead org diff acme
+  bulkhead org diff acme --output json`,
+			Action: s.orgDiff,
+		},
+		{
+			Name: "reconcile", Usage: "repair an organization's Temporal namespace", ArgsUsage: "[ORG]",
+			Flags: []cli.Flag{orgFlag()},
+			Description: `Makes it as it must be, which also applies a changed setting, such as the retention.
+Nothing is deleted. Ends with 1 when something is left that takes a person.
+
+Examples:
+  bulkhead org update acme --workflow-retention-days 30
+  bulkhead org reconcile acme`,
+			Action: s.orgReconcile,
+		},
+	}
+}
+
+func (s *shell) orgDiff(c *cli.Context) error {
+	api, org, err := s.named(c)
+	if err != nil {
+		return err
+	}
+	n, err := api.Namespace(c.Context, org)
+	if err != nil {
+		return err
+	}
+	return s.printNamespace(c, n)
+}
+
+func (s *shell) orgReconcile(c *cli.Context) error {
+	api, org, err := s.named(c)
+	if err != nil {
+		return err
+	}
+	n, err := api.ReconcileNamespace(c.Context, org)
+	if err != nil {
+		return err
+	}
+	return s.printNamespace(c, n)
+}
+
+// printNamespace prints a namespace and its drift, which is a failure.
+func (s *shell) printNamespace(c *cli.Context, n *sdk.Namespace) error {
+	if asJSON(c) {
+		if err := s.printJSON(n); err != nil {
+			return err
+		}
+		return s.drifted(n)
+	}
+	retention := ""
+	if n.RetentionSeconds > 0 {
+		retention = (time.Duration(n.RetentionSeconds) * time.Second).String()
+	}
+	if err := s.printPairs(pair{"namespace", n.Name}, pair{"status", string(n.Status)}, pair{"retention", retention}); err != nil || len(n.Drift) == 0 {
+		return err
+	}
+	var rows [][]string
+	for _, d := range n.Drift {
+		rows = append(rows, []string{d.Field, first(d.Want, "-"), first(d.Have, "-"), first(d.Repair, "reconcile")})
+	}
+	if _, err := fmt.Fprintln(s.env.Out); err != nil {
+		return err
+	}
+	if err := s.printTable([]string{"FIELD", "MUST BE", "IS", "REPAIR"}, rows); err != nil {
+		return err
+	}
+	return s.drifted(n)
+}
+
+// drifted fails when the namespace is not as it must be, and names the next step.
+func (s *shell) drifted(n *sdk.Namespace) error {
+	if len(n.Drift) == 0 {
+		return nil
+	}
+	f := &failure{code: exitFailure, message: "the namespace is not as it must be"}
+	for _, d := range n.Drift {
+		if d.Repairable {
+			f.hint = "Repair it: bulkhead org reconcile " + quote(s.orgName)
+		}
+	}
+	return f
+}

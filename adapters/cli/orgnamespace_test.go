@@ -1,0 +1,40 @@
+package cli
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/matryer/is"
+
+	"github.com/bulkheadhq/bulkhead/sdk"
+)
+
+func TestOrganizationNamespace(t *testing.T) {
+	t.Parallel()
+	repairable := sdk.NamespaceDifference{Field: "retention", Want: "30 days", Have: "3 days", Repairable: true}
+	final := sdk.NamespaceDifference{Field: "search_attributes.BulkheadActor", Want: "Keyword", Have: "Text", Repair: "An operator must remove it."}
+
+	t.Run("Should end with 1 for a namespace that is not as it must be, and say what to do", func(t *testing.T) {
+		for name, c := range map[string]struct {
+			args  string
+			drift []sdk.NamespaceDifference
+			hint  bool
+		}{
+			"org-diff-drift":           {"org diff acme", []sdk.NamespaceDifference{repairable, final}, true},
+			"org-diff-drift-json":      {"org diff acme --output json", []sdk.NamespaceDifference{repairable}, true},
+			"org-reconcile-drift-left": {"org reconcile acme", []sdk.NamespaceDifference{final}, false},
+		} {
+			t.Run(name, func(t *testing.T) {
+				is := is.New(t)
+				w := newWorld(t)
+				for _, request := range []string{"GET /organizations/acme/namespace", "POST /organizations/acme/namespace/reconcile"} {
+					w.answer(request, 200, orgNamespace(c.drift...))
+				}
+				code, out, err := w.run(strings.Fields(c.args)...)
+				is.Equal(code, 1)
+				is.Equal(strings.Contains(err, "bulkhead org reconcile acme"), c.hint)
+				golden(t, "commands/"+name, out+"--- standard error\n"+err)
+			})
+		}
+	})
+}

@@ -1,0 +1,61 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/matryer/is"
+
+	"github.com/bulkheadhq/bulkhead/adapters/httpapi/internal/gen"
+	"github.com/bulkheadhq/bulkhead/core/namespace"
+	"github.com/bulkheadhq/bulkhead/ports"
+)
+
+// temporalNamespaces is Acme's namespace, in which two things differ: one that can be
+// repaired, and one that can not.
+type temporalNamespaces struct {
+	*memory
+	ports.Namespaces
+}
+
+func (n temporalNamespaces) State(context.Context, string) (namespace.State, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	b := namespace.Standard{}.For("", n.orgs[1].ID(), 0)
+	s := namespace.State{
+		Status: namespace.Registered, Owner: b.Owner.String(), Tagged: true, Description: b.Description, Retention: time.Hour,
+		Attributes: map[string]string{namespace.AttributeActor: "Text"},
+	}
+	if n.repaired {
+		s.Retention = b.Retention
+	}
+	return s, nil
+}
+
+func (n temporalNamespaces) Reconcile(context.Context, namespace.Blueprint) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.repaired = true
+	return nil
+}
+
+func TestNamespaces(t *testing.T) {
+	t.Parallel()
+
+	t.Run("Should show in what a namespace differs, and what a person has to mend", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		b := setup(t)
+		got := b.do(request("GET", acmeURL+"/namespace", b.admin, ""))
+		is.Equal(got.Code, http.StatusOK)
+		is.Equal(len(decode[gen.Namespace](t, got).Drift), 2)
+		got = b.do(request("POST", acmeURL+"/namespace/reconcile", b.admin, ""))
+		is.Equal(got.Code, http.StatusOK)
+		left := decode[gen.Namespace](t, got).Drift
+		is.Equal(len(left), 1)
+		is.Equal(left[0].Field, "search_attributes.BulkheadActor")
+		is.True(left[0].Repair != nil)
+	})
+}
