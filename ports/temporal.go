@@ -64,6 +64,12 @@ type Dispatcher interface {
 	// fails with workflow.ErrNotFound, and workflow.ErrClosed for one that ended
 	// otherwise.
 	Terminate(ctx context.Context, namespace string, by authz.Actor, at workflow.Target, reason string) error
+	// Reset ends the run, if it goes on, and has another go on from a place in its
+	// history, whose id it returns. What came to the run since, signals and updates,
+	// comes to the new one. That of one claimed request makes one run. It fails with
+	// workflow.ErrNotFound, workflow.ErrNotResettable, workflow.ErrResetEvent and
+	// workflow.ErrHistoryTooLong.
+	Reset(ctx context.Context, namespace string, by authz.Actor, at workflow.Target, r workflow.Reset) (string, error)
 	// Result waits up to wait for the execution to close and returns how it
 	// ended, or its running state. It follows continued runs when runID is "".
 	// It never waits longer, even when the server loses the notification. It

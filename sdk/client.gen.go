@@ -661,6 +661,27 @@ func (e WorkflowIDReusePolicy) Valid() bool {
 	}
 }
 
+// Defines values for WorkflowResetTo.
+const (
+	WorkflowResetToEvent             WorkflowResetTo = "event"
+	WorkflowResetToFirstWorkflowTask WorkflowResetTo = "first_workflow_task"
+	WorkflowResetToLastWorkflowTask  WorkflowResetTo = "last_workflow_task"
+)
+
+// Valid indicates whether the value is a known member of the WorkflowResetTo enum.
+func (e WorkflowResetTo) Valid() bool {
+	switch e {
+	case WorkflowResetToEvent:
+		return true
+	case WorkflowResetToFirstWorkflowTask:
+		return true
+	case WorkflowResetToLastWorkflowTask:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for WorkflowSearchAttributeType.
 const (
 	WorkflowSearchAttributeTypeBool        WorkflowSearchAttributeType = "bool"
@@ -2272,6 +2293,19 @@ type WorkflowQuestion struct {
 	// Name The query that the workflow answers.
 	Name string `json:"name"`
 }
+
+// WorkflowReset defines model for WorkflowReset.
+type WorkflowReset struct {
+	// EventID With event: the one with which a workflow task started, completed, failed or timed out.
+	EventID int64 `json:"event_id,omitempty,omitzero"`
+
+	// Reason For people; it stands in the histories of both runs.
+	Reason string          `json:"reason"`
+	To     WorkflowResetTo `json:"to"`
+}
+
+// WorkflowResetTo defines model for WorkflowReset.To.
+type WorkflowResetTo string
 
 // WorkflowResult defines model for WorkflowResult.
 type WorkflowResult struct {

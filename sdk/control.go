@@ -41,6 +41,13 @@ func (c *Client) TerminateWorkflow(ctx context.Context, org, workflowID, runID, 
 	return c.control(ctx, org, workflowID, runID, "terminate", WorkflowTerminate{Reason: reason})
 }
 
+// ResetWorkflow ends a run and has another go on from an earlier place in its
+// history, and returns which. It is done once, however often the request has to be
+// sent; for the same across processes give it an idempotency key of your own.
+func (c *Client) ResetWorkflow(ctx context.Context, org, workflowID, runID string, in WorkflowReset) (*WorkflowExecutionRef, error) {
+	return call[WorkflowExecutionRef](ctx, c, post(organization(org, "workflows", workflowID, "reset"), in).with("run_id", runID))
+}
+
 // control asks something of a workflow that has no answer.
 func (c *Client) control(ctx context.Context, org, workflowID, runID, what string, in any) error {
 	_, err := c.do(ctx, post(organization(org, "workflows", workflowID, what), in).with("run_id", runID))

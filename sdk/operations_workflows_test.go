@@ -41,6 +41,10 @@ var workflowOperations = map[string]func(context.Context, *Client) error{
 	"POST /api/v0/organizations/{org}/workflows/{workflow_id}/cancel": func(ctx context.Context, c *Client) error {
 		return c.CancelWorkflow(ctx, "{org}", "{workflow_id}", "", "")
 	},
+	"POST /api/v0/organizations/{org}/workflows/{workflow_id}/reset": func(ctx context.Context, c *Client) error {
+		_, err := c.ResetWorkflow(ctx, "{org}", "{workflow_id}", "", WorkflowReset{})
+		return err
+	},
 	"POST /api/v0/organizations/{org}/workflows/{workflow_id}/terminate": func(ctx context.Context, c *Client) error {
 		return c.TerminateWorkflow(ctx, "{org}", "{workflow_id}", "", "stuck")
 	},

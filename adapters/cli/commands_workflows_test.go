@@ -44,6 +44,14 @@ var workflowCommands = []commandCase{
 		"POST /api/v0/organizations/acme/workflows/greet-1/cancel?run_id=" + runID + " {}",
 	},
 	{
+		"workflow-reset", "workflow reset greet-1 --org acme --reason mended --yes",
+		`POST /api/v0/organizations/acme/workflows/greet-1/reset {"reason":"mended","to":"last_workflow_task"}`,
+	},
+	{
+		"workflow-reset-event", "workflow reset greet-1 --org acme --event 14 --reason mended --yes",
+		`POST /api/v0/organizations/acme/workflows/greet-1/reset {"event_id":14,"reason":"mended","to":"event"}`,
+	},
+	{
 		"workflow-terminate", "workflow terminate greet-1 --org acme --reason stuck --yes",
 		`POST /api/v0/organizations/acme/workflows/greet-1/terminate {"reason":"stuck"}`,
 	},

@@ -77,6 +77,22 @@ Example:
   bulkhead workflow terminate charge-42 --org acme --reason stuck`,
 			Action: s.workflowTerminate,
 		},
+		{
+			Name: "reset", Usage: "have a workflow go on from an earlier place", ArgsUsage: "ID --reason TEXT",
+			Flags: []cli.Flag{
+				orgFlag(), runFlag(), yesFlag(),
+				&cli.StringFlag{Name: "to", Value: "last_workflow_task", Usage: "first_workflow_task or last_workflow_task (`PLACE`)"},
+				&cli.Int64Flag{Name: "event", Usage: "an event with which a workflow task started or ended, instead (`ID`)"},
+				&cli.StringFlag{Name: "reason", Usage: "why, for people (`TEXT`)"},
+			},
+			Description: `The run is ended, and another does again what came after that place; signals and
+updates are kept.
+
+Examples:
+  bulkhead workflow reset charge-42 --org acme --reason "the bug is mended"
+  bulkhead workflow reset charge-42 --org acme --event 14 --reason "the bug is mended"`,
+			Action: s.workflowReset,
+		},
 	}
 }
 
@@ -167,6 +183,36 @@ func (s *shell) workflowTerminate(c *cli.Context) error {
 	return s.control(c, "terminated", question, func(ctx context.Context, api *sdk.Client, org, id string) error {
 		return api.TerminateWorkflow(ctx, org, id, c.String("run"), c.String("reason"))
 	})
+}
+
+func (s *shell) workflowReset(c *cli.Context) error {
+	if err := needed(c, "reason"); err != nil {
+		return err
+	}
+	id, err := argument(c, "ID")
+	if err != nil {
+		return err
+	}
+	in := sdk.WorkflowReset{To: sdk.WorkflowResetTo(c.String("to")), EventID: c.Int64("event"), Reason: c.String("reason")}
+	if in.EventID != 0 {
+		in.To = sdk.WorkflowResetToEvent
+	}
+	api, org, err := s.within(c)
+	if err != nil {
+		return err
+	}
+	s.workflowID = id
+	if err := s.confirm(c, fmt.Sprintf("Reset workflow %s of %s? It does again what came after.", printable(id), org)); err != nil {
+		return err
+	}
+	run, err := api.ResetWorkflow(c.Context, org, id, c.String("run"), in)
+	if err != nil {
+		return err
+	}
+	if asJSON(c) {
+		return s.printJSON(run)
+	}
+	return s.printPairs(pair{"workflow", run.WorkflowID}, pair{"run", run.RunID})
 }
 
 // control does something to the workflow that the argument names, after the

@@ -349,6 +349,7 @@ var usual = map[string]struct {
 			{EventID: 11, Kind: "timer", ID: "11", State: "started", ScheduledAt: now, StartedAt: now},
 		},
 	}},
+	"POST /organizations/acme/workflows/greet-1/reset":  {200, sdk.WorkflowExecutionRef{WorkflowID: "greet-1", RunID: runID}},
 	"POST /organizations/acme/workflows/greet-1/signal": {204, nil},
 	"POST /organizations/acme/workflows/greet-1/query":  {200, sdk.WorkflowAnswer{Output: json.RawMessage(`{"n":1}`)}},
 	"POST /organizations/acme/workflows/greet-1/update": {200, sdk.WorkflowUpdate{

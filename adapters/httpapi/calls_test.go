@@ -85,6 +85,7 @@ func (b *bundle) calls() map[string]*http.Request {
 		"startWorkflow":       request("POST", flowsURL, b.admin, goodFlow),
 		"describeWorkflow":    request("GET", flowsURL+"/a", b.admin, ""),
 		"getWorkflowHistory":  request("GET", flowsURL+"/a/history?view=tasks", b.admin, ""),
+		"resetWorkflow":       request("POST", flowsURL+"/a/reset", b.admin, `{"to":"last_workflow_task","reason":"a bug is mended"}`),
 		"getWorkflowResult":   request("GET", flowsURL+"/a/result", b.admin, ""),
 		"listWorkflows":       request("GET", flowsURL+"?limit=1&query="+url.QueryEscape(goodQuery), b.admin, ""),
 		"countWorkflows":      request("GET", acmeURL+"/workflow-count?group_by=status", b.admin, ""),

@@ -32,6 +32,11 @@ func (m *memory) History(_ context.Context, namespace string, at workflow.Target
 	return out, nil
 }
 
+func (m *memory) Reset(_ context.Context, _ string, _ authz.Actor, at workflow.Target, r workflow.Reset) (string, error) {
+	m.controlled = fmt.Sprintf("reset %s %s %s %d %s", at.ID, at.RunID, r.To, r.EventID, r.Reason)
+	return "other", nil
+}
+
 func (m *memory) Tasks(_ context.Context, namespace string, at workflow.Target) (workflow.Tasks, error) {
 	m.listed = fmt.Sprintf("%s %s %s", namespace, at.ID, at.RunID)
 	return workflow.Tasks{RunID: "run", Items: []workflow.Task{wholeTask, {EventID: 9, Kind: workflow.TimerTask, State: workflow.TaskStarted, ScheduledAt: now}}}, nil

@@ -45,6 +45,20 @@ func (h *handlers) TerminateWorkflow(ctx context.Context, req gen.TerminateWorkf
 	return gen.TerminateWorkflow204Response{}, nil
 }
 
+// ResetWorkflow has a workflow go on from an earlier place.
+func (h *handlers) ResetWorkflow(ctx context.Context, req gen.ResetWorkflowRequestObject) (gen.ResetWorkflowResponseObject, error) {
+	by, org, err := h.organization(ctx, req.Org)
+	if err != nil {
+		return nil, err
+	}
+	reset := workflow.Reset{To: workflow.ParseResetPoint(string(req.Body.To)), EventID: orZero(req.Body.EventID), Reason: req.Body.Reason}
+	run, err := h.Workflows.Reset(ctx, by, org, target(req.WorkflowID, req.Params.RunID), reset)
+	if err != nil {
+		return nil, err
+	}
+	return gen.ResetWorkflow200JSONResponse{WorkflowID: req.WorkflowID, RunID: run}, nil
+}
+
 // target reads which execution a request is about.
 func target(workflowID string, run *gen.RunID) workflow.Target {
 	return workflow.Target{ID: workflowID, RunID: orZero(run)}

@@ -205,3 +205,17 @@ func TestWorkflowHistory(t *testing.T) {
 		is.Equal(page.Next, "")
 	})
 }
+
+func TestWorkflowReset(t *testing.T) {
+	t.Parallel()
+
+	t.Run("Should say which run goes on", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		b := setup(t)
+		got := b.do(request("POST", flowsURL+"/order%2F1/reset", b.admin, `{"to":"event","event_id":7,"reason":"mended"}`))
+		is.Equal(got.Body.String(), `{"run_id":"other","workflow_id":"order/1"}`+"\n")
+		is.Equal(b.memory.controlled, "reset order/1  event 7 mended")
+		is.Equal(field(b.problem(b.do(request("POST", flowsURL+"/a/reset", b.admin, `{"to":"event","reason":"mended"}`)))), "/event_id required")
+	})
+}

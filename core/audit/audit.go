@@ -55,6 +55,7 @@ var (
 	WorkflowUpdateRequested    = Action{"workflow.update_requested"}
 	WorkflowCancelRequested    = Action{"workflow.cancel_requested"}
 	WorkflowTerminateRequested = Action{"workflow.terminate_requested"}
+	WorkflowResetRequested     = Action{"workflow.reset_requested"}
 
 	// What is asked of a schedule stands before it is done, for the same reason.
 	ScheduleCreateRequested   = Action{"schedule.create_requested"}

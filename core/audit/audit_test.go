@@ -62,7 +62,7 @@ func TestNames(t *testing.T) {
 		for _, a := range []audit.Action{
 			audit.OrganizationCreated, audit.OrganizationActivated, audit.OrganizationProvisioningFailed,
 			audit.UserCreated, audit.RoleCreated, audit.RoleUpdated, audit.RoleDeleted, audit.APIKeyCreated, audit.APIKeyRevoked, audit.WorkflowStartRequested,
-			audit.WorkflowSignalRequested, audit.WorkflowUpdateRequested, audit.WorkflowCancelRequested, audit.WorkflowTerminateRequested,
+			audit.WorkflowSignalRequested, audit.WorkflowUpdateRequested, audit.WorkflowCancelRequested, audit.WorkflowTerminateRequested, audit.WorkflowResetRequested,
 			audit.ScheduleCreateRequested, audit.ScheduleUpdateRequested, audit.SchedulePauseRequested, audit.ScheduleResumeRequested,
 			audit.ScheduleTriggerRequested, audit.ScheduleBackfillRequested, audit.ScheduleDeleteRequested,
 			audit.AccessRefused, audit.AccessUnauthenticated, audit.TrailPurged,

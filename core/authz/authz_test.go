@@ -201,6 +201,7 @@ var matrix = map[string]string{
 	"workflows:signal":      "- y y y y",
 	"workflows:cancel":      "- y y y y",
 	"workflows:terminate":   "- y y y y",
+	"workflows:reset":       "- y y y y",
 	"schedules:create":      "- y y y y",
 	"schedules:read":        "y y y y y",
 	"schedules:update":      "- y y y y",

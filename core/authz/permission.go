@@ -50,6 +50,7 @@ const (
 	WorkflowsSignal
 	WorkflowsCancel
 	WorkflowsTerminate
+	WorkflowsReset
 	SchedulesCreate
 	SchedulesRead
 	SchedulesUpdate
@@ -105,6 +106,7 @@ var catalogue = [permissionEnd]struct {
 	WorkflowsSignal:      {"workflows:signal", "send signals and updates to workflows", false},
 	WorkflowsCancel:      {"workflows:cancel", "ask workflows to cancel what they do", false},
 	WorkflowsTerminate:   {"workflows:terminate", "end workflows at once", false},
+	WorkflowsReset:       {"workflows:reset", "end workflows and have them go on from an earlier place", false},
 	SchedulesCreate:      {"schedules:create", "create schedules", false},
 	SchedulesRead:        {"schedules:read", "see schedules and what they have started", false},
 	SchedulesUpdate:      {"schedules:update", "change, pause and resume schedules", false},

@@ -21,7 +21,7 @@ var (
 	viewerSet = SetOf(OrganizationsRead, UsersRead, RolesRead, WorkflowsRead, SchedulesRead, OperationsRead, TokensRead, LimitsRead)
 	// Whoever may write by a data-plane token can do all of this to a workflow or a schedule through Temporal itself:
 	// a role that had only a part of it would promise what it does not hold. The parts are for scopes and custom roles.
-	memberSet = viewerSet | SetOf(WorkflowsStart, WorkflowsSignal, WorkflowsCancel, WorkflowsTerminate,
+	memberSet = viewerSet | SetOf(WorkflowsStart, WorkflowsSignal, WorkflowsCancel, WorkflowsTerminate, WorkflowsReset,
 		SchedulesCreate, SchedulesUpdate, SchedulesTrigger, SchedulesDelete, TokensWrite, AssignmentsRead)
 	managerSet = memberSet | SetOf(UsersCreate, UsersUpdate, UsersSuspend, UsersRemove, APIKeysRead, AuditRead, AuthzExplain, UsageRead)
 	adminSet   = all(func(platform bool) bool { return !platform })

@@ -56,6 +56,10 @@ var _ = alsoAccount(map[string]accounted{
 	"workflows.Terminate": {oneOrganization, authz.WorkflowsTerminate, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
 		return s.workflows.Terminate(ctx, by, o, workflow.Target{ID: "wf"}, "")
 	}},
+	"workflows.Reset": {oneOrganization, authz.WorkflowsReset, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
+		_, err := s.workflows.Reset(ctx, by, o, workflow.Target{ID: "wf"}, workflow.Reset{To: workflow.FirstWorkflowTask, Reason: "r"})
+		return err
+	}},
 	"workflows.Result": {oneOrganization, authz.WorkflowsRead, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
 		_, err := s.workflows.Result(ctx, by, o, "wf", "", 0)
 		return err

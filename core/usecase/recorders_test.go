@@ -51,6 +51,10 @@ func (d *temporal) History(_ context.Context, namespace string, _ workflow.Targe
 	return workflow.Events{}, d.remote("History " + namespace)
 }
 
+func (d *temporal) Reset(_ context.Context, namespace string, _ authz.Actor, _ workflow.Target, _ workflow.Reset) (string, error) {
+	return "other", d.remote("Reset " + namespace)
+}
+
 func (d *temporal) Tasks(_ context.Context, namespace string, at workflow.Target) (workflow.Tasks, error) {
 	return workflow.Tasks{RunID: at.RunID, Items: []workflow.Task{{EventID: 5}, {EventID: 6}}}, d.remote("Tasks " + namespace)
 }

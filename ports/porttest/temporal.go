@@ -246,6 +246,8 @@ func Dispatcher(t *testing.T, s DispatcherSetup) {
 
 	t.Run("Should show what executions have done", func(t *testing.T) { remembering(t, s, start, result) })
 
+	t.Run("Should have executions go on from an earlier place", func(t *testing.T) { returning(t, s, by, start, result) })
+
 	t.Run("Should let executions be controlled", func(t *testing.T) { control(t, s, by, start, result) })
 
 	t.Run("Should find executions", func(t *testing.T) { listing(t, s) })

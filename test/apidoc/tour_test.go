@@ -110,6 +110,7 @@ var work = []step{
 	{op: "signalWorkflow", as: "ada", path: order, body: `{"name": "approve", "input": [{"by": "ada"}]}`, status: 204},
 	{op: "getWorkflowHistory", as: "ada", path: order, query: "view=tasks"},
 	{op: "cancelWorkflow", as: "ada", path: order, body: `{"reason": "The customer has changed their mind."}`, status: 204},
+	{op: "resetWorkflow", as: "ada", path: order, body: `{"to": "first_workflow_task", "reason": "The address was wrong."}`},
 	{op: "terminateWorkflow", as: "ada", path: order, body: `{"reason": "Nobody serves its queue."}`, status: 204},
 	{
 		op: "signalWorkflow", as: "ada", path: order, body: `{"name": "approve"}`, status: 409,

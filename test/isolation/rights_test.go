@@ -95,6 +95,7 @@ var rights = map[string]struct{ own, foreign, operator string }{
 	"queryWorkflow":      {"yyyy", "nnnn", "y"},
 	"updateWorkflow":     {"fyyy", "nnnn", "y"},
 	"cancelWorkflow":     {"fyyy", "nnnn", "y"},
+	"resetWorkflow":      {"fyyy", "nnnn", "y"},
 	"terminateWorkflow":  {"fyyy", "nnnn", "y"},
 
 	"createSchedule":   {"fyyy", "nnnn", "y"},

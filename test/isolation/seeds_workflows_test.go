@@ -20,8 +20,11 @@ var _ = add(seeds{
 	"signalWorkflow": {Make: makeWorkflow, Body: func(*party) map[string]any {
 		return map[string]any{"name": "made", "input": []any{"made"}}
 	}},
-	"queryWorkflow":     {Make: served, Body: func(*party) map[string]any { return map[string]any{"name": ownQuery} }},
-	"updateWorkflow":    {Make: served, Body: func(*party) map[string]any { return map[string]any{"name": ownUpdate} }},
+	"queryWorkflow":  {Make: served, Body: func(*party) map[string]any { return map[string]any{"name": ownQuery} }},
+	"updateWorkflow": {Make: served, Body: func(*party) map[string]any { return map[string]any{"name": ownUpdate} }},
+	"resetWorkflow": {Make: makeResult, Body: func(*party) map[string]any {
+		return map[string]any{"to": "first_workflow_task", "reason": "made"}
+	}},
 	"cancelWorkflow":    {Make: makeWorkflow, Body: func(*party) map[string]any { return map[string]any{"reason": "made"} }},
 	"terminateWorkflow": {Make: makeWorkflow, Body: func(*party) map[string]any { return map[string]any{"reason": "made"} }},
 })

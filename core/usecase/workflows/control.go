@@ -7,6 +7,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/authz"
 	"github.com/bulkheadhq/bulkhead/core/id"
 	"github.com/bulkheadhq/bulkhead/core/limit"
+	"github.com/bulkheadhq/bulkhead/core/org"
 	"github.com/bulkheadhq/bulkhead/core/workflow"
 	"github.com/bulkheadhq/bulkhead/ports"
 )
@@ -54,12 +55,35 @@ func (s *Service) Terminate(ctx context.Context, by authz.Actor, o id.Org, at wo
 	})
 }
 
+// Reset ends a workflow, if it runs, and has another run go on from a place in its
+// history; it returns that run's id. It counts as a start. It fails with
+// workflow.ErrNotFound, workflow.ErrNotResettable, workflow.ErrHistoryTooLong,
+// limit.ErrRateExceeded, limit.ErrExceeded, org.ErrNotActive and fault.ErrInvalid.
+func (s *Service) Reset(ctx context.Context, by authz.Actor, o id.Org, at workflow.Target, in workflow.Reset) (string, error) {
+	run, err := s.find(ctx, by, authz.WorkflowsReset, o, at, in.Validate)
+	if err != nil {
+		return "", err
+	}
+	if err := s.admit(ctx, run.row, workflow.Start{}); err != nil {
+		return "", err
+	}
+	changes := map[string]audit.Change{"to": audit.Created(in.To.String()), "reason": audit.Created(in.Reason)}
+	if in.EventID != 0 {
+		changes["event_id"] = audit.Created(in.EventID)
+	}
+	if err := s.record(ctx, run, audit.WorkflowResetRequested, changes); err != nil {
+		return "", err
+	}
+	return s.dispatcher.Reset(ctx, run.namespace, by, at, in)
+}
+
 // found is an execution that somebody may change.
 type found struct {
 	workflow.Execution
 	org       id.Org
 	by        authz.Actor
 	namespace string
+	row       org.Org
 	limits    limit.Set // of the organization
 }
 
@@ -80,7 +104,7 @@ func (s *Service) find(ctx context.Context, by authz.Actor, p authz.Permission, 
 		return found{}, err
 	}
 	e, err := s.dispatcher.Describe(ctx, row.Namespace(), at.ID, at.RunID)
-	return found{Execution: e, org: o, by: by, namespace: row.Namespace(), limits: row.Snapshot().Limits}, err
+	return found{Execution: e, org: o, by: by, namespace: row.Namespace(), row: row, limits: row.Snapshot().Limits}, err
 }
 
 // end records that a run is to end, and has it end, unless it has.

@@ -671,6 +671,27 @@ func (e WorkflowIDReusePolicy) Valid() bool {
 	}
 }
 
+// Defines values for WorkflowResetTo.
+const (
+	Event             WorkflowResetTo = "event"
+	FirstWorkflowTask WorkflowResetTo = "first_workflow_task"
+	LastWorkflowTask  WorkflowResetTo = "last_workflow_task"
+)
+
+// Valid indicates whether the value is a known member of the WorkflowResetTo enum.
+func (e WorkflowResetTo) Valid() bool {
+	switch e {
+	case Event:
+		return true
+	case FirstWorkflowTask:
+		return true
+	case LastWorkflowTask:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for WorkflowSearchAttributeType.
 const (
 	WorkflowSearchAttributeTypeBool        WorkflowSearchAttributeType = "bool"
@@ -2305,6 +2326,19 @@ type WorkflowQuestion struct {
 	Name string `json:"name"`
 }
 
+// WorkflowReset defines model for WorkflowReset.
+type WorkflowReset struct {
+	// EventID With event: the one with which a workflow task started, completed, failed or timed out.
+	EventID *int64 `json:"event_id,omitempty"`
+
+	// Reason For people; it stands in the histories of both runs.
+	Reason string          `json:"reason"`
+	To     WorkflowResetTo `json:"to"`
+}
+
+// WorkflowResetTo defines model for WorkflowReset.To.
+type WorkflowResetTo string
+
 // WorkflowResult defines model for WorkflowResult.
 type WorkflowResult struct {
 	Failure *WorkflowFailure `json:"failure,omitempty"`
@@ -3093,6 +3127,15 @@ type QueryWorkflowParams struct {
 	RunID *RunID `form:"run_id,omitempty" json:"run_id,omitempty"`
 }
 
+// ResetWorkflowParams defines parameters for ResetWorkflow.
+type ResetWorkflowParams struct {
+	// RunID One run; without it the latest.
+	RunID *RunID `form:"run_id,omitempty" json:"run_id,omitempty"`
+
+	// IdempotencyKey A word of the client's own for this request. The same request with the same word within 24 hours is answered with the first one's answer and does nothing again; another request with it is refused with 422.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // GetWorkflowResultParams defines parameters for GetWorkflowResult.
 type GetWorkflowResultParams struct {
 	// RunID One run; without it the latest.
@@ -3227,6 +3270,9 @@ type CancelWorkflowJSONRequestBody = WorkflowCancel
 
 // QueryWorkflowJSONRequestBody defines body for QueryWorkflow for application/json ContentType.
 type QueryWorkflowJSONRequestBody = WorkflowQuestion
+
+// ResetWorkflowJSONRequestBody defines body for ResetWorkflow for application/json ContentType.
+type ResetWorkflowJSONRequestBody = WorkflowReset
 
 // SignalWorkflowJSONRequestBody defines body for SignalWorkflow for application/json ContentType.
 type SignalWorkflowJSONRequestBody = WorkflowSignal
@@ -3449,6 +3495,9 @@ type ServerInterface interface {
 	// QueryWorkflow Query a workflow
 	// (POST /api/v0/organizations/{org}/workflows/{workflow_id}/query)
 	QueryWorkflow(w http.ResponseWriter, r *http.Request, org OrgPath, workflowID WorkflowID, params QueryWorkflowParams)
+	// ResetWorkflow Have a workflow go on from an earlier place
+	// (POST /api/v0/organizations/{org}/workflows/{workflow_id}/reset)
+	ResetWorkflow(w http.ResponseWriter, r *http.Request, org OrgPath, workflowID WorkflowID, params ResetWorkflowParams)
 	// GetWorkflowResult Get how a workflow ended
 	// (GET /api/v0/organizations/{org}/workflows/{workflow_id}/result)
 	GetWorkflowResult(w http.ResponseWriter, r *http.Request, org OrgPath, workflowID WorkflowID, params GetWorkflowResultParams)
@@ -3893,6 +3942,12 @@ func (_ Unimplemented) GetWorkflowHistory(w http.ResponseWriter, r *http.Request
 // QueryWorkflow Query a workflow
 // (POST /api/v0/organizations/{org}/workflows/{workflow_id}/query)
 func (_ Unimplemented) QueryWorkflow(w http.ResponseWriter, r *http.Request, org OrgPath, workflowID WorkflowID, params QueryWorkflowParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// ResetWorkflow Have a workflow go on from an earlier place
+// (POST /api/v0/organizations/{org}/workflows/{workflow_id}/reset)
+func (_ Unimplemented) ResetWorkflow(w http.ResponseWriter, r *http.Request, org OrgPath, workflowID WorkflowID, params ResetWorkflowParams) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -7756,6 +7811,78 @@ func (siw *ServerInterfaceWrapper) QueryWorkflow(w http.ResponseWriter, r *http.
 	handler.ServeHTTP(w, r)
 }
 
+// ResetWorkflow operation middleware
+func (siw *ServerInterfaceWrapper) ResetWorkflow(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "org" -------------
+	var org OrgPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "org", chi.URLParam(r, "org"), &org, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "org", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "workflow_id" -------------
+	var workflowID WorkflowID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "workflow_id", chi.URLParam(r, "workflow_id"), &workflowID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "workflow_id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ResetWorkflowParams
+
+	// ------------- Optional query parameter "run_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "run_id", r.URL.Query(), &params.RunID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "run_id"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "run_id", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ResetWorkflow(w, r, org, workflowID, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // GetWorkflowResult operation middleware
 func (siw *ServerInterfaceWrapper) GetWorkflowResult(w http.ResponseWriter, r *http.Request) {
 
@@ -8503,6 +8630,9 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 	})
 	r.Group(func(r chi.Router) {
 		r.Post(options.BaseURL+"/api/v0/organizations/{org}/workflows/{workflow_id}/terminate", wrapper.TerminateWorkflow)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/api/v0/organizations/{org}/workflows/{workflow_id}/reset", wrapper.ResetWorkflow)
 	})
 	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/api/v0/organizations/{org}/schedules", wrapper.ListSchedules)
@@ -12312,6 +12442,58 @@ func (response QueryWorkflowdefaultApplicationProblemPlusJSONResponse) VisitQuer
 	return err
 }
 
+type ResetWorkflowRequestObject struct {
+	Org        OrgPath    `json:"org"`
+	WorkflowID WorkflowID `json:"workflow_id"`
+	Params     ResetWorkflowParams
+	Body       *ResetWorkflowJSONRequestBody
+}
+
+type ResetWorkflowResponseObject interface {
+	VisitResetWorkflowResponse(w http.ResponseWriter) error
+}
+
+type ResetWorkflow200JSONResponse WorkflowExecutionRef
+
+func (response ResetWorkflow200JSONResponse) VisitResetWorkflowResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResetWorkflowdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemResponseHeaders
+	StatusCode int
+}
+
+func (response ResetWorkflowdefaultApplicationProblemPlusJSONResponse) VisitResetWorkflowResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.Allow != nil {
+		w.Header().Set("Allow", fmt.Sprint(*response.Headers.Allow))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetWorkflowResultRequestObject struct {
 	Org        OrgPath    `json:"org"`
 	WorkflowID WorkflowID `json:"workflow_id"`
@@ -12994,6 +13176,9 @@ type StrictServerInterface interface {
 	// QueryWorkflow Query a workflow
 	// (POST /api/v0/organizations/{org}/workflows/{workflow_id}/query)
 	QueryWorkflow(ctx context.Context, request QueryWorkflowRequestObject) (QueryWorkflowResponseObject, error)
+	// ResetWorkflow Have a workflow go on from an earlier place
+	// (POST /api/v0/organizations/{org}/workflows/{workflow_id}/reset)
+	ResetWorkflow(ctx context.Context, request ResetWorkflowRequestObject) (ResetWorkflowResponseObject, error)
 	// GetWorkflowResult Get how a workflow ended
 	// (GET /api/v0/organizations/{org}/workflows/{workflow_id}/result)
 	GetWorkflowResult(ctx context.Context, request GetWorkflowResultRequestObject) (GetWorkflowResultResponseObject, error)
@@ -15094,6 +15279,41 @@ func (sh *strictHandler) QueryWorkflow(w http.ResponseWriter, r *http.Request, o
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(QueryWorkflowResponseObject); ok {
 		if err := validResponse.VisitQueryWorkflowResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ResetWorkflow operation middleware
+func (sh *strictHandler) ResetWorkflow(w http.ResponseWriter, r *http.Request, org OrgPath, workflowID WorkflowID, params ResetWorkflowParams) {
+	var request ResetWorkflowRequestObject
+
+	request.Org = org
+	request.WorkflowID = workflowID
+	request.Params = params
+
+	var body ResetWorkflowJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ResetWorkflow(ctx, request.(ResetWorkflowRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ResetWorkflow")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ResetWorkflowResponseObject); ok {
+		if err := validResponse.VisitResetWorkflowResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
