@@ -21,10 +21,13 @@ type CredentialFeed interface {
 	// at the latest, or with ctx's error. It is for one caller at a time. A change may
 	// come unannounced: Since is to be asked from time to time.
 	Wait(ctx context.Context, limit time.Duration) error
-	// Written counts the transactions of this process, by whatever port, that may have
-	// changed something. It has grown before the call returns that made the change: for
-	// those who just made it, what was kept before is outdated at once.
-	Written() uint64
+	// Written counts the transactions of this process on an organization, by whatever
+	// port, that may have changed something, and sometimes those on others. It has grown
+	// before the call returns that made the change: for those who just made it, what was
+	// kept of the organization before is outdated at once.
+	Written(o id.Org) uint64
+	// WrittenUntil returns what Written says now, of every organization.
+	WrittenUntil() func(o id.Org) uint64
 }
 
 // CredentialCursor is a moment of a database, which only its feed can read.

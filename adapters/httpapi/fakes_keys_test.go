@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/bulkheadhq/bulkhead/core/signing"
+	"github.com/bulkheadhq/bulkhead/core/id"
 	"github.com/bulkheadhq/bulkhead/ports"
 )
 
@@ -44,6 +45,7 @@ func (*memory) Since(context.Context, ports.CredentialCursor) (ports.CredentialC
 	return ports.CredentialChanges{}, "", nil
 }
 func (*memory) Wait(context.Context, time.Duration) error { return nil }
-func (*memory) Written() uint64                           { return 0 }
+func (*memory) Written(id.Org) uint64                     { return 0 }
+func (*memory) WrittenUntil() func(id.Org) uint64         { return func(id.Org) uint64 { return 0 } }
 func (*memory) Elapsed() time.Duration                    { return 0 }
 func (*memory) WatchCache(func() ports.CacheStats)        {}

@@ -26,7 +26,7 @@ const maxChanges = 10_000
 // authentication role, on that role's own pool.
 type CredentialFeed struct {
 	db       dbsqlc.DBTX
-	written  *atomic.Uint64
+	writes   *writes
 	listener *listener
 }
 
@@ -35,7 +35,7 @@ var _ ports.CredentialFeed = (*CredentialFeed)(nil)
 // NewCredentialFeed returns the feed of a database. It holds a connection of its own
 // from the first Wait until Close.
 func NewCredentialFeed(db *DB) *CredentialFeed {
-	return &CredentialFeed{db: guarded{db.auth}, written: &db.written, listener: newListener(db.listen, credentialChannel)}
+	return &CredentialFeed{db: guarded{db.auth}, writes: &db.writes, listener: newListener(db.listen, credentialChannel)}
 }
 
 // Since implements ports.CredentialFeed. The cursor is a snapshot, and not the last
@@ -73,7 +73,33 @@ func (f *CredentialFeed) Wait(ctx context.Context, limit time.Duration) error {
 }
 
 // Written implements ports.CredentialFeed.
-func (f *CredentialFeed) Written() uint64 { return f.written.Load() }
+func (f *CredentialFeed) Written(o id.Org) uint64 { return f.writes.of(o).Load() }
+
+// WrittenUntil implements ports.CredentialFeed.
+func (f *CredentialFeed) WrittenUntil() func(id.Org) uint64 {
+	var until [stripes]uint64
+	for i := range f.writes {
+		until[i] = f.writes[i].Load()
+	}
+	return func(o id.Org) uint64 { return until[stripe(o)] }
+}
+
+// stripes is over how many counters organizations are spread: what one writes outdates
+// what is kept of that many fewer others.
+const stripes = 256
+
+// writes counts transactions of this process by organization.
+type writes [stripes]atomic.Uint64
+
+func (w *writes) of(o id.Org) *atomic.Uint64 { return &w[stripe(o)] }
+
+func (w *writes) add(o id.Org) { w.of(o).Add(1) }
+
+// stripe chooses by a part of the id that is random.
+func stripe(o id.Org) byte {
+	u := o.UUID()
+	return u[len(u)-1]
+}
 
 // Close ends the connection that Wait holds.
 func (f *CredentialFeed) Close(ctx context.Context) error { return f.listener.close(ctx) }

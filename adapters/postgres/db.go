@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -49,7 +48,7 @@ type DB struct {
 	auth   *pgxpool.Pool
 	listen *pgx.ConnConfig // of the connections that are held for notifications
 
-	written atomic.Uint64 // transactions that may have changed a credential
+	writes writes // that may have changed a credential
 }
 
 var _ ports.Pinger = (*DB)(nil)

@@ -35,7 +35,7 @@ func (s *Store) WriteTx(ctx context.Context, o id.Org, fn func(ctx context.Conte
 	touches := false
 	defer func() {
 		if touches { // whatever became of it: of a commit that failed, nobody may know
-			s.db.written.Add(1)
+			s.db.writes.add(o)
 		}
 	}()
 	return s.db.transact(ctx, orgScope(o), claimed(func(ctx context.Context, tx dbsqlc.DBTX, about *noted) error {

@@ -12,9 +12,12 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/apikey"
 	"github.com/bulkheadhq/bulkhead/core/authz"
 	"github.com/bulkheadhq/bulkhead/core/fault"
+	"github.com/bulkheadhq/bulkhead/core/id"
 	"github.com/bulkheadhq/bulkhead/core/org"
 	"github.com/bulkheadhq/bulkhead/core/usecase/apikeys"
 	"github.com/bulkheadhq/bulkhead/core/usecase/auth"
+	"github.com/bulkheadhq/bulkhead/core/usecase/users"
+	"github.com/bulkheadhq/bulkhead/core/user"
 	"github.com/bulkheadhq/bulkhead/test/harness"
 )
 
@@ -108,6 +111,29 @@ func TestAuthenticateFromMemory(t *testing.T) {
 		must(t, err)
 		harness.Eventually(t, "the key is refused", func() bool { return w.present() != nil })
 		isRefusedAlike(t, w.present())
+	})
+
+	t.Run("Should ask anew about no organization but the one of which something was written here", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		w := begin(t, apikeys.CreateInput{})
+		w.breaks("Since", fault.ErrUnavailable) // no later look tells
+		other := w.addOrg("other", org.Active)
+		for last := func(o id.Org) byte { u := o.UUID(); return u[15] }; last(other) == last(w.ref.Org); { // they would share a counter
+			other = w.addOrg("another", org.Active)
+		}
+		_, err := w.services.users.Add(t.Context(), holder(other, authz.Admin), other, users.AddInput{Email: "a@b.example", Name: "n", Role: "member"})
+		must(t, err)
+		u := w.addUser(other, authz.Member, user.Active)
+		_, err = w.services.users.Suspend(t.Context(), holder(other, authz.Admin), other, u, "gone")
+		must(t, err)
+		is.NoErr(w.present())
+		is.Equal(w.count("Find"), 0)
+		u = w.addUser(w.ref.Org, authz.Member, user.Active)
+		_, err = w.services.users.Suspend(t.Context(), holder(w.ref.Org, authz.Admin), w.ref.Org, u, "gone")
+		must(t, err)
+		is.NoErr(w.present())
+		is.Equal(w.count("Find"), 1)
 	})
 
 	t.Run("Should ask each time while nobody tells what has changed, and neither let in nor refuse who can not be asked about", func(t *testing.T) {

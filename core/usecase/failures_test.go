@@ -15,6 +15,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/org"
 	"github.com/bulkheadhq/bulkhead/core/ratelimit"
 	"github.com/bulkheadhq/bulkhead/core/usecase/apikeys"
+	"github.com/bulkheadhq/bulkhead/core/user"
 )
 
 // TestFailures lets an address fail to authenticate two times at once, and then once a
@@ -79,6 +80,12 @@ func TestFailures(t *testing.T) {
 			is.True(fails(t, c, "bhk_nonsense").Kind != fault.Internal)
 		}
 		is.NoErr(c.present())
+		u := c.addUser(c.ref.Org, authz.Member, user.Active)
+		_, err := c.services.users.Suspend(t.Context(), holder(c.ref.Org, authz.Admin), c.ref.Org, u, "gone")
+		is.NoErr(err)
+		c.forget()
+		is.NoErr(c.present()) // is looked up anew
+		is.Equal(c.count("Find"), 1)
 	})
 
 	t.Run("Should count neither who succeeds nor who has no address, and hold nobody up for want of buckets", func(t *testing.T) {

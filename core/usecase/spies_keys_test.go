@@ -45,7 +45,9 @@ func (f feed) Since(ctx context.Context, cursor ports.CredentialCursor) (ports.C
 	return f.real.Since(ctx, cursor)
 }
 
-func (f feed) Written() uint64 { return f.real.Written() }
+func (f feed) Written(o id.Org) uint64 { return f.real.Written(o) }
+
+func (f feed) WrittenUntil() func(id.Org) uint64 { return f.real.WrittenUntil() }
 
 func (f feed) Wait(ctx context.Context, limit time.Duration) error { return f.real.Wait(ctx, limit) }
 

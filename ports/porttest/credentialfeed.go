@@ -228,13 +228,17 @@ func CredentialFeed(t *testing.T, open Open) {
 				return tx.Roles.Update(ctx, roleID(r), func(*role.Role) error { return nil })
 			},
 		} {
-			before := b.Feed.Written()
+			before := b.Feed.Written(o.ID())
 			is.NoErr(b.Store.WriteTx(t.Context(), o.ID(), change))
-			is.True(b.Feed.Written() > before)
+			is.True(b.Feed.Written(o.ID()) > before)
 		}
-		before := b.Feed.Written()
+		before, until := b.Feed.Written(o.ID()), b.Feed.WrittenUntil()
 		add(t, b, o.ID(), aKey(o.ID(), id.User{}))
-		is.Equal(b.Feed.Written(), before)
+		is.Equal(b.Feed.Written(o.ID()), before)
+		is.Equal(until(o.ID()), before)
+		is.NoErr(b.Store.WriteTx(t.Context(), o.ID(), func(ctx context.Context, tx ports.Tx) error { return tx.APIKeys.Update(ctx, keyID(k), revoking) }))
+		is.Equal(until(o.ID()), before) // as it was then
+		is.True(b.Feed.WrittenUntil()(o.ID()) > before)
 	})
 
 	should(t, "wake who waits when something has changed, and return after the limit when nothing has", func(t *testing.T, is *is.I) {

@@ -72,9 +72,9 @@ type Caller struct {
 // the trail, for a key that is malformed, unknown, revoked, disabled or expired,
 // that can not be used from there, or whose user or organization is suspended or
 // gone. From an address where too many have failed it fails with
-// limit.ErrRateExceeded, which says when to come back: keys that are in memory go on
-// working from there, as somebody else behind the same address may have failed, and no
-// other is looked up.
+// limit.ErrRateExceeded, which says when to come back: keys that are in memory, or are
+// there to be looked up anew, go on working from there, as somebody else behind the same
+// address may have failed, and no other is looked up.
 func (s *Service) Authenticate(ctx context.Context, presented string, ip netip.Addr) (Caller, error) {
 	caller, err := s.identify(ctx, presented, ip)
 	if fault.IsKind(err, fault.Unauthenticated) {
@@ -124,10 +124,11 @@ func (s *Service) find(ctx context.Context, secret apikey.Secret, may func() err
 		return found{secret: secret, credential: c, at: s.clock.Now()}, nil
 	case isUnknown:
 		return found{}, fault.ErrNotFound
+	case outdated: // nobody has guessed it
 	case notKept:
-	}
-	if err := may(); err != nil {
-		return found{}, err
+		if err := may(); err != nil {
+			return found{}, err
+		}
 	}
 	c, err := s.lookUp(ctx, secret, hash)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/bulkheadhq/bulkhead/core/apikey"
+	"github.com/bulkheadhq/bulkhead/core/id"
 	"github.com/bulkheadhq/bulkhead/ports"
 )
 
@@ -29,7 +30,8 @@ const (
 //
 // It is right because of two rules. It answers only while the last look at the feed
 // of changes is young (freshFor), and what has changed until a look is dropped before
-// the next is made. And what a call has read is kept only if nothing was dropped since
+// the next is made; nor does it answer of an organization of which this process has
+// written something since, as whoever was answered is to be told the truth at once. And what a call has read is kept only if nothing was dropped since
 // before it read: a call that read a row before its change must not keep it after its
 // drop. So dropping begins by raising the generation, which a call notes before it
 // reads, and compares under the lock that the drop needs as well:
@@ -50,8 +52,8 @@ type cache struct {
 
 // look is a look at what has changed.
 type look struct {
-	began   time.Duration // on the stopwatch
-	written uint64        // what this process had written before
+	began   time.Duration       // on the stopwatch
+	written func(id.Org) uint64 // what this process had written before
 }
 
 // newCache returns a cache of at most room credentials. It answers nothing before it
@@ -74,36 +76,34 @@ type answer int
 const (
 	notKept answer = iota
 	kept
+	outdated  // there was such a key not long ago
 	isUnknown // there is no such key
 )
 
 // find returns what is known of a hash.
 func (c *cache) find(hash *apikey.Hash) (apikey.Credential, answer) {
-	s := c.shardOf(hash)
-	if now := c.watch.Elapsed(); c.isFresh(now) {
-		if found, ok := s.find(hash, now); ok {
-			s.hits.Add(1)
-			return found, kept
-		}
-		if c.unknowns.has(*hash, now) {
-			s.hits.Add(1)
-			return apikey.Credential{}, isUnknown
-		}
+	s, now, last := c.shardOf(hash), c.watch.Elapsed(), c.looked.Load()
+	young := last != nil && now-last.began < freshFor
+	found, ok := s.find(hash, now)
+	switch {
+	case ok && young && last.written(found.Org) == c.feed.Written(found.Org):
+		s.hits.Add(1)
+		return found, kept
+	case ok:
+		s.misses.Add(1)
+		return apikey.Credential{}, outdated
+	case young && c.unknowns.has(*hash, now):
+		s.hits.Add(1)
+		return apikey.Credential{}, isUnknown
 	}
 	s.misses.Add(1)
 	return apikey.Credential{}, notKept
 }
 
-// isFresh tells whether the last look at what has changed is young enough. It never is
-// to those whose own change this process has answered since: they are told the truth
-// at once, without waiting for the next look.
-func (c *cache) isFresh(now time.Duration) bool {
-	last := c.looked.Load()
-	return last != nil && now-last.began < freshFor && last.written == c.feed.Written()
-}
-
 // beginLook is called before the feed is asked.
-func (c *cache) beginLook() look { return look{began: c.watch.Elapsed(), written: c.feed.Written()} }
+func (c *cache) beginLook() look {
+	return look{began: c.watch.Elapsed(), written: c.feed.WrittenUntil()}
+}
 
 // begin returns the generation that a call notes before it reads.
 func (c *cache) begin() uint64 { return c.generation.Load() }

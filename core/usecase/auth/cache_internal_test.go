@@ -32,7 +32,9 @@ func (w *stopwatch) advance(d time.Duration) { w.at.Add(int64(d)) }
 // noWriter is a feed in a process that writes nothing.
 type noWriter struct{ ports.CredentialFeed }
 
-func (noWriter) Written() uint64 { return 0 }
+func (noWriter) Written(id.Org) uint64 { return 0 }
+
+func (noWriter) WrittenUntil() func(id.Org) uint64 { return func(id.Org) uint64 { return 0 } }
 
 // watched returns a cache that has just looked at what has changed.
 func watched(room int) (*cache, *stopwatch) {

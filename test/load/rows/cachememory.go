@@ -79,7 +79,7 @@ func (v *inventory) Find(_ context.Context, candidates []apikey.Versioned) (apik
 // unchanging is a feed on which nothing happens.
 type unchanging struct{ ports.CredentialFeed }
 
-func (unchanging) Written() uint64 { return 0 }
+func (unchanging) Written(id.Org) uint64 { return 0 }
 
 // noUses is where uses are noted that nobody asks for.
 type noUses struct{ ports.KeyUses }
