@@ -22,12 +22,9 @@ type engine struct {
 	connections map[string]client.Client // by address; one, unless Temporal moves
 }
 
-func newEngine(cfg FleetConfig) *engine {
-	if cfg.MaxActivities <= 0 {
-		cfg.MaxActivities = defaultActivities
-	}
-	if cfg.MaxWorkflowTasks <= 0 {
-		cfg.MaxWorkflowTasks = defaultWorkflowTasks
+func newEngine(cfg FleetConfig, shared pools) *engine {
+	if cfg.MaxCachedWorkflows > 0 {
+		worker.SetStickyWorkflowCacheSize(cfg.MaxCachedWorkflows)
 	}
 	if cfg.WorkerOptions.WorkerStopTimeout <= 0 {
 		cfg.WorkerOptions.WorkerStopTimeout = defaultStopTimeout
@@ -38,7 +35,7 @@ func newEngine(cfg FleetConfig) *engine {
 		tokens: newTokenBook(func(ctx context.Context, org string) (*Token, error) {
 			return api.Token(ctx, TokenRequest{Organization: org, Access: TokenRequestAccessWrite})
 		}),
-		pools:       newPools(cfg.MaxWorkflowTasks, cfg.MaxActivities),
+		pools:       shared,
 		log:         newTemporalLog(cfg.Logger),
 		connections: make(map[string]client.Client),
 	}
@@ -96,27 +93,30 @@ func (e *engine) newRunner(ctx context.Context, t target) (runner, error) {
 		return nil, fmt.Errorf("reach Temporal: %w", err)
 	}
 	w := &workers{client: c, failed: make(chan error, 1)}
+	var held accounts
 	for _, queue := range t.queues {
-		options, err := e.workerOptions(w)
+		options, err := e.workerOptions(w, &held)
 		if err != nil {
 			c.Close()
 			return nil, err
 		}
-		one := worker.New(c, queue, options)
-		e.cfg.Register(one, t.assignment)
+		var registered registrations
+		e.cfg.Register(&registered, t.assignment)
+		one := worker.New(c, queue, registered.narrow(options))
+		registered.apply(one)
 		w.ready = append(w.ready, one)
 	}
 	w.closeTokens = e.tokens.open(t.assignment.Namespace, t.assignment.Organization.ID)
 	return w, nil
 }
 
-func (e *engine) workerOptions(w *workers) (worker.Options, error) {
+func (e *engine) workerOptions(w *workers, held *accounts) (worker.Options, error) {
 	o := e.cfg.WorkerOptions
 	limited := o.Tuner != nil || o.MaxConcurrentActivityExecutionSize != 0 || o.MaxConcurrentWorkflowTaskExecutionSize != 0 ||
 		o.MaxConcurrentLocalActivityExecutionSize != 0 || o.MaxConcurrentNexusTaskExecutionSize != 0
 	if !limited {
 		var err error
-		if o.Tuner, err = e.pools.tuner(); err != nil {
+		if o.Tuner, err = e.pools.tuner(held); err != nil {
 			return o, fmt.Errorf("limit the worker: %w", err)
 		}
 		// As many pollers as a worker has slots of its own, so that one that waits
@@ -124,8 +124,13 @@ func (e *engine) workerOptions(w *workers) (worker.Options, error) {
 		if o.WorkflowTaskPollerBehavior == nil && o.MaxConcurrentWorkflowTaskPollers == 0 {
 			o.MaxConcurrentWorkflowTaskPollers = ownSlots
 		}
+		// For activities it is one, and more while Temporal says that there is a
+		// backlog: an idle poller is a goroutine deep in a call, 16 KiB of stack. For
+		// workflow tasks two are the least.
 		if o.ActivityTaskPollerBehavior == nil && o.MaxConcurrentActivityTaskPollers == 0 {
-			o.MaxConcurrentActivityTaskPollers = ownSlots
+			o.ActivityTaskPollerBehavior = worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{
+				InitialNumberOfPollers: 1, MinimumNumberOfPollers: 1, MaximumNumberOfPollers: busyPollers,
+			})
 		}
 		if o.NexusTaskPollerBehavior == nil && o.MaxConcurrentNexusTaskPollers == 0 {
 			o.MaxConcurrentNexusTaskPollers = ownSlots

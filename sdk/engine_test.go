@@ -117,7 +117,10 @@ func startAPI(t *testing.T, temporal string, orgs ...string) *Client {
 		switch r.URL.Path {
 		case "/api/v0/worker/assignments":
 			if r.Header.Get("If-None-Match") != "" {
-				<-r.Context().Done()
+				if r.URL.Query().Has("wait") {
+					<-r.Context().Done()
+				}
+				w.WriteHeader(http.StatusNotModified)
 				return
 			}
 			w.Header().Set("ETag", `"1"`)

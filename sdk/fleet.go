@@ -65,10 +65,18 @@ type FleetConfig struct {
 	TaskQueues []string
 
 	// MaxActivities and MaxWorkflowTasks bound what runs at once in the whole
-	// fleet, besides two of each that every worker may always run; 0 is 200.
-	// They give way to a Tuner or limits in WorkerOptions.
+	// fleet, besides two of each that every worker may always run; 0 is 200. Local
+	// activities and Nexus tasks have as many as activities, each for themselves. An
+	// organization may use all of it as long as no other wants it; else what comes free
+	// goes to the one that has the least. They give way to a Tuner or limits in
+	// WorkerOptions.
 	MaxActivities    int
 	MaxWorkflowTasks int
+
+	// MaxCachedWorkflows bounds how many workflows of all organizations together are
+	// kept in memory between their tasks; 0 leaves Temporal's 10,000. It holds for the
+	// whole process, and takes effect in one that has run no worker yet.
+	MaxCachedWorkflows int
 
 	// ClientOptions are what the Temporal clients have in common, such as TLS and
 	// a data converter. A HostPort wins over the address that the API gives; the
@@ -78,6 +86,10 @@ type FleetConfig struct {
 	// WorkerOptions are those of every worker. Without a WorkerStopTimeout, work
 	// that is under way has 10 seconds to end when a worker stops.
 	WorkerOptions worker.Options
+
+	// Observe is told what happens, to count it; see also Fleet.Stats. It must not
+	// block, and is called by many goroutines. nil is nobody.
+	Observe func(FleetEvent)
 
 	// Logger gets a line when an organization begins and ends to be served, and
 	// what goes wrong; nil is slog.Default().
@@ -93,6 +105,8 @@ type Fleet struct {
 	log         *slog.Logger
 	query       AssignmentQuery
 	assignments func(ctx context.Context, q AssignmentQuery, etag string, wait time.Duration) (*AssignmentList, string, error)
+	meter       meter
+	pools       pools
 	// engine makes what runs the workers of one Run, and what ends it.
 	engine func() (newRunner func(context.Context, target) (runner, error), closeAll func())
 }
@@ -115,11 +129,19 @@ func NewFleet(cfg FleetConfig) (*Fleet, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
+	if cfg.MaxActivities <= 0 {
+		cfg.MaxActivities = defaultActivities
+	}
+	if cfg.MaxWorkflowTasks <= 0 {
+		cfg.MaxWorkflowTasks = defaultWorkflowTasks
+	}
+	shared := newPools(cfg.MaxWorkflowTasks, cfg.MaxActivities)
 	return &Fleet{
+		meter: meter{observe: cfg.Observe, pool: cfg.Pool}, pools: shared,
 		queues: cfg.TaskQueues, log: cfg.Logger, assignments: cfg.Client.Assignments,
 		query: AssignmentQuery{Pool: cfg.Pool, Member: cfg.Member, Replicas: cfg.Replicas},
 		engine: func() (func(context.Context, target) (runner, error), func()) {
-			e := newEngine(cfg)
+			e := newEngine(cfg, shared)
 			return e.newRunner, e.close
 		},
 	}, nil
@@ -132,7 +154,7 @@ func (f *Fleet) Run(ctx context.Context) error {
 	newRunner, closeAll := f.engine()
 	defer closeAll()
 	r := &reconciler{
-		newRunner: newRunner, log: f.log, units: make(map[string]*unit), starts: make(chan struct{}, parallelStarts),
+		newRunner: newRunner, log: f.log, meter: &f.meter, units: make(map[string]*unit), starts: make(chan struct{}, parallelStarts),
 	}
 	defer r.drain()
 	defer f.leave(context.WithoutCancel(ctx))
@@ -143,6 +165,7 @@ func (f *Fleet) Run(ctx context.Context) error {
 		if failures > 0 {
 			wait = 0 // to know at once that the API is back, also when nothing has changed
 		}
+		asked := time.Now()
 		list, next, err := f.assignments(ctx, f.query, version, wait)
 		pause := leastPause
 		switch {
@@ -152,6 +175,7 @@ func (f *Fleet) Run(ctx context.Context) error {
 			return fmt.Errorf("ask for assignments: %w", err)
 		case err != nil:
 			// What runs goes on: the tokens at hand bound for how long.
+			f.meter.note(FleetEvent{Kind: FleetUnanswered, Err: err, Took: time.Since(asked)})
 			if failures == 0 {
 				r.warn(ctx, err)
 			}
@@ -162,6 +186,7 @@ func (f *Fleet) Run(ctx context.Context) error {
 				f.log.InfoContext(ctx, "assignments are available again")
 			}
 			failures = 0
+			f.meter.note(FleetEvent{Kind: FleetAnswered, Took: time.Since(asked)})
 			if list != nil {
 				version = next
 				r.reconcile(ctx, f.targets(list))
@@ -234,6 +259,7 @@ type runner interface {
 type reconciler struct {
 	newRunner func(context.Context, target) (runner, error)
 	log       *slog.Logger
+	meter     *meter
 	starts    chan struct{} // a slot for each start under way
 
 	units map[string]*unit
@@ -247,6 +273,7 @@ type unit struct{ cancel context.CancelFunc }
 // neither. A target whose queues changed is started anew while its predecessor
 // is drained.
 func (r *reconciler) reconcile(ctx context.Context, targets []target) {
+	r.meter.assigned.Store(int64(len(targets)))
 	wanted := make(map[string]bool, len(targets))
 	for _, t := range targets {
 		key := t.key()
@@ -292,6 +319,7 @@ func (r *reconciler) serve(ctx context.Context, t target) {
 		if ctx.Err() != nil {
 			return
 		}
+		r.meter.note(FleetEvent{Kind: FleetFailed, Organization: t.assignment.Organization.Slug, Err: err})
 		if time.Since(began) > steady {
 			failures = 0
 		}
@@ -309,16 +337,20 @@ func (r *reconciler) serve(ctx context.Context, t target) {
 
 // serveOnce serves a target until the context ends or the runner fails.
 func (r *reconciler) serveOnce(ctx context.Context, t target, log *slog.Logger) error {
+	slug, began := t.assignment.Organization.Slug, time.Now()
 	runner, err := r.start(ctx, t)
 	if err != nil {
 		return err
 	}
 	log.InfoContext(ctx, "serving the organization", "task_queues", t.queues)
+	r.meter.note(FleetEvent{Kind: FleetServing, Organization: slug, Took: time.Since(began)})
 	select {
 	case <-ctx.Done():
 	case err = <-runner.Failed():
 	}
+	began = time.Now()
 	runner.Stop()
+	r.meter.note(FleetEvent{Kind: FleetStopped, Organization: slug, Took: time.Since(began)})
 	log.InfoContext(ctx, "stopped serving the organization")
 	return err
 }

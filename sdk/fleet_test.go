@@ -35,6 +35,9 @@ type stage struct {
 	apiErr  error
 	changed chan struct{} // closed when one of the three changes
 
+	observed []FleetEvent
+	fleet    *Fleet
+
 	log  bytes.Buffer
 	stop context.CancelFunc
 	done chan error
@@ -83,6 +86,13 @@ func (a *actor) Failed() <-chan error { return a.failed }
 func (s *stage) newRunner(_ context.Context, t target) (runner, error) {
 	name := t.assignment.Organization.Slug + " " + strings.Join(t.queues, ",")
 	return &actor{s: s, name: name, failed: make(chan error, 1)}, nil
+}
+
+// observe is told what happens in the fleet.
+func (s *stage) observe(e FleetEvent) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.observed = append(s.observed, e)
 }
 
 // assignments answers as the API does: at once with what is new, else later.
@@ -169,9 +179,11 @@ func onStageAs(t *testing.T, name string, q AssignmentQuery, play func(is *is.I,
 		synctest.Test(t, func(t *testing.T) {
 			s := &stage{running: map[string]*actor{}, changed: make(chan struct{}), list: &AssignmentList{}, done: make(chan error, 1)}
 			f := &Fleet{
+				pools: newPools(1, 1), meter: meter{pool: q.Pool, observe: s.observe},
 				queues: []string{"default"}, log: slog.New(slog.NewTextHandler(&s.log, nil)), query: q, assignments: s.assignments,
 				engine: func() (func(context.Context, target) (runner, error), func()) { return s.newRunner, func() {} },
 			}
+			s.fleet = f
 			var ctx context.Context
 			ctx, s.stop = context.WithCancel(t.Context())
 			defer s.stop()
@@ -217,6 +229,35 @@ func TestFleet(t *testing.T) {
 		is.True(strings.Contains(s.log.String(), "assignments are available again"))
 		is.NoErr(s.end())
 	})
+	onStageAs(t, "Should count what happens, and tell who observes it, with the pool and without an organization to count by", gold,
+		func(is *is.I, s *stage) {
+			is.Equal(s.fleet.Stats().Assigned, 0)
+			s.change(func() { s.stopFor = time.Minute })
+			s.assign("acme", "bolt")
+			stats := s.fleet.Stats()
+			is.Equal([]any{stats.Pool, stats.Member, stats.Assigned, stats.Serving}, []any{"gold", "one", 2, 2})
+			is.True(time.Since(stats.Answered) <= time.Second)
+			s.running["acme default"].failed <- errors.New("broken")
+			synctest.Wait()
+			s.assign("bolt")
+			stats = s.fleet.Stats()
+			is.Equal([]any{stats.Assigned, stats.Serving}, []any{1, 2}) // one of them drains
+			<-time.NewTimer(2 * time.Minute).C
+			s.change(func() { s.apiErr = errors.New("away") })
+			is.True(s.fleet.Stats().Unanswered > 0)
+			is.NoErr(s.end())
+			is.Equal(s.fleet.Stats().Serving, 0)
+			kinds := map[FleetEventKind]int{}
+			for _, e := range s.observed {
+				kinds[e.Kind]++
+				is.Equal(e.Pool, "gold")
+				is.True(e.Kind != FleetStopped || e.Took == time.Minute)
+			}
+			is.Equal(kinds[FleetServing], 2)
+			is.Equal(kinds[FleetStopped], 2)
+			is.True(kinds[FleetAnswered] >= 3)
+			is.True(kinds[FleetUnanswered] >= 1)
+		})
 	onStage(t, "Should say in one line each when an organization begins and ends to be served", func(is *is.I, s *stage) {
 		s.assign("acme")
 		s.assign()
@@ -371,9 +412,9 @@ func TestFleetStart(t *testing.T) {
 		fatal := 0
 		e := newEngine(FleetConfig{Logger: slog.Default(), WorkerOptions: worker.Options{
 			MaxConcurrentActivityExecutionSize: 7, OnFatalError: func(error) { fatal++ },
-		}})
+		}}, newPools(1, 1))
 		w := &workers{failed: make(chan error, 1)}
-		o, err := e.workerOptions(w)
+		o, err := e.workerOptions(w, &accounts{})
 		is.NoErr(err)
 		is.True(o.Tuner == nil) // Temporal refuses both
 		is.Equal(o.WorkerStopTimeout, defaultStopTimeout)
@@ -384,7 +425,7 @@ func TestFleetStart(t *testing.T) {
 	})
 	t.Run("Should share one lazily made connection, without heartbeats", func(t *testing.T) {
 		is := is.New(t)
-		e := newEngine(FleetConfig{Logger: slog.Default()})
+		e := newEngine(FleetConfig{Logger: slog.Default()}, newPools(1, 1))
 		defer e.close()
 		one, err := e.connection("127.0.0.1:1")
 		is.NoErr(err)
@@ -394,58 +435,6 @@ func TestFleetStart(t *testing.T) {
 		o := e.options("127.0.0.1:1")
 		is.True(o.WorkerHeartbeatInterval < 0)
 		is.Equal(len(o.ConnectionOptions.DialOptions), 1)
-	})
-}
-
-// release is what Temporal's client gives a slot back with.
-type release struct {
-	worker.SlotReleaseInfo
-	permit *worker.SlotPermit
-}
-
-func (r release) Permit() *worker.SlotPermit { return r.permit }
-
-func TestSlots(t *testing.T) {
-	t.Run("Should let a busy worker have the pool and leave every other its own", func(t *testing.T) {
-		is := is.New(t)
-		shared := make(pool, 3)
-		busy, idle := newSlotSupplier(shared), newSlotSupplier(shared)
-		var permits []*worker.SlotPermit
-		for p := busy.TryReserveSlot(nil); p != nil; p = busy.TryReserveSlot(nil) {
-			permits = append(permits, p)
-		}
-		is.Equal(len(permits), ownSlots+3)
-		is.Equal(busy.MaxSlots(), ownSlots+3)
-		for range ownSlots {
-			is.True(idle.TryReserveSlot(nil) != nil)
-		}
-		is.True(idle.TryReserveSlot(nil) == nil)
-		busy.ReleaseSlot(release{permit: permits[len(permits)-1]}) // it came from the pool
-		is.True(idle.TryReserveSlot(nil) != nil)
-	})
-	t.Run("Should wait for a slot until there is one or the context ends", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			is := is.New(t)
-			s := newSlotSupplier(nil)
-			var last *worker.SlotPermit
-			for range ownSlots {
-				last = s.TryReserveSlot(nil)
-			}
-			ctx, cancel := context.WithCancel(t.Context())
-			got := make(chan error)
-			reserve := func() {
-				_, err := s.ReserveSlot(ctx, nil)
-				got <- err
-			}
-			go reserve()
-			synctest.Wait()
-			s.ReleaseSlot(release{permit: last})
-			is.NoErr(<-got)
-			go reserve()
-			synctest.Wait()
-			cancel()
-			is.True(errors.Is(<-got, context.Canceled))
-		})
 	})
 }
 

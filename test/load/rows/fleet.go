@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/worker"
@@ -24,7 +25,8 @@ import (
 
 // fleet serves the namespaces of many organizations from one process: by the
 // SDK's Fleet, and by a client and a worker of Temporal's SDK for each. Every
-// round starts both anew and looks at them when all namespaces are served.
+// round starts both anew, looks at them when all namespaces are served, has each run a
+// workflow with an activity in every namespace, and looks at them again.
 var fleet = bench.Comparison{
 	Rows: []bench.Row{
 		{Name: "fleet-memory", Target: 0.5, Direction: bench.AtMost},
@@ -39,6 +41,7 @@ var fleet = bench.Comparison{
 		}
 		setting := served{
 			API: stack.URL, Key: stack.WorkerKey, Temporal: stack.Temporal.Address, Namespaces: createNamespaces(t, stack, namespaces),
+			operator: apiClient(t, stack, stack.OperatorKey), workers: apiClient(t, stack, stack.WorkerKey),
 		}
 		side := func(name string) bench.Side {
 			return bench.Side{Name: name, Round: func() bench.Sample { return setting.measure(t, name) }}
@@ -46,6 +49,8 @@ var fleet = bench.Comparison{
 		series := bench.Interleave(t, side("fleet"), side("workers"))
 		bench.Ratio(t, "MiB heap", series[0], series[1])
 		bench.Ratio(t, "goroutines", series[0], series[1])
+		bench.Ratio(t, "MiB after work", series[0], series[1])
+		bench.Ratio(t, "seconds of work", series[0], series[1])
 		return []float64{bench.Ratio(t, "MiB", series[0], series[1]), series[0].Median("connections")}
 	},
 }
@@ -54,6 +59,8 @@ var fleet = bench.Comparison{
 type served struct {
 	API, Key, Temporal string
 	Namespaces         map[string]string // to their tokens
+
+	operator, workers *sdk.Client
 }
 
 // createNamespaces creates organizations and returns their namespaces, each with
@@ -66,7 +73,7 @@ func createNamespaces(t *bench.T, stack *harness.Stack, n int) map[string]string
 	g, ctx := errgroup.WithContext(t.Context())
 	g.SetLimit(8)
 	for i := range n {
-		slug := fmt.Sprintf("tenant-%d", i)
+		slug := tenantSlug(i)
 		g.Go(func() error {
 			if err := createOrganization(ctx, operator, slug); err != nil {
 				return err
@@ -93,6 +100,7 @@ func createNamespaces(t *bench.T, stack *harness.Stack, n int) map[string]string
 // measure starts a program and looks at it while it serves everything.
 func (s served) measure(t *bench.T, program string) bench.Sample {
 	t.Helper()
+	s.renew(t)
 	setting, err := json.Marshal(s)
 	if err != nil {
 		t.Fatal(err)
@@ -105,11 +113,58 @@ func (s served) measure(t *bench.T, program string) bench.Sample {
 	p := bench.StartProgram(t, &state, program, path)
 	defer p.Stop()
 	const mib = 1 << 20
-	return bench.Sample{
+	sample := bench.Sample{
 		"MiB": float64(bench.Memory(t, p.PID)) / mib, "MiB heap": float64(state.Heap) / mib,
 		"goroutines": float64(state.Goroutines), "connections": float64(bench.Connected(t, p.PID, s.Temporal)),
 	}
+	sample["seconds of work"] = s.work(t).Seconds()
+	sample["MiB after work"] = float64(bench.Memory(t, p.PID)) / mib
+	return sample
 }
+
+// renew gets another token for every namespace: those of the last rounds may end
+// within this one.
+func (s served) renew(t *bench.T) {
+	t.Helper()
+	for i := range len(s.Namespaces) {
+		token, err := s.workers.Token(t.Context(), sdk.TokenRequest{Organization: tenantSlug(i), Access: sdk.TokenRequestAccessWrite})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Namespaces[token.Namespace] = token.Token
+	}
+}
+
+// work has a workflow run in every namespace, and returns how long all of them took.
+// They are started by the API: it knows the organizations, and their tokens are not
+// too old.
+func (s served) work(t *bench.T) time.Duration {
+	t.Helper()
+	start := time.Now()
+	g, ctx := errgroup.WithContext(t.Context())
+	g.SetLimit(16)
+	for i := range len(s.Namespaces) {
+		slug := tenantSlug(i)
+		g.Go(func() error {
+			w, err := s.operator.StartWorkflow(ctx, slug, sdk.WorkflowStart{Type: "order", TaskQueue: "default"})
+			if err != nil {
+				return err
+			}
+			result, err := s.operator.WorkflowResult(ctx, slug, w.WorkflowID, w.RunID, time.Minute)
+			if err == nil && result.Status != sdk.WorkflowStatusCompleted {
+				err = fmt.Errorf("the workflow of %s is %s", slug, result.Status)
+			}
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	return time.Since(start)
+}
+
+// tenantSlug is the slug of an organization that is served.
+func tenantSlug(i int) string { return fmt.Sprintf("tenant-%d", i) }
 
 // state is what a program says of itself when it serves everything.
 type state struct {
@@ -139,7 +194,10 @@ func register(r worker.Registry) {
 	r.RegisterActivity(pack)
 }
 
-func order(workflow.Context) error { return nil }
+func order(ctx workflow.Context) error {
+	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{StartToCloseTimeout: time.Minute})
+	return workflow.ExecuteActivity(ctx, pack).Get(ctx, nil)
+}
 
 func pack(context.Context) error { return nil }
 
