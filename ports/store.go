@@ -37,9 +37,11 @@ type Store interface {
 
 	// WriteTx runs fn in one transaction whose scope is the organization. All of
 	// fn's writes happen, or none. fn must be repeatable: it may run again after
-	// a serialization failure. It must not call anything remote. An error of fn
-	// is returned unchanged, joined with that of the rollback if there is one;
-	// an error of the commit is returned. A panic rolls back.
+	// a serialization failure. It must not call anything remote, nor ask the store
+	// for anything but through tx: with fn's ctx that fails, as who holds a connection
+	// must not wait for another. An error of fn is returned unchanged, joined with that
+	// of the rollback if there is one; an error of the commit is returned. A panic rolls
+	// back.
 	//
 	// When ctx carries a claim that is not repeatable, the same transaction says
 	// that the claimed request's change has happened. It fails with

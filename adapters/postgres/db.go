@@ -22,6 +22,7 @@ var queries = dbsqlc.New()
 const (
 	defaultMaxConns     = 16
 	defaultAuthMaxConns = 4
+	probeMaxConns       = 1
 
 	connectTimeout  = 5 * time.Second
 	keepAlive       = 15 * time.Second // a connection whose other end vanished is noticed in about two minutes
@@ -46,6 +47,8 @@ type Config struct {
 type DB struct {
 	app    *pgxpool.Pool
 	auth   *pgxpool.Pool
+	probe  *pgxpool.Pool   // as the app's role, for readiness: a connection that no tenant can take
+	gate   *gate           // before app
 	listen *pgx.ConnConfig // of the connections that are held for notifications
 
 	writes writes // that may have changed a credential
@@ -75,24 +78,32 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 		app.Close()
 		return nil, fmt.Errorf("database URL for authentication: %w", err)
 	}
+	probe, err := openPool(ctx, cfg.URL, cfg.ApplicationName+" probe", probeMaxConns)
+	if err != nil {
+		app.Close()
+		auth.Close()
+		return nil, fmt.Errorf("database URL: %w", err)
+	}
 	listen := app.Config().ConnConfig.Copy()
 	listen.RuntimeParams["application_name"] = cfg.ApplicationName + " listen"
-	return &DB{app: app, auth: auth, listen: listen}, nil
+	return &DB{app: app, auth: auth, probe: probe, gate: newGate(cfg.MaxConns), listen: listen}, nil
 }
 
 // Close ends all pooled connections, after their present use.
 func (db *DB) Close() {
 	db.app.Close()
 	db.auth.Close()
+	db.probe.Close()
 }
 
 // Name implements ports.Pinger.
 func (*DB) Name() string { return "postgres" }
 
-// Ping asks both roles' connections. Authentication alone, or work alone, is
-// not a database that answers.
+// Ping asks as both roles. Authentication alone, or work alone, is not a database
+// that answers. How much the tenants ask of the database just now is nothing that
+// it tells: a process that is busy is ready.
 func (db *DB) Ping(ctx context.Context) error {
-	return translate(ctx, errors.Join(db.app.Ping(ctx), db.auth.Ping(ctx)))
+	return translate(ctx, errors.Join(db.probe.Ping(ctx), db.auth.Ping(ctx)))
 }
 
 func openPool(ctx context.Context, url, name string, maxConns int32) (*pgxpool.Pool, error) {

@@ -133,7 +133,7 @@ func TestPools(t *testing.T) {
 		b := backend(t, d, db)
 		o := id.New[id.OrgKind]()
 		is.NoErr(b.Store.WriteTx(t.Context(), o, func(ctx context.Context, _ ports.Tx) error {
-			hurried, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
+			hurried, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 			defer cancel()
 			_, err := b.Store.Reads(o).Org(hurried)
 			is.True(errors.Is(err, fault.ErrTimeout))

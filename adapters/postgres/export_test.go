@@ -82,3 +82,43 @@ func Spoil(ctx context.Context, db *DB, statement string) error {
 	}
 	return nil
 }
+
+// Here returns how many of an organization's callers have a place in the gate or wait
+// for one.
+func Here(db *DB, o id.Org) int {
+	s := db.gate.shard(o.UUID())
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if l := s.lines[o.UUID()]; l != nil {
+		return l.here
+	}
+	return 0
+}
+
+// Lines returns how many organizations the gate remembers.
+func Lines(db *DB) int {
+	n := 0
+	for i := range db.gate.shards {
+		s := &db.gate.shards[i]
+		s.mu.Lock()
+		n += len(s.lines)
+		s.mu.Unlock()
+	}
+	return n
+}
+
+// Narrow lets fewer of an organization's callers in at once.
+func Narrow(db *DB, most int) { db.gate.most = most }
+
+// Taken returns how many connections of the app's pool are in use.
+func Taken(db *DB) int { return int(db.app.Stat().AcquiredConns()) }
+
+// ShareOf returns how many connections an organization may have of a pool of as many.
+func ShareOf(maxConns int32) int64 { return newGate(maxConns).share }
+
+// Pass goes through the gate and leaves.
+func Pass(ctx context.Context, db *DB, o id.Org) error {
+	p, err := db.gate.enter(ctx, orgScope(o), false)
+	p.leave()
+	return err
+}

@@ -54,7 +54,7 @@ func (i *Idempotency) Claim(ctx context.Context, c *idempotency.Claim, fingerpri
 // Answer implements ports.Idempotency.
 func (i *Idempotency) Answer(ctx context.Context, c idempotency.Claim, a idempotency.Answer) error {
 	status := count(a.Status)
-	rows, err := queries.IdempotencyAnswer(ctx, i.db.writing(orgScope(c.Org)), &dbsqlc.IdempotencyAnswerParams{
+	rows, err := queries.IdempotencyAnswer(ctx, i.db.settling(orgScope(c.Org)), &dbsqlc.IdempotencyAnswerParams{
 		OrgID: c.Org.UUID(), APIKeyID: c.Key.UUID(), Operation: c.Operation, Key: nameOf(c.Request), Token: c.Token,
 		Status: &status, Response: a.Sealed, SealedBy: &a.SealedBy,
 	})
@@ -63,7 +63,7 @@ func (i *Idempotency) Answer(ctx context.Context, c idempotency.Claim, a idempot
 
 // Release implements ports.Idempotency.
 func (i *Idempotency) Release(ctx context.Context, c idempotency.Claim) error {
-	return queries.IdempotencyRelease(ctx, i.db.writing(orgScope(c.Org)), &dbsqlc.IdempotencyReleaseParams{
+	return queries.IdempotencyRelease(ctx, i.db.settling(orgScope(c.Org)), &dbsqlc.IdempotencyReleaseParams{
 		OrgID: c.Org.UUID(), APIKeyID: c.Key.UUID(), Operation: c.Operation, Key: nameOf(c.Request), Token: c.Token,
 	})
 }

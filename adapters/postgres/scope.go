@@ -58,26 +58,34 @@ const setPlannedScope = setReadScope + `, set_config('plan_cache_mode', 'force_c
 // the connection afterwards.
 type scoped struct {
 	pool     *pgxpool.Pool
+	gate     *gate
 	scope    scope
 	setScope string
+	settles  bool // what was begun, so that it is never refused for want of room
 }
 
 var _ dbsqlc.DBTX = scoped{}
 
 // reading returns what single reads of the scope run on.
 func (db *DB) reading(s scope) dbsqlc.DBTX {
-	return guarded{scoped{pool: db.app, scope: s, setScope: setReadScope}}
+	return guarded{scoped{pool: db.app, gate: db.gate, scope: s, setScope: setReadScope}}
 }
 
 // writing returns what single writes of the scope run on.
 func (db *DB) writing(s scope) dbsqlc.DBTX {
-	return guarded{scoped{pool: db.app, scope: s, setScope: setScope}}
+	return guarded{scoped{pool: db.app, gate: db.gate, scope: s, setScope: setScope}}
+}
+
+// settling returns what single writes of the scope run on that note how something
+// ended which has begun already.
+func (db *DB) settling(s scope) dbsqlc.DBTX {
+	return guarded{scoped{pool: db.app, gate: db.gate, scope: s, setScope: setScope, settles: true}}
 }
 
 // planned returns what single reads of the scope run on whose plan depends on
 // their values: on which filters are given.
 func (db *DB) planned(s scope) dbsqlc.DBTX {
-	return guarded{scoped{pool: db.app, scope: s, setScope: setPlannedScope}}
+	return guarded{scoped{pool: db.app, gate: db.gate, scope: s, setScope: setPlannedScope}}
 }
 
 // send sends both statements and reads the answer to the first.
@@ -86,12 +94,22 @@ func (s scoped) send(ctx context.Context, sql string, args []any) (pgx.BatchResu
 	var batch pgx.Batch
 	batch.Queue(s.setScope, org, platform)
 	batch.Queue(sql, args...)
-	results := s.pool.SendBatch(ctx, &batch)
+	results := s.pipeline(ctx, &batch)
 	if _, err := results.Exec(); err != nil {
 		_ = results.Close() // fails with the same error
 		return nil, err
 	}
 	return results, nil
+}
+
+// pipeline sends a batch on a connection of the organization's share. Both are given
+// back when the results are closed.
+func (s scoped) pipeline(ctx context.Context, b *pgx.Batch) pgx.BatchResults {
+	pass, err := s.gate.enter(ctx, s.scope, s.settles)
+	if err != nil {
+		return failedResults{err}
+	}
+	return &gatedResults{BatchResults: s.pool.SendBatch(ctx, b), pass: pass}
 }
 
 // Exec implements dbsqlc.DBTX.
@@ -136,7 +154,7 @@ func (s scoped) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults {
 	var batch pgx.Batch
 	batch.Queue(s.setScope, org, platform)
 	batch.QueuedQueries = append(batch.QueuedQueries, b.QueuedQueries...)
-	results := s.pool.SendBatch(ctx, &batch)
+	results := s.pipeline(ctx, &batch)
 	_, _ = results.Exec() // when it fails, so do all that follow
 	return results
 }

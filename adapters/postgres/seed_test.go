@@ -39,7 +39,7 @@ var rows = map[string]string{
 		VALUES ($1, gen_random_uuid(), 'o', 'k', '', 'running', now(), now() + interval '1 day')`,
 	"usage_hours": `INSERT INTO usage_hours (org_id, key_id, hour, requests, refused, limited)
 		VALUES ($1, gen_random_uuid(), date_trunc('hour', now()), 3, 2, 1)`,
-	"worker_members": `INSERT INTO worker_members (pool, member, expires_at) VALUES ('default', 'a', now())`,
+	"worker_members": `INSERT INTO worker_members (pool, member, expires_at) VALUES ('default', gen_random_uuid()::text, now())`,
 	"usage_writers":  `INSERT INTO usage_writers (id, last_batch, at) VALUES (gen_random_uuid(), 1, now())`,
 	"schedules": `INSERT INTO schedules (org_id, schedule_id, created_at, request)
 		VALUES ($1, gen_random_uuid()::text, now(), gen_random_uuid())`,

@@ -47,6 +47,11 @@ func (db *DB) transact(ctx context.Context, s scope, fn func(ctx context.Context
 // of a rollback is joined to it, that of the commit is returned. A panic passes
 // through, after the rollback.
 func (db *DB) attempt(ctx context.Context, s scope, fn func(ctx context.Context, tx dbsqlc.DBTX) error) (err error) {
+	pass, err := db.gate.enter(ctx, s, false)
+	if err != nil {
+		return translate(ctx, err)
+	}
+	defer pass.leave()
 	tx, err := db.app.BeginTx(ctx, pgx.TxOptions{BeginQuery: s.begin()})
 	if err != nil {
 		return translate(ctx, err)
@@ -60,7 +65,7 @@ func (db *DB) attempt(ctx context.Context, s scope, fn func(ctx context.Context,
 			err = errors.Join(err, fmt.Errorf("roll back: %w", rollbackErr))
 		}
 	}()
-	if err := fn(ctx, guarded{tx}); err != nil {
+	if err := fn(context.WithValue(ctx, inTransaction{}, true), guarded{tx}); err != nil {
 		return err
 	}
 	ended = true // a commit that fails has rolled back, or the connection is closed

@@ -165,8 +165,8 @@ func storeRoles(t *testing.T, b Backend) {
 		r := aRole(o)
 		add(t, b, o, r)
 		err := b.Store.WriteTx(t.Context(), o, func(ctx context.Context, tx ports.Tx) error {
-			return tx.Roles.Update(ctx, roleID(r), func(*role.Role) error {
-				hurried, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
+			return tx.Roles.Update(ctx, roleID(r), func(*role.Role) error { //nolint:contextcheck // somebody else asks
+				hurried, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 				defer cancel()
 				return write(hurried, b, o, aUserWith(r))
 			})

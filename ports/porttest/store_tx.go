@@ -192,9 +192,9 @@ func storeTransactions(t *testing.T, b Backend) {
 		for what, lock := range locks {
 			err := b.Store.WriteTx(t.Context(), o, func(ctx context.Context, tx ports.Tx) error {
 				is.NoErr(lock(ctx, tx))
-				hurried, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
+				hurried, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 				defer cancel()
-				return b.Store.WriteTx(hurried, o, lock)
+				return b.Store.WriteTx(hurried, o, lock) //nolint:contextcheck // somebody else asks
 			})
 			if !fault.IsKind(err, fault.Timeout) {
 				t.Errorf("%s: want a timeout, got %v", what, err)

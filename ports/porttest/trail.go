@@ -258,7 +258,7 @@ func trailChain(t *testing.T, b Backend) {
 				return err
 			}
 			// A second purge of it at the same time takes nothing, and does not wait.
-			return b.Store.WriteTx(ctx, o, func(ctx context.Context, tx ports.Tx) error {
+			return b.Store.WriteTx(t.Context(), o, func(ctx context.Context, tx ports.Tx) error { //nolint:contextcheck // somebody else asks
 				n, err := purge(ctx, tx)
 				is.Equal(n, int64(0))
 				return err
