@@ -586,6 +586,48 @@ func (e VerifiedActorKind) Valid() bool {
 	}
 }
 
+// Defines values for WorkflowBatchKind.
+const (
+	WorkflowBatchKindCancel    WorkflowBatchKind = "cancel"
+	WorkflowBatchKindSignal    WorkflowBatchKind = "signal"
+	WorkflowBatchKindTerminate WorkflowBatchKind = "terminate"
+)
+
+// Valid indicates whether the value is a known member of the WorkflowBatchKind enum.
+func (e WorkflowBatchKind) Valid() bool {
+	switch e {
+	case WorkflowBatchKindCancel:
+		return true
+	case WorkflowBatchKindSignal:
+		return true
+	case WorkflowBatchKindTerminate:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for WorkflowBatchState.
+const (
+	WorkflowBatchStateCompleted WorkflowBatchState = "completed"
+	WorkflowBatchStateFailed    WorkflowBatchState = "failed"
+	WorkflowBatchStateRunning   WorkflowBatchState = "running"
+)
+
+// Valid indicates whether the value is a known member of the WorkflowBatchState enum.
+func (e WorkflowBatchState) Valid() bool {
+	switch e {
+	case WorkflowBatchStateCompleted:
+		return true
+	case WorkflowBatchStateFailed:
+		return true
+	case WorkflowBatchStateRunning:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for WorkflowGrouping.
 const (
 	WorkflowGroupingStatus WorkflowGrouping = "status"
@@ -2208,6 +2250,83 @@ type Workflow struct {
 type WorkflowAnswer struct {
 	// Output Absent when it is nothing.
 	Output json.RawMessage `json:"output,omitempty,omitzero"`
+}
+
+// WorkflowBatch defines model for WorkflowBatch.
+type WorkflowBatch struct {
+	ClosedAt time.Time `json:"closed_at,omitempty,omitzero"`
+
+	// Done While it runs, as of some seconds ago.
+	Done int64 `json:"done,omitempty,omitzero"`
+
+	// Failed Where it was tried in vain.
+	Failed int64             `json:"failed,omitempty,omitzero"`
+	ID     string            `json:"id"`
+	Kind   WorkflowBatchKind `json:"kind"`
+
+	// Query Absent where batches are listed.
+	Query string `json:"query,omitempty,omitzero"`
+
+	// Reason Absent where batches are listed, and when none was given.
+	Reason    string    `json:"reason,omitempty,omitzero"`
+	StartedAt time.Time `json:"started_at"`
+
+	// StartedBy Whose request it was: the id of an API key or a user. Absent where batches are listed.
+	StartedBy string `json:"started_by,omitempty,omitzero"`
+
+	// State One that was stopped has failed.
+	State WorkflowBatchState `json:"state"`
+
+	// Total How many workflows the query has chosen. Absent, with the other counts, where batches are listed and when Temporal does not say, as of one that was stopped.
+	Total int64 `json:"total,omitempty,omitzero"`
+}
+
+// WorkflowBatchCancel defines model for WorkflowBatchCancel.
+type WorkflowBatchCancel struct {
+	// Query A list filter of Temporal. All that runs is `ExecutionStatus = 'Running'`, and must be said.
+	Query string `json:"query"`
+
+	// Reason For people.
+	Reason string `json:"reason,omitempty,omitzero"`
+}
+
+// WorkflowBatchKind defines model for WorkflowBatchKind.
+type WorkflowBatchKind string
+
+// WorkflowBatchList defines model for WorkflowBatchList.
+type WorkflowBatchList struct {
+	Items []WorkflowBatch `json:"items"`
+
+	// NextCursor Absent at the end.
+	NextCursor string `json:"next_cursor,omitempty,omitzero"`
+}
+
+// WorkflowBatchSignal defines model for WorkflowBatchSignal.
+type WorkflowBatchSignal struct {
+	// Query A list filter of Temporal. All that runs is `ExecutionStatus = 'Running'`, and must be said.
+	Query string `json:"query"`
+
+	// Reason For people.
+	Reason string         `json:"reason,omitempty,omitzero"`
+	Signal WorkflowSignal `json:"signal"`
+}
+
+// WorkflowBatchState One that was stopped has failed.
+type WorkflowBatchState string
+
+// WorkflowBatchStop defines model for WorkflowBatchStop.
+type WorkflowBatchStop struct {
+	// Reason For people.
+	Reason string `json:"reason"`
+}
+
+// WorkflowBatchTerminate defines model for WorkflowBatchTerminate.
+type WorkflowBatchTerminate struct {
+	// Query A list filter of Temporal. All that runs is `ExecutionStatus = 'Running'`, and must be said.
+	Query string `json:"query"`
+
+	// Reason For people; it is how the results say that the workflows ended.
+	Reason string `json:"reason"`
 }
 
 // WorkflowCancel defines model for WorkflowCancel.

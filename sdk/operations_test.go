@@ -16,7 +16,7 @@ import (
 )
 
 // operations calls every method of the client once, by what the document calls it.
-var operations = with(workflowOperations, with(scheduleOperations, map[string]func(context.Context, *Client) error{
+var operations = with(workflowOperations, with(batchOperations, with(scheduleOperations, map[string]func(context.Context, *Client) error{
 	"GET /livez":                 func(ctx context.Context, c *Client) error { _, err := c.Liveness(ctx); return err },
 	"GET /readyz":                func(ctx context.Context, c *Client) error { _, err := c.Readiness(ctx); return err },
 	"GET /version":               func(ctx context.Context, c *Client) error { _, err := c.Version(ctx); return err },
@@ -209,7 +209,7 @@ var operations = with(workflowOperations, with(scheduleOperations, map[string]fu
 		_, _, err := c.Assignments(ctx, AssignmentQuery{}, "", 0)
 		return err
 	},
-}))
+})))
 
 // notForClients are the operations that somebody else calls.
 var notForClients = []string{"POST /api/v0/secret-scanning/github"}

@@ -68,6 +68,7 @@ var tokenSet = gw.NewSet(
 var temporalSet = gw.NewSet(
 	newConnection, temporal.NewHealth,
 	temporal.NewDispatcher, gw.Bind(new(ports.Dispatcher), new(*temporal.Dispatcher)),
+	temporal.NewBatches, gw.Bind(new(ports.Batches), new(*temporal.Batches)),
 	temporal.NewSchedules, gw.Bind(new(ports.Schedules), new(*temporal.Schedules)),
 	newBlueprint, temporal.NewNamespaces, gw.Bind(new(ports.Namespaces), new(*temporal.Namespaces)),
 	temporal.NewOrchestrator, gw.Bind(new(ports.Orchestrator), new(*temporal.Orchestrator)),

@@ -55,4 +55,26 @@ var workflowCommands = []commandCase{
 		"workflow-terminate", "workflow terminate greet-1 --org acme --reason stuck --yes",
 		`POST /api/v0/organizations/acme/workflows/greet-1/terminate {"reason":"stuck"}`,
 	},
+	{
+		"workflow-batch-cancel", "workflow batch cancel --org acme --query WorkflowType='Greet'",
+		`POST /api/v0/organizations/acme/workflow-batches/cancel {"query":"WorkflowType='Greet'"}`,
+	},
+	{
+		"workflow-batch-cancel-wait", "workflow batch cancel --org acme --query WorkflowType='Greet' --wait 1m",
+		"GET /api/v0/organizations/acme/workflow-batches/" + batchID,
+	},
+	{
+		"workflow-batch-terminate", "workflow batch terminate --org acme --query WorkflowType='Greet' --reason stuck --yes",
+		`POST /api/v0/organizations/acme/workflow-batches/terminate {"query":"WorkflowType='Greet'","reason":"stuck"}`,
+	},
+	{
+		"workflow-batch-signal", `workflow batch signal --org acme --query WorkflowType='Greet' --name approve -i {"n":1}`,
+		`POST /api/v0/organizations/acme/workflow-batches/signal {"query":"WorkflowType='Greet'","signal":{"input":[{"n":1}],"name":"approve"}}`,
+	},
+	{"workflow-batch-list", "workflow batch list --org acme", "GET /api/v0/organizations/acme/workflow-batches?limit=200"},
+	{"workflow-batch-show", "workflow batch show " + batchID + " --org acme", "GET /api/v0/organizations/acme/workflow-batches/" + batchID},
+	{
+		"workflow-batch-stop", "workflow batch stop " + batchID + " --org acme --reason enough",
+		"POST /api/v0/organizations/acme/workflow-batches/" + batchID + `/stop {"reason":"enough"}`,
+	},
 }

@@ -64,7 +64,7 @@ Examples:
   bulkhead workflow result charge-42 --output json`,
 				Action: s.workflowResult,
 			},
-		}, slices.Concat(s.workflowListCommands(), s.workflowControlCommands())...),
+		}, slices.Concat(s.workflowListCommands(), s.workflowControlCommands(), []*cli.Command{s.workflowBatchCommand()})...),
 	}
 }
 

@@ -247,6 +247,23 @@ var (
 	}
 )
 
+const batchID = "batch-cancel-0b6e1c52-7a54-4d0e-9d0b-0f4c3f7c2a11"
+
+// aBatch is a batch, which has counted nothing yet when it runs.
+func aBatch(kind sdk.WorkflowBatchKind, state sdk.WorkflowBatchState) sdk.WorkflowBatch {
+	b := sdk.WorkflowBatch{
+		ID: batchID, Kind: kind, State: state, Query: `WorkflowType = "Greet"`, Reason: "stuck", StartedBy: keyID, StartedAt: now.Add(-time.Minute), Total: 7,
+	}
+	if state == sdk.WorkflowBatchStateCompleted {
+		b.Done, b.ClosedAt = 7, now
+	}
+	return b
+}
+
+func listedBatch() sdk.WorkflowBatch {
+	return sdk.WorkflowBatch{ID: batchID, Kind: sdk.WorkflowBatchKindCancel, State: sdk.WorkflowBatchStateRunning, StartedAt: now.Add(-time.Minute)}
+}
+
 var nightlySchedule = sdk.Schedule{
 	ScheduleID: "nightly", Action: sdk.ScheduleAction{Type: "Report", TaskQueue: "reports"},
 	Spec: sdk.ScheduleSpec{
@@ -355,8 +372,14 @@ var usual = map[string]struct {
 	"POST /organizations/acme/workflows/greet-1/update": {200, sdk.WorkflowUpdate{
 		WorkflowID: "greet-1", RunID: runID, UpdateID: "u1", Status: sdk.WorkflowUpdateStatusCompleted, Output: json.RawMessage(`true`),
 	}},
-	"POST /organizations/acme/workflows/greet-1/cancel":    {204, nil},
-	"POST /organizations/acme/workflows/greet-1/terminate": {204, nil},
+	"POST /organizations/acme/workflows/greet-1/cancel":              {204, nil},
+	"POST /organizations/acme/workflows/greet-1/terminate":           {204, nil},
+	"POST /organizations/acme/workflow-batches/cancel":               {202, aBatch(sdk.WorkflowBatchKindCancel, sdk.WorkflowBatchStateRunning)},
+	"POST /organizations/acme/workflow-batches/terminate":            {202, aBatch(sdk.WorkflowBatchKindTerminate, sdk.WorkflowBatchStateRunning)},
+	"POST /organizations/acme/workflow-batches/signal":               {202, aBatch(sdk.WorkflowBatchKindSignal, sdk.WorkflowBatchStateRunning)},
+	"GET /organizations/acme/workflow-batches":                       {200, sdk.WorkflowBatchList{Items: []sdk.WorkflowBatch{listedBatch()}}},
+	"GET /organizations/acme/workflow-batches/" + batchID:            {200, aBatch(sdk.WorkflowBatchKindCancel, sdk.WorkflowBatchStateCompleted)},
+	"POST /organizations/acme/workflow-batches/" + batchID + "/stop": {204, nil},
 	"GET /organizations/acme/schedules": {200, sdk.ScheduleList{Items: []sdk.ScheduleSummary{
 		{ScheduleID: "nightly", Type: "Report", NextAt: []time.Time{now}, Recent: []sdk.ScheduleRun{}},
 		{ScheduleID: "sync", Type: "Sync", Paused: true, Note: "holiday", NextAt: []time.Time{now}, Recent: []sdk.ScheduleRun{}},

@@ -111,6 +111,13 @@ func (b *bundle) calls() map[string]*http.Request {
 		"listUsage":           request("GET", acmeURL+"/usage?by=day&from=2026-01-01T00:00:00Z&to=2026-01-31T00:00:00Z&limit=2", b.admin, ""),
 		"listAllAuditEvents":  request("GET", "/api/v0/audit", b.operator, ""),
 		"listAssignments":     request("GET", "/api/v0/worker/assignments", b.admin, ""),
+
+		"batchCancelWorkflows":    request("POST", batchesURL+"/cancel", b.admin, goodBatch),
+		"batchTerminateWorkflows": request("POST", batchesURL+"/terminate", b.admin, goodBatch),
+		"batchSignalWorkflows":    request("POST", batchesURL+"/signal", b.admin, `{"query":"WorkflowType = 'Order'","signal":{"name":"approve","input":[true]}}`),
+		"listWorkflowBatches":     request("GET", batchesURL+"?limit=2", b.admin, ""),
+		"getWorkflowBatch":        request("GET", batchesURL+"/"+aBatch.ID, b.admin, ""),
+		"stopWorkflowBatch":       request("POST", batchesURL+"/"+aBatch.ID+"/stop", b.admin, `{"reason":"enough"}`),
 	}
 }
 

@@ -61,6 +61,7 @@ type memory struct {
 	controlled string // what was last done to an execution
 
 	planned scheduling
+	batched batching
 
 	repaired bool // Acme's namespace
 }

@@ -24,13 +24,14 @@ var _ gen.StrictServerInterface = (*handlers)(nil)
 
 // The paths under which things are found again.
 const (
-	organizationsPath = "/api/v0/organizations/"
-	usersPath         = "/users/"
-	rolesPath         = "/roles/"
-	apiKeysPath       = "/api-keys/"
-	workflowsPath     = "/workflows/"
-	schedulesPath     = "/schedules/"
-	operationsPath    = "/api/v0/operations/"
+	organizationsPath   = "/api/v0/organizations/"
+	usersPath           = "/users/"
+	rolesPath           = "/roles/"
+	apiKeysPath         = "/api-keys/"
+	workflowsPath       = "/workflows/"
+	workflowBatchesPath = "/workflow-batches/"
+	schedulesPath       = "/schedules/"
+	operationsPath      = "/api/v0/operations/"
 )
 
 // organization returns who is asking, and the organization that a path names for

@@ -33,11 +33,12 @@ var (
 // repeatable are the operations whose work is done once because of its name,
 // outside the database: Temporal starts one workflow of an id, answers the same
 // request id with the same run, and delivers a signal of the same request id and
-// an update of the same update id once; a run ends once. It makes one schedule of
-// an id, too, and that is paused or not. Their transaction holds nothing but the
-// audit entry of the attempt.
+// an update of the same update id once; a run ends once. It makes one schedule and
+// one batch of an id, too, and that is paused, or stopped, or not. Their transaction
+// holds nothing but the audit entry of the attempt.
 var repeatable = []string{
 	"startWorkflow", "signalWorkflow", "updateWorkflow", "cancelWorkflow", "terminateWorkflow",
+	"batchCancelWorkflows", "batchTerminateWorkflows", "batchSignalWorkflows", "stopWorkflowBatch",
 	"createSchedule", "pauseSchedule", "resumeSchedule",
 }
 

@@ -158,3 +158,19 @@ func TestSchedulesContract(t *testing.T) {
 		},
 	})
 }
+
+func TestBatchesContract(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	namespace := b.namespace(t)
+	b.serve(t, namespace)
+	porttest.Batches(t, porttest.BatchesSetup{
+		Batches:    temporal.NewBatches(b.dispatcher),
+		Dispatcher: b.dispatcher,
+		Namespace:  namespace,
+		Other:      b.namespace(t),
+		Absent:     "org-absent-00000000",
+		TaskQueue:  taskQueue,
+		Unserved:   "nobody",
+	})
+}

@@ -57,6 +57,12 @@ var (
 	WorkflowTerminateRequested = Action{"workflow.terminate_requested"}
 	WorkflowResetRequested     = Action{"workflow.reset_requested"}
 
+	// What is asked of many workflows stands before it is done, for the same reason.
+	WorkflowBatchCancelRequested    = Action{"workflow.batch_cancel_requested"}
+	WorkflowBatchTerminateRequested = Action{"workflow.batch_terminate_requested"}
+	WorkflowBatchSignalRequested    = Action{"workflow.batch_signal_requested"}
+	WorkflowBatchStopRequested      = Action{"workflow.batch_stop_requested"}
+
 	// What is asked of a schedule stands before it is done, for the same reason.
 	ScheduleCreateRequested   = Action{"schedule.create_requested"}
 	ScheduleUpdateRequested   = Action{"schedule.update_requested"}

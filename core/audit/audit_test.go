@@ -63,6 +63,7 @@ func TestNames(t *testing.T) {
 			audit.OrganizationCreated, audit.OrganizationActivated, audit.OrganizationProvisioningFailed,
 			audit.UserCreated, audit.RoleCreated, audit.RoleUpdated, audit.RoleDeleted, audit.APIKeyCreated, audit.APIKeyRevoked, audit.WorkflowStartRequested,
 			audit.WorkflowSignalRequested, audit.WorkflowUpdateRequested, audit.WorkflowCancelRequested, audit.WorkflowTerminateRequested, audit.WorkflowResetRequested,
+			audit.WorkflowBatchCancelRequested, audit.WorkflowBatchTerminateRequested, audit.WorkflowBatchSignalRequested, audit.WorkflowBatchStopRequested,
 			audit.ScheduleCreateRequested, audit.ScheduleUpdateRequested, audit.SchedulePauseRequested, audit.ScheduleResumeRequested,
 			audit.ScheduleTriggerRequested, audit.ScheduleBackfillRequested, audit.ScheduleDeleteRequested,
 			audit.AccessRefused, audit.AccessUnauthenticated, audit.TrailPurged,

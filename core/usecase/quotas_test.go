@@ -211,7 +211,7 @@ func TestWorkflowQuotas(t *testing.T) {
 		o := w.addOrg("own", org.Active)
 		by := holder(o, authz.Admin)
 		w.setQuota(o, limit.RunningWorkflows, limit.Limit{Max: 5})
-		s := workflows.New(w.unseen.store, &starts{}, newServices(w).limits, limit.Standard{}, w.clock)
+		s := workflows.New(w.unseen.store, &starts{}, nil, newServices(w).limits, limit.Standard{}, w.clock)
 		started := make([]error, 16)
 		var all sync.WaitGroup
 		for n := range started {
@@ -264,7 +264,8 @@ func TestWorkflowQuotas(t *testing.T) {
 			in = start
 			in.Input, in.Signal = input[:1], &workflow.Message{Name: "s", Input: input[1:]} // which count together
 			_, both := s.Start(t.Context(), by, o, in)
-			return []error{err, s.Signal(t.Context(), by, o, at, said), updating, both}
+			_, batch := s.StartBatch(t.Context(), by, o, workflow.BatchStart{Kind: workflow.BatchSignal, Query: allThatRuns, Signal: &said})
+			return []error{err, s.Signal(t.Context(), by, o, at, said), updating, both, batch}
 		}
 		for _, err := range try(large) {
 			is.True(errors.Is(err, limit.ErrExceeded))

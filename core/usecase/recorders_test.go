@@ -30,7 +30,9 @@ type temporal struct {
 	running    int64
 	schedules  []schedule.Schedule
 	blueprints []namespace.Blueprint
-	namespace  namespace.State      // of every namespace
+	namespace  namespace.State // of every namespace
+	batches    map[string]workflow.BatchStart
+	batch      workflow.BatchState  // of every batch
 	started    map[id.Operation]int // deliveries
 	deliver    func(context.Context, outbox.ProvisionPayload) error
 }
@@ -64,7 +66,8 @@ func (d *temporal) List(_ context.Context, namespace, _ string, _ page.TokenRequ
 }
 
 func (d *temporal) Count(_ context.Context, namespace, _ string, _ bool) (workflow.Count, error) {
-	return workflow.Count{Total: d.running}, d.remote("Count " + namespace)
+	ran := map[workflow.Status]int64{workflow.Running: d.running, workflow.Completed: 1}
+	return workflow.Count{Total: d.running, ByStatus: ran}, d.remote("Count " + namespace)
 }
 
 func (d *temporal) Signal(_ context.Context, namespace string, _ authz.Actor, _ workflow.Target, _ workflow.Message) error {

@@ -174,7 +174,7 @@ func newServices(w *world) services {
 		trail:        trail.New(w.trails),
 		users:        users.New(w.store, w.trails, limit.Standard{}, w.clock),
 		roles:        roles.New(w.store, limiter, w.clock),
-		workflows:    workflows.New(w.store, w.temporal, limiter, limit.Standard{}, w.clock),
+		workflows:    workflows.New(w.store, w.temporal, batcher{w.temporal}, limiter, limit.Standard{}, w.clock),
 	}
 }
 

@@ -17,18 +17,23 @@ const queryParameter = "query"
 
 // ErrQuery is returned for a query that Temporal does not understand, or that
 // names an attribute which is not registered.
-var ErrQuery = fault.InvalidField(queryParameter, "format", "must be a list filter of Temporal, with registered search attributes only")
+var ErrQuery = fault.InvalidField(queryParameter, "format", badQuery)
+
+const badQuery = "must be a list filter of Temporal, with registered search attributes only"
 
 // CheckQuery checks as much of a query as can be seen without Temporal: its size
 // and its letters. "" chooses everything. It fails with fault.ErrInvalid.
-func CheckQuery(s string) error {
+func CheckQuery(s string) error { return checkQuery(queryParameter, s) }
+
+// checkQuery checks a query that stands at a pointer in its request.
+func checkQuery(pointer, s string) error {
 	switch {
 	case len(s) > MaxQueryLen:
-		return fault.InvalidField(queryParameter, "max_length", "must have at most 2048 bytes")
+		return fault.InvalidField(pointer, "max_length", "must have at most 2048 bytes")
 	case !utf8.ValidString(s) || strings.ContainsFunc(s, unicode.IsControl):
-		return fault.InvalidField(queryParameter, "characters", "must hold printable characters only")
+		return fault.InvalidField(pointer, "characters", "must hold printable characters only")
 	case joinsQueries(s):
-		return ErrQuery
+		return fault.InvalidField(pointer, "format", badQuery)
 	}
 	return nil
 }

@@ -18,7 +18,7 @@ var acme = map[string]string{"org": "acme"}
 
 // tour is the way through the API. The page shows the steps under their
 // operations; they are taken in this order.
-var tour = slices.Concat(arrival, trail, people, roles, credentials, limits, work, schedules, departure)
+var tour = slices.Concat(arrival, trail, people, roles, credentials, limits, work, batches, schedules, departure)
 
 var arrival = []step{
 	{op: "getLiveness"},

@@ -98,6 +98,13 @@ var rights = map[string]struct{ own, foreign, operator string }{
 	"resetWorkflow":      {"fyyy", "nnnn", "y"},
 	"terminateWorkflow":  {"fyyy", "nnnn", "y"},
 
+	"batchCancelWorkflows":    {"fyyy", "nnnn", "y"},
+	"batchTerminateWorkflows": {"fyyy", "nnnn", "y"},
+	"batchSignalWorkflows":    {"fyyy", "nnnn", "y"},
+	"listWorkflowBatches":     {"yyyy", "nnnn", "y"},
+	"getWorkflowBatch":        {"yyyy", "nnnn", "y"},
+	"stopWorkflowBatch":       {"fyyy", "nnnn", "y"},
+
 	"createSchedule":   {"fyyy", "nnnn", "y"},
 	"listSchedules":    {"yyyy", "nnnn", "y"},
 	"getSchedule":      {"yyyy", "nnnn", "y"},

@@ -19,6 +19,7 @@ import (
 type Service struct {
 	store      ports.Store
 	dispatcher ports.Dispatcher
+	batches    ports.Batches
 	limiter    ports.Limiter
 	limits     limit.Standard
 	clock      ports.Clock
@@ -26,8 +27,8 @@ type Service struct {
 }
 
 // New returns the service. limits are those of organizations for which none were set.
-func New(store ports.Store, dispatcher ports.Dispatcher, limiter ports.Limiter, limits limit.Standard, clock ports.Clock) *Service {
-	return &Service{store: store, dispatcher: dispatcher, limiter: limiter, limits: limits, clock: clock}
+func New(store ports.Store, dispatcher ports.Dispatcher, batches ports.Batches, limiter ports.Limiter, limits limit.Standard, clock ports.Clock) *Service {
+	return &Service{store: store, dispatcher: dispatcher, batches: batches, limiter: limiter, limits: limits, clock: clock}
 }
 
 // Start starts a workflow. Without an id it gets a random one. The request

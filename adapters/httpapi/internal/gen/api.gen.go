@@ -596,6 +596,48 @@ func (e VerifiedActorKind) Valid() bool {
 	}
 }
 
+// Defines values for WorkflowBatchKind.
+const (
+	WorkflowBatchKindCancel    WorkflowBatchKind = "cancel"
+	WorkflowBatchKindSignal    WorkflowBatchKind = "signal"
+	WorkflowBatchKindTerminate WorkflowBatchKind = "terminate"
+)
+
+// Valid indicates whether the value is a known member of the WorkflowBatchKind enum.
+func (e WorkflowBatchKind) Valid() bool {
+	switch e {
+	case WorkflowBatchKindCancel:
+		return true
+	case WorkflowBatchKindSignal:
+		return true
+	case WorkflowBatchKindTerminate:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for WorkflowBatchState.
+const (
+	WorkflowBatchStateCompleted WorkflowBatchState = "completed"
+	WorkflowBatchStateFailed    WorkflowBatchState = "failed"
+	WorkflowBatchStateRunning   WorkflowBatchState = "running"
+)
+
+// Valid indicates whether the value is a known member of the WorkflowBatchState enum.
+func (e WorkflowBatchState) Valid() bool {
+	switch e {
+	case WorkflowBatchStateCompleted:
+		return true
+	case WorkflowBatchStateFailed:
+		return true
+	case WorkflowBatchStateRunning:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for WorkflowGrouping.
 const (
 	Status WorkflowGrouping = "status"
@@ -769,25 +811,25 @@ func (e WorkflowStatus) Valid() bool {
 
 // Defines values for WorkflowTaskKind.
 const (
-	Activity      WorkflowTaskKind = "activity"
-	ChildWorkflow WorkflowTaskKind = "child_workflow"
-	Signal        WorkflowTaskKind = "signal"
-	Timer         WorkflowTaskKind = "timer"
-	Update        WorkflowTaskKind = "update"
+	WorkflowTaskKindActivity      WorkflowTaskKind = "activity"
+	WorkflowTaskKindChildWorkflow WorkflowTaskKind = "child_workflow"
+	WorkflowTaskKindSignal        WorkflowTaskKind = "signal"
+	WorkflowTaskKindTimer         WorkflowTaskKind = "timer"
+	WorkflowTaskKindUpdate        WorkflowTaskKind = "update"
 )
 
 // Valid indicates whether the value is a known member of the WorkflowTaskKind enum.
 func (e WorkflowTaskKind) Valid() bool {
 	switch e {
-	case Activity:
+	case WorkflowTaskKindActivity:
 		return true
-	case ChildWorkflow:
+	case WorkflowTaskKindChildWorkflow:
 		return true
-	case Signal:
+	case WorkflowTaskKindSignal:
 		return true
-	case Timer:
+	case WorkflowTaskKindTimer:
 		return true
-	case Update:
+	case WorkflowTaskKindUpdate:
 		return true
 	default:
 		return false
@@ -2242,6 +2284,83 @@ type WorkflowAnswer struct {
 	Output *json.RawMessage `json:"output,omitempty"`
 }
 
+// WorkflowBatch defines model for WorkflowBatch.
+type WorkflowBatch struct {
+	ClosedAt *time.Time `json:"closed_at,omitempty"`
+
+	// Done While it runs, as of some seconds ago.
+	Done *int64 `json:"done,omitempty"`
+
+	// Failed Where it was tried in vain.
+	Failed *int64            `json:"failed,omitempty"`
+	ID     string            `json:"id"`
+	Kind   WorkflowBatchKind `json:"kind"`
+
+	// Query Absent where batches are listed.
+	Query *string `json:"query,omitempty"`
+
+	// Reason Absent where batches are listed, and when none was given.
+	Reason    *string   `json:"reason,omitempty"`
+	StartedAt time.Time `json:"started_at"`
+
+	// StartedBy Whose request it was: the id of an API key or a user. Absent where batches are listed.
+	StartedBy *string `json:"started_by,omitempty"`
+
+	// State One that was stopped has failed.
+	State WorkflowBatchState `json:"state"`
+
+	// Total How many workflows the query has chosen. Absent, with the other counts, where batches are listed and when Temporal does not say, as of one that was stopped.
+	Total *int64 `json:"total,omitempty"`
+}
+
+// WorkflowBatchCancel defines model for WorkflowBatchCancel.
+type WorkflowBatchCancel struct {
+	// Query A list filter of Temporal. All that runs is `ExecutionStatus = 'Running'`, and must be said.
+	Query string `json:"query"`
+
+	// Reason For people.
+	Reason *string `json:"reason,omitempty"`
+}
+
+// WorkflowBatchKind defines model for WorkflowBatchKind.
+type WorkflowBatchKind string
+
+// WorkflowBatchList defines model for WorkflowBatchList.
+type WorkflowBatchList struct {
+	Items []WorkflowBatch `json:"items"`
+
+	// NextCursor Absent at the end.
+	NextCursor *string `json:"next_cursor,omitempty"`
+}
+
+// WorkflowBatchSignal defines model for WorkflowBatchSignal.
+type WorkflowBatchSignal struct {
+	// Query A list filter of Temporal. All that runs is `ExecutionStatus = 'Running'`, and must be said.
+	Query string `json:"query"`
+
+	// Reason For people.
+	Reason *string        `json:"reason,omitempty"`
+	Signal WorkflowSignal `json:"signal"`
+}
+
+// WorkflowBatchState One that was stopped has failed.
+type WorkflowBatchState string
+
+// WorkflowBatchStop defines model for WorkflowBatchStop.
+type WorkflowBatchStop struct {
+	// Reason For people.
+	Reason string `json:"reason"`
+}
+
+// WorkflowBatchTerminate defines model for WorkflowBatchTerminate.
+type WorkflowBatchTerminate struct {
+	// Query A list filter of Temporal. All that runs is `ExecutionStatus = 'Running'`, and must be said.
+	Query string `json:"query"`
+
+	// Reason For people; it is how the results say that the workflows ended.
+	Reason string `json:"reason"`
+}
+
 // WorkflowCancel defines model for WorkflowCancel.
 type WorkflowCancel struct {
 	// Reason For people; it stands in the workflow's history.
@@ -2644,11 +2763,17 @@ type UserPath = string
 // Wait defines model for Wait.
 type Wait = int32
 
+// WorkflowBatchID defines model for WorkflowBatchID.
+type WorkflowBatchID = string
+
 // WorkflowID defines model for WorkflowID.
 type WorkflowID = string
 
 // WorkflowQuery defines model for WorkflowQuery.
 type WorkflowQuery = string
+
+// WorkflowBatchStarted defines model for WorkflowBatchStarted.
+type WorkflowBatchStarted = WorkflowBatch
 
 // ReportLeakedAPIKeyParams defines parameters for ReportLeakedAPIKey.
 type ReportLeakedAPIKeyParams struct {
@@ -3064,6 +3189,39 @@ type SuspendUserParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// ListWorkflowBatchesParams defines parameters for ListWorkflowBatches.
+type ListWorkflowBatchesParams struct {
+	// Limit The most items to return.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The next_cursor of the page before.
+	Cursor *TokenCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// BatchCancelWorkflowsParams defines parameters for BatchCancelWorkflows.
+type BatchCancelWorkflowsParams struct {
+	// IdempotencyKey A word of the client's own for this request. The same request with the same word within 24 hours is answered with the first one's answer and does nothing again; another request with it is refused with 422.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// BatchSignalWorkflowsParams defines parameters for BatchSignalWorkflows.
+type BatchSignalWorkflowsParams struct {
+	// IdempotencyKey A word of the client's own for this request. The same request with the same word within 24 hours is answered with the first one's answer and does nothing again; another request with it is refused with 422.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// BatchTerminateWorkflowsParams defines parameters for BatchTerminateWorkflows.
+type BatchTerminateWorkflowsParams struct {
+	// IdempotencyKey A word of the client's own for this request. The same request with the same word within 24 hours is answered with the first one's answer and does nothing again; another request with it is refused with 422.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// StopWorkflowBatchParams defines parameters for StopWorkflowBatch.
+type StopWorkflowBatchParams struct {
+	// IdempotencyKey A word of the client's own for this request. The same request with the same word within 24 hours is answered with the first one's answer and does nothing again; another request with it is refused with 422.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // CountWorkflowsParams defines parameters for CountWorkflows.
 type CountWorkflowsParams struct {
 	// Query A list filter of Temporal, such as `WorkflowType = "Greet" AND ExecutionStatus = "Running"`; without it all.
@@ -3261,6 +3419,18 @@ type UpdateUserJSONRequestBody = UserUpdate
 
 // SuspendUserJSONRequestBody defines body for SuspendUser for application/json ContentType.
 type SuspendUserJSONRequestBody = UserSuspend
+
+// BatchCancelWorkflowsJSONRequestBody defines body for BatchCancelWorkflows for application/json ContentType.
+type BatchCancelWorkflowsJSONRequestBody = WorkflowBatchCancel
+
+// BatchSignalWorkflowsJSONRequestBody defines body for BatchSignalWorkflows for application/json ContentType.
+type BatchSignalWorkflowsJSONRequestBody = WorkflowBatchSignal
+
+// BatchTerminateWorkflowsJSONRequestBody defines body for BatchTerminateWorkflows for application/json ContentType.
+type BatchTerminateWorkflowsJSONRequestBody = WorkflowBatchTerminate
+
+// StopWorkflowBatchJSONRequestBody defines body for StopWorkflowBatch for application/json ContentType.
+type StopWorkflowBatchJSONRequestBody = WorkflowBatchStop
 
 // StartWorkflowJSONRequestBody defines body for StartWorkflow for application/json ContentType.
 type StartWorkflowJSONRequestBody = WorkflowStart
@@ -3474,6 +3644,24 @@ type ServerInterface interface {
 	// SuspendUser Suspend a user
 	// (POST /api/v0/organizations/{org}/users/{user}/suspend)
 	SuspendUser(w http.ResponseWriter, r *http.Request, org OrgPath, user UserPath, params SuspendUserParams)
+	// ListWorkflowBatches List batches of workflows
+	// (GET /api/v0/organizations/{org}/workflow-batches)
+	ListWorkflowBatches(w http.ResponseWriter, r *http.Request, org OrgPath, params ListWorkflowBatchesParams)
+	// BatchCancelWorkflows Ask many workflows to cancel what they do
+	// (POST /api/v0/organizations/{org}/workflow-batches/cancel)
+	BatchCancelWorkflows(w http.ResponseWriter, r *http.Request, org OrgPath, params BatchCancelWorkflowsParams)
+	// BatchSignalWorkflows Send a signal to many workflows
+	// (POST /api/v0/organizations/{org}/workflow-batches/signal)
+	BatchSignalWorkflows(w http.ResponseWriter, r *http.Request, org OrgPath, params BatchSignalWorkflowsParams)
+	// BatchTerminateWorkflows End many workflows at once
+	// (POST /api/v0/organizations/{org}/workflow-batches/terminate)
+	BatchTerminateWorkflows(w http.ResponseWriter, r *http.Request, org OrgPath, params BatchTerminateWorkflowsParams)
+	// GetWorkflowBatch Show a batch of workflows
+	// (GET /api/v0/organizations/{org}/workflow-batches/{batch})
+	GetWorkflowBatch(w http.ResponseWriter, r *http.Request, org OrgPath, batch WorkflowBatchID)
+	// StopWorkflowBatch Stop a batch of workflows
+	// (POST /api/v0/organizations/{org}/workflow-batches/{batch}/stop)
+	StopWorkflowBatch(w http.ResponseWriter, r *http.Request, org OrgPath, batch WorkflowBatchID, params StopWorkflowBatchParams)
 	// CountWorkflows Count workflows
 	// (GET /api/v0/organizations/{org}/workflow-count)
 	CountWorkflows(w http.ResponseWriter, r *http.Request, org OrgPath, params CountWorkflowsParams)
@@ -3900,6 +4088,42 @@ func (_ Unimplemented) ResumeUser(w http.ResponseWriter, r *http.Request, org Or
 // SuspendUser Suspend a user
 // (POST /api/v0/organizations/{org}/users/{user}/suspend)
 func (_ Unimplemented) SuspendUser(w http.ResponseWriter, r *http.Request, org OrgPath, user UserPath, params SuspendUserParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// ListWorkflowBatches List batches of workflows
+// (GET /api/v0/organizations/{org}/workflow-batches)
+func (_ Unimplemented) ListWorkflowBatches(w http.ResponseWriter, r *http.Request, org OrgPath, params ListWorkflowBatchesParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// BatchCancelWorkflows Ask many workflows to cancel what they do
+// (POST /api/v0/organizations/{org}/workflow-batches/cancel)
+func (_ Unimplemented) BatchCancelWorkflows(w http.ResponseWriter, r *http.Request, org OrgPath, params BatchCancelWorkflowsParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// BatchSignalWorkflows Send a signal to many workflows
+// (POST /api/v0/organizations/{org}/workflow-batches/signal)
+func (_ Unimplemented) BatchSignalWorkflows(w http.ResponseWriter, r *http.Request, org OrgPath, params BatchSignalWorkflowsParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// BatchTerminateWorkflows End many workflows at once
+// (POST /api/v0/organizations/{org}/workflow-batches/terminate)
+func (_ Unimplemented) BatchTerminateWorkflows(w http.ResponseWriter, r *http.Request, org OrgPath, params BatchTerminateWorkflowsParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// GetWorkflowBatch Show a batch of workflows
+// (GET /api/v0/organizations/{org}/workflow-batches/{batch})
+func (_ Unimplemented) GetWorkflowBatch(w http.ResponseWriter, r *http.Request, org OrgPath, batch WorkflowBatchID) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// StopWorkflowBatch Stop a batch of workflows
+// (POST /api/v0/organizations/{org}/workflow-batches/{batch}/stop)
+func (_ Unimplemented) StopWorkflowBatch(w http.ResponseWriter, r *http.Request, org OrgPath, batch WorkflowBatchID, params StopWorkflowBatchParams) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -7374,6 +7598,305 @@ func (siw *ServerInterfaceWrapper) SuspendUser(w http.ResponseWriter, r *http.Re
 	handler.ServeHTTP(w, r)
 }
 
+// ListWorkflowBatches operation middleware
+func (siw *ServerInterfaceWrapper) ListWorkflowBatches(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "org" -------------
+	var org OrgPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "org", chi.URLParam(r, "org"), &org, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "org", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListWorkflowBatchesParams
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", r.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "cursor"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "cursor", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListWorkflowBatches(w, r, org, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// BatchCancelWorkflows operation middleware
+func (siw *ServerInterfaceWrapper) BatchCancelWorkflows(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "org" -------------
+	var org OrgPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "org", chi.URLParam(r, "org"), &org, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "org", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params BatchCancelWorkflowsParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.BatchCancelWorkflows(w, r, org, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// BatchSignalWorkflows operation middleware
+func (siw *ServerInterfaceWrapper) BatchSignalWorkflows(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "org" -------------
+	var org OrgPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "org", chi.URLParam(r, "org"), &org, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "org", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params BatchSignalWorkflowsParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.BatchSignalWorkflows(w, r, org, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// BatchTerminateWorkflows operation middleware
+func (siw *ServerInterfaceWrapper) BatchTerminateWorkflows(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "org" -------------
+	var org OrgPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "org", chi.URLParam(r, "org"), &org, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "org", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params BatchTerminateWorkflowsParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.BatchTerminateWorkflows(w, r, org, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetWorkflowBatch operation middleware
+func (siw *ServerInterfaceWrapper) GetWorkflowBatch(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "org" -------------
+	var org OrgPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "org", chi.URLParam(r, "org"), &org, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "org", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "batch" -------------
+	var batch WorkflowBatchID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "batch", chi.URLParam(r, "batch"), &batch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "batch", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetWorkflowBatch(w, r, org, batch)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// StopWorkflowBatch operation middleware
+func (siw *ServerInterfaceWrapper) StopWorkflowBatch(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "org" -------------
+	var org OrgPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "org", chi.URLParam(r, "org"), &org, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "org", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "batch" -------------
+	var batch WorkflowBatchID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "batch", chi.URLParam(r, "batch"), &batch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "batch", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params StopWorkflowBatchParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.StopWorkflowBatch(w, r, org, batch, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // CountWorkflows operation middleware
 func (siw *ServerInterfaceWrapper) CountWorkflows(w http.ResponseWriter, r *http.Request) {
 
@@ -8635,6 +9158,24 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 		r.Post(options.BaseURL+"/api/v0/organizations/{org}/workflows/{workflow_id}/reset", wrapper.ResetWorkflow)
 	})
 	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/api/v0/organizations/{org}/workflow-batches", wrapper.ListWorkflowBatches)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/api/v0/organizations/{org}/workflow-batches/cancel", wrapper.BatchCancelWorkflows)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/api/v0/organizations/{org}/workflow-batches/terminate", wrapper.BatchTerminateWorkflows)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/api/v0/organizations/{org}/workflow-batches/signal", wrapper.BatchSignalWorkflows)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/api/v0/organizations/{org}/workflow-batches/{batch}", wrapper.GetWorkflowBatch)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/api/v0/organizations/{org}/workflow-batches/{batch}/stop", wrapper.StopWorkflowBatch)
+	})
+	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/api/v0/organizations/{org}/schedules", wrapper.ListSchedules)
 	})
 	r.Group(func(r chi.Router) {
@@ -8732,6 +9273,15 @@ type UserJSONResponse struct {
 	Body User
 
 	Headers UserResponseHeaders
+}
+
+type WorkflowBatchStartedResponseHeaders struct {
+	Location string
+}
+type WorkflowBatchStartedJSONResponse struct {
+	Body WorkflowBatch
+
+	Headers WorkflowBatchStartedResponseHeaders
 }
 
 type GetKeySetRequestObject struct {
@@ -12083,6 +12633,314 @@ func (response SuspendUserdefaultApplicationProblemPlusJSONResponse) VisitSuspen
 	return err
 }
 
+type ListWorkflowBatchesRequestObject struct {
+	Org    OrgPath `json:"org"`
+	Params ListWorkflowBatchesParams
+}
+
+type ListWorkflowBatchesResponseObject interface {
+	VisitListWorkflowBatchesResponse(w http.ResponseWriter) error
+}
+
+type ListWorkflowBatches200JSONResponse WorkflowBatchList
+
+func (response ListWorkflowBatches200JSONResponse) VisitListWorkflowBatchesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListWorkflowBatchesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemResponseHeaders
+	StatusCode int
+}
+
+func (response ListWorkflowBatchesdefaultApplicationProblemPlusJSONResponse) VisitListWorkflowBatchesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.Allow != nil {
+		w.Header().Set("Allow", fmt.Sprint(*response.Headers.Allow))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type BatchCancelWorkflowsRequestObject struct {
+	Org    OrgPath `json:"org"`
+	Params BatchCancelWorkflowsParams
+	Body   *BatchCancelWorkflowsJSONRequestBody
+}
+
+type BatchCancelWorkflowsResponseObject interface {
+	VisitBatchCancelWorkflowsResponse(w http.ResponseWriter) error
+}
+
+type BatchCancelWorkflows202JSONResponse struct {
+	WorkflowBatchStartedJSONResponse
+}
+
+func (response BatchCancelWorkflows202JSONResponse) VisitBatchCancelWorkflowsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type BatchCancelWorkflowsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemResponseHeaders
+	StatusCode int
+}
+
+func (response BatchCancelWorkflowsdefaultApplicationProblemPlusJSONResponse) VisitBatchCancelWorkflowsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.Allow != nil {
+		w.Header().Set("Allow", fmt.Sprint(*response.Headers.Allow))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type BatchSignalWorkflowsRequestObject struct {
+	Org    OrgPath `json:"org"`
+	Params BatchSignalWorkflowsParams
+	Body   *BatchSignalWorkflowsJSONRequestBody
+}
+
+type BatchSignalWorkflowsResponseObject interface {
+	VisitBatchSignalWorkflowsResponse(w http.ResponseWriter) error
+}
+
+type BatchSignalWorkflows202JSONResponse struct {
+	WorkflowBatchStartedJSONResponse
+}
+
+func (response BatchSignalWorkflows202JSONResponse) VisitBatchSignalWorkflowsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type BatchSignalWorkflowsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemResponseHeaders
+	StatusCode int
+}
+
+func (response BatchSignalWorkflowsdefaultApplicationProblemPlusJSONResponse) VisitBatchSignalWorkflowsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.Allow != nil {
+		w.Header().Set("Allow", fmt.Sprint(*response.Headers.Allow))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type BatchTerminateWorkflowsRequestObject struct {
+	Org    OrgPath `json:"org"`
+	Params BatchTerminateWorkflowsParams
+	Body   *BatchTerminateWorkflowsJSONRequestBody
+}
+
+type BatchTerminateWorkflowsResponseObject interface {
+	VisitBatchTerminateWorkflowsResponse(w http.ResponseWriter) error
+}
+
+type BatchTerminateWorkflows202JSONResponse struct {
+	WorkflowBatchStartedJSONResponse
+}
+
+func (response BatchTerminateWorkflows202JSONResponse) VisitBatchTerminateWorkflowsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type BatchTerminateWorkflowsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemResponseHeaders
+	StatusCode int
+}
+
+func (response BatchTerminateWorkflowsdefaultApplicationProblemPlusJSONResponse) VisitBatchTerminateWorkflowsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.Allow != nil {
+		w.Header().Set("Allow", fmt.Sprint(*response.Headers.Allow))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetWorkflowBatchRequestObject struct {
+	Org   OrgPath         `json:"org"`
+	Batch WorkflowBatchID `json:"batch"`
+}
+
+type GetWorkflowBatchResponseObject interface {
+	VisitGetWorkflowBatchResponse(w http.ResponseWriter) error
+}
+
+type GetWorkflowBatch200JSONResponse WorkflowBatch
+
+func (response GetWorkflowBatch200JSONResponse) VisitGetWorkflowBatchResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetWorkflowBatchdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemResponseHeaders
+	StatusCode int
+}
+
+func (response GetWorkflowBatchdefaultApplicationProblemPlusJSONResponse) VisitGetWorkflowBatchResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.Allow != nil {
+		w.Header().Set("Allow", fmt.Sprint(*response.Headers.Allow))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StopWorkflowBatchRequestObject struct {
+	Org    OrgPath         `json:"org"`
+	Batch  WorkflowBatchID `json:"batch"`
+	Params StopWorkflowBatchParams
+	Body   *StopWorkflowBatchJSONRequestBody
+}
+
+type StopWorkflowBatchResponseObject interface {
+	VisitStopWorkflowBatchResponse(w http.ResponseWriter) error
+}
+
+type StopWorkflowBatch204Response struct {
+}
+
+func (response StopWorkflowBatch204Response) VisitStopWorkflowBatchResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type StopWorkflowBatchdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemResponseHeaders
+	StatusCode int
+}
+
+func (response StopWorkflowBatchdefaultApplicationProblemPlusJSONResponse) VisitStopWorkflowBatchResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.Allow != nil {
+		w.Header().Set("Allow", fmt.Sprint(*response.Headers.Allow))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CountWorkflowsRequestObject struct {
 	Org    OrgPath `json:"org"`
 	Params CountWorkflowsParams
@@ -13155,6 +14013,24 @@ type StrictServerInterface interface {
 	// SuspendUser Suspend a user
 	// (POST /api/v0/organizations/{org}/users/{user}/suspend)
 	SuspendUser(ctx context.Context, request SuspendUserRequestObject) (SuspendUserResponseObject, error)
+	// ListWorkflowBatches List batches of workflows
+	// (GET /api/v0/organizations/{org}/workflow-batches)
+	ListWorkflowBatches(ctx context.Context, request ListWorkflowBatchesRequestObject) (ListWorkflowBatchesResponseObject, error)
+	// BatchCancelWorkflows Ask many workflows to cancel what they do
+	// (POST /api/v0/organizations/{org}/workflow-batches/cancel)
+	BatchCancelWorkflows(ctx context.Context, request BatchCancelWorkflowsRequestObject) (BatchCancelWorkflowsResponseObject, error)
+	// BatchSignalWorkflows Send a signal to many workflows
+	// (POST /api/v0/organizations/{org}/workflow-batches/signal)
+	BatchSignalWorkflows(ctx context.Context, request BatchSignalWorkflowsRequestObject) (BatchSignalWorkflowsResponseObject, error)
+	// BatchTerminateWorkflows End many workflows at once
+	// (POST /api/v0/organizations/{org}/workflow-batches/terminate)
+	BatchTerminateWorkflows(ctx context.Context, request BatchTerminateWorkflowsRequestObject) (BatchTerminateWorkflowsResponseObject, error)
+	// GetWorkflowBatch Show a batch of workflows
+	// (GET /api/v0/organizations/{org}/workflow-batches/{batch})
+	GetWorkflowBatch(ctx context.Context, request GetWorkflowBatchRequestObject) (GetWorkflowBatchResponseObject, error)
+	// StopWorkflowBatch Stop a batch of workflows
+	// (POST /api/v0/organizations/{org}/workflow-batches/{batch}/stop)
+	StopWorkflowBatch(ctx context.Context, request StopWorkflowBatchRequestObject) (StopWorkflowBatchResponseObject, error)
 	// CountWorkflows Count workflows
 	// (GET /api/v0/organizations/{org}/workflow-count)
 	CountWorkflows(ctx context.Context, request CountWorkflowsRequestObject) (CountWorkflowsResponseObject, error)
@@ -15065,6 +15941,197 @@ func (sh *strictHandler) SuspendUser(w http.ResponseWriter, r *http.Request, org
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(SuspendUserResponseObject); ok {
 		if err := validResponse.VisitSuspendUserResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListWorkflowBatches operation middleware
+func (sh *strictHandler) ListWorkflowBatches(w http.ResponseWriter, r *http.Request, org OrgPath, params ListWorkflowBatchesParams) {
+	var request ListWorkflowBatchesRequestObject
+
+	request.Org = org
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListWorkflowBatches(ctx, request.(ListWorkflowBatchesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListWorkflowBatches")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListWorkflowBatchesResponseObject); ok {
+		if err := validResponse.VisitListWorkflowBatchesResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// BatchCancelWorkflows operation middleware
+func (sh *strictHandler) BatchCancelWorkflows(w http.ResponseWriter, r *http.Request, org OrgPath, params BatchCancelWorkflowsParams) {
+	var request BatchCancelWorkflowsRequestObject
+
+	request.Org = org
+	request.Params = params
+
+	var body BatchCancelWorkflowsJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.BatchCancelWorkflows(ctx, request.(BatchCancelWorkflowsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "BatchCancelWorkflows")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(BatchCancelWorkflowsResponseObject); ok {
+		if err := validResponse.VisitBatchCancelWorkflowsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// BatchSignalWorkflows operation middleware
+func (sh *strictHandler) BatchSignalWorkflows(w http.ResponseWriter, r *http.Request, org OrgPath, params BatchSignalWorkflowsParams) {
+	var request BatchSignalWorkflowsRequestObject
+
+	request.Org = org
+	request.Params = params
+
+	var body BatchSignalWorkflowsJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.BatchSignalWorkflows(ctx, request.(BatchSignalWorkflowsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "BatchSignalWorkflows")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(BatchSignalWorkflowsResponseObject); ok {
+		if err := validResponse.VisitBatchSignalWorkflowsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// BatchTerminateWorkflows operation middleware
+func (sh *strictHandler) BatchTerminateWorkflows(w http.ResponseWriter, r *http.Request, org OrgPath, params BatchTerminateWorkflowsParams) {
+	var request BatchTerminateWorkflowsRequestObject
+
+	request.Org = org
+	request.Params = params
+
+	var body BatchTerminateWorkflowsJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.BatchTerminateWorkflows(ctx, request.(BatchTerminateWorkflowsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "BatchTerminateWorkflows")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(BatchTerminateWorkflowsResponseObject); ok {
+		if err := validResponse.VisitBatchTerminateWorkflowsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetWorkflowBatch operation middleware
+func (sh *strictHandler) GetWorkflowBatch(w http.ResponseWriter, r *http.Request, org OrgPath, batch WorkflowBatchID) {
+	var request GetWorkflowBatchRequestObject
+
+	request.Org = org
+	request.Batch = batch
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetWorkflowBatch(ctx, request.(GetWorkflowBatchRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetWorkflowBatch")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetWorkflowBatchResponseObject); ok {
+		if err := validResponse.VisitGetWorkflowBatchResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// StopWorkflowBatch operation middleware
+func (sh *strictHandler) StopWorkflowBatch(w http.ResponseWriter, r *http.Request, org OrgPath, batch WorkflowBatchID, params StopWorkflowBatchParams) {
+	var request StopWorkflowBatchRequestObject
+
+	request.Org = org
+	request.Batch = batch
+	request.Params = params
+
+	var body StopWorkflowBatchJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.StopWorkflowBatch(ctx, request.(StopWorkflowBatchRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "StopWorkflowBatch")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(StopWorkflowBatchResponseObject); ok {
+		if err := validResponse.VisitStopWorkflowBatchResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
