@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -77,7 +78,9 @@ func TestSlots(t *testing.T) {
 			shared := newPool(size)
 			ctx, stop := context.WithCancel(t.Context())
 			var all sync.WaitGroup
-			// Each organization has more work than there are slots, of a second each.
+			// Each organization has more work than there are slots, of a second each and a
+			// little: no two end at once, so that all who want one wait for each.
+			var tasks atomic.Int64
 			orgs := make([]account, 3)
 			work := func(by *account, pollers int) {
 				s := newSlotSupplier(shared, by)
@@ -89,7 +92,7 @@ func TestSlots(t *testing.T) {
 								return
 							}
 							all.Go(func() {
-								<-time.NewTimer(time.Second).C
+								<-time.NewTimer(time.Second + time.Duration(tasks.Add(1))*time.Microsecond).C
 								s.ReleaseSlot(release{permit: p})
 							})
 						}
