@@ -125,7 +125,7 @@ var work = []step{
 	},
 	{ // visibility learns of each end by itself
 		op: "countWorkflows", as: "ada", path: acme, query: "group_by=status",
-		until: `{"count":1,"status":"completed"},{"count":2,"status":"terminated"}`,
+		until: `{"count":1,"status":"completed"},{"count":3,"status":"terminated"}`,
 	},
 	{op: "listAssignments", as: "fleet"},
 	// What was asked just now is added within seconds; what is shown was asked yesterday.
