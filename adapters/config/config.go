@@ -98,6 +98,15 @@ type HTTP struct {
 	DrainDelay time.Duration `env:"DRAIN_DELAY" envDefault:"0s"`
 	// ShutdownLimit bounds how long requests in flight may take at the end.
 	ShutdownLimit time.Duration `env:"SHUTDOWN_LIMIT" envDefault:"15s"`
+	// MaxWaiting is how many requests of one organization may wait for something at a time.
+	MaxWaiting int `env:"MAX_WAITING" envDefault:"256"`
+}
+
+func (h HTTP) check() error {
+	if h.MaxWaiting < 1 {
+		return errors.New("BULKHEAD_HTTP_MAX_WAITING: must be at least 1")
+	}
+	return nil
 }
 
 // Worker is the worker process.
@@ -192,7 +201,7 @@ func redactParse(err error) error {
 
 // CheckAPI tells whether everything is there that `server` needs.
 func (c Config) CheckAPI() error {
-	needs := []error{c.checkShared(), c.Limiter.check(), c.Auth.check(), address("BULKHEAD_HTTP_ADDRESS", c.HTTP.Address)}
+	needs := []error{c.checkShared(), c.HTTP.check(), c.Limiter.check(), c.Auth.check(), address("BULKHEAD_HTTP_ADDRESS", c.HTTP.Address)}
 	if c.Database.MigrateOnStart {
 		needs = append(needs, required("BULKHEAD_DATABASE_OWNER_URL", c.Database.OwnerURL.IsZero()))
 	}

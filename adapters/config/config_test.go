@@ -43,6 +43,14 @@ func TestLoad(t *testing.T) {
 		is.Equal(c.Secrets.Peppers.Current(), []byte(strings.Repeat("b", 32))) // the highest version
 	})
 
+	t.Run("Should refuse a server at which nobody may wait", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		c, err := config.Load(append(complete(), "BULKHEAD_HTTP_MAX_WAITING=0"))
+		is.NoErr(err)
+		is.True(c.CheckAPI() != nil)
+	})
+
 	t.Run("Should name every missing variable at once", func(t *testing.T) {
 		t.Parallel()
 		is := is.New(t)

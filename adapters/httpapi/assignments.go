@@ -21,7 +21,7 @@ func (h *handlers) ListAssignments(ctx context.Context, req gen.ListAssignmentsR
 	by, question := actorOf(ctx), toQuestion(req.Params)
 	l, err := h.Assignments.List(ctx, by, question, "", 0)
 	if wait := seconds(req.Params.Wait); err == nil && wait > 0 && has.match(h.version(l)) {
-		l, err = waiting(ctx, h.drain, wait, func(ctx context.Context, wait time.Duration) (assignments.List, error) {
+		l, err = waiting(ctx, h.waits, wait, func(ctx context.Context, wait time.Duration) (assignments.List, error) {
 			return h.Assignments.List(ctx, by, question, l.Version, wait)
 		})
 	}

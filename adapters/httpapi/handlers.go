@@ -18,6 +18,7 @@ import (
 type handlers struct {
 	Deps
 	drain *drain
+	waits *waits
 }
 
 var _ gen.StrictServerInterface = (*handlers)(nil)

@@ -16,7 +16,7 @@ func (h *handlers) GetOperation(ctx context.Context, req gen.GetOperationRequest
 		return nil, err
 	}
 	by := actorOf(ctx)
-	o, err := waiting(ctx, h.drain, seconds(req.Params.Wait), func(ctx context.Context, wait time.Duration) (operation.Operation, error) {
+	o, err := waiting(ctx, h.waits, seconds(req.Params.Wait), func(ctx context.Context, wait time.Duration) (operation.Operation, error) {
 		return h.Operations.Get(ctx, by, i, wait)
 	})
 	if err != nil {

@@ -45,7 +45,7 @@ func (h *handlers) CreateOrganization(ctx context.Context, req gen.CreateOrganiz
 // organization exists whatever happens here, so a failure to wait is no failure
 // of the request: it only means that the preference was not honoured.
 func (h *handlers) await(ctx context.Context, by authz.Actor, made *orgs.Created, wait time.Duration) bool {
-	op, err := waiting(ctx, h.drain, wait, func(ctx context.Context, wait time.Duration) (operation.Operation, error) {
+	op, err := waiting(ctx, h.waits, wait, func(ctx context.Context, wait time.Duration) (operation.Operation, error) {
 		return h.Operations.Get(ctx, by, made.Operation.Snapshot().ID, wait)
 	})
 	if err != nil {

@@ -81,12 +81,14 @@ type Config struct {
 	Timeout         time.Duration  // of a request, besides what it asks to wait; 15 s
 	PingTimeout     time.Duration  // of each dependency's answer to readiness; 1 s
 	MaxBody         int64          // of a request, in bytes; 1 MiB
+	MaxWaiting      int            // requests of one organization that wait at a time; 256
 }
 
 const (
 	defaultTimeout     = 15 * time.Second
 	defaultPingTimeout = time.Second
 	defaultMaxBody     = 1 << 20
+	defaultMaxWaiting  = 256
 	defaultVersion     = "devel"
 )
 
@@ -100,6 +102,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.MaxBody == 0 {
 		c.MaxBody = defaultMaxBody
+	}
+	if c.MaxWaiting == 0 {
+		c.MaxWaiting = defaultMaxWaiting
 	}
 	if c.Version == "" {
 		c.Version = defaultVersion
@@ -120,6 +125,7 @@ type Server struct {
 	log      *slog.Logger
 	lines    ports.RequestLog
 	drain    *drain
+	waits    *waits
 	requests ports.Idempotency
 	vault    ports.Vault
 
@@ -137,12 +143,13 @@ func New(d Deps) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{contract: c, config: d.Config.withDefaults(), auth: d.Auth, refusals: d.Refusals, usage: d.Usage, limiter: d.Limits, log: d.Log, lines: d.Lines, drain: newDrain(), requests: d.Requests, vault: d.Vault}
+	s.waits = newWaits(s.drain, s.config.MaxWaiting)
 	if s.lines == nil {
 		s.lines = records{d.Log}
 	}
 	s.measure(d.Meter)
 	d.Config = s.config
-	s.handler, err = s.routes(&handlers{Deps: d, drain: s.drain})
+	s.handler, err = s.routes(&handlers{Deps: d, drain: s.drain, waits: s.waits})
 	if err != nil {
 		return nil, err
 	}
@@ -197,21 +204,3 @@ func newDrain() *drain {
 
 // begun tells whether the process is shutting down.
 func (d *drain) begun() bool { return d.ctx.Err() != nil }
-
-// waiting calls a use case that may wait. When the process begins to shut down
-// meanwhile, the wait ends and the use case is asked again for what there is: a
-// client that waits is told the present state, not that we go.
-func waiting[T any](ctx context.Context, d *drain, wait time.Duration, call func(context.Context, time.Duration) (T, error)) (T, error) {
-	if wait <= 0 || d.begun() {
-		return call(ctx, 0)
-	}
-	held, release := context.WithCancel(ctx)
-	defer release()
-	stop := context.AfterFunc(d.ctx, release) //nolint:contextcheck // the wait ends with either of two contexts
-	defer stop()
-	got, err := call(held, wait)
-	if err != nil && held.Err() != nil && ctx.Err() == nil {
-		return call(ctx, 0)
-	}
-	return got, err
-}

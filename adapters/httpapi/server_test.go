@@ -345,12 +345,12 @@ func TestDrain(t *testing.T) {
 		is := is.New(t)
 		b := setup(t)
 		entered := make(chan struct{})
-		bounded, cancel := context.WithTimeout(t.Context(), 10*time.Second) // a wait that does not end fails
+		bounded, cancel := context.WithTimeout(asNobody(t), 10*time.Second) // a wait that does not end fails
 		defer cancel()
 
 		results := make(chan error)
 		go func() {
-			_, err := waiting(bounded, b.server.drain, maxWait, func(ctx context.Context, wait time.Duration) (int, error) {
+			_, err := waiting(bounded, b.server.waits, maxWait, func(ctx context.Context, wait time.Duration) (int, error) {
 				if wait == 0 {
 					return 0, ctx.Err()
 				}
@@ -368,10 +368,10 @@ func TestDrain(t *testing.T) {
 	t.Run("Should not take the caller's own end for ours", func(t *testing.T) {
 		t.Parallel()
 		is := is.New(t)
-		ctx, cancel := context.WithCancel(t.Context())
+		ctx, cancel := context.WithCancel(asNobody(t))
 
 		calls := 0
-		_, err := waiting(ctx, newDrain(), maxWait, func(ctx context.Context, _ time.Duration) (int, error) {
+		_, err := waiting(ctx, newWaits(newDrain(), 1), maxWait, func(ctx context.Context, _ time.Duration) (int, error) {
 			calls++
 			cancel()
 			return 0, ctx.Err()

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"time"
 
 	"github.com/bulkheadhq/bulkhead/adapters/httpapi/internal/gen"
@@ -100,10 +101,13 @@ func (h *handlers) UpdateWorkflow(ctx context.Context, req gen.UpdateWorkflowReq
 	}
 	if wait := seconds(req.Params.Wait); wait > 0 && !u.Done {
 		at.RunID = u.RunID
-		u, err = waiting(ctx, h.drain, wait, func(ctx context.Context, wait time.Duration) (workflow.Update, error) {
+		answered, err := waiting(ctx, h.waits, wait, func(ctx context.Context, wait time.Duration) (workflow.Update, error) {
 			return h.Workflows.UpdateResult(ctx, by, org, at, u.ID, wait)
 		})
-		if err != nil {
+		switch {
+		case err == nil:
+			u = answered
+		case !errors.Is(err, errTooManyWaiting): // then it is sent, and only not waited for
 			return nil, err
 		}
 	}

@@ -81,7 +81,7 @@ func (h *handlers) GetWorkflowResult(ctx context.Context, req gen.GetWorkflowRes
 	if err != nil {
 		return nil, err
 	}
-	r, err := waiting(ctx, h.drain, seconds(req.Params.Wait), func(ctx context.Context, wait time.Duration) (workflow.Result, error) {
+	r, err := waiting(ctx, h.waits, seconds(req.Params.Wait), func(ctx context.Context, wait time.Duration) (workflow.Result, error) {
 		return h.Workflows.Result(ctx, by, org, req.WorkflowID, orZero(req.Params.RunID), wait)
 	})
 	if err != nil {

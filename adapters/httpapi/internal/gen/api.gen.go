@@ -2828,7 +2828,7 @@ type ExplainAccessParams struct {
 
 // GetOperationParams defines parameters for GetOperation.
 type GetOperationParams struct {
-	// Wait How long the answer may wait, in seconds.
+	// Wait How long the answer may wait, in seconds. Too many that wait at a time are 429 `request.too_many_waiting`; an update is sent all the same, and answered at once.
 	Wait *Wait `form:"wait,omitempty" json:"wait,omitempty"`
 }
 
@@ -3299,7 +3299,7 @@ type GetWorkflowResultParams struct {
 	// RunID One run; without it the latest.
 	RunID *RunID `form:"run_id,omitempty" json:"run_id,omitempty"`
 
-	// Wait How long the answer may wait, in seconds.
+	// Wait How long the answer may wait, in seconds. Too many that wait at a time are 429 `request.too_many_waiting`; an update is sent all the same, and answered at once.
 	Wait *Wait `form:"wait,omitempty" json:"wait,omitempty"`
 }
 
@@ -3326,7 +3326,7 @@ type UpdateWorkflowParams struct {
 	// RunID One run; without it the latest.
 	RunID *RunID `form:"run_id,omitempty" json:"run_id,omitempty"`
 
-	// Wait How long the answer may wait, in seconds.
+	// Wait How long the answer may wait, in seconds. Too many that wait at a time are 429 `request.too_many_waiting`; an update is sent all the same, and answered at once.
 	Wait *Wait `form:"wait,omitempty" json:"wait,omitempty"`
 
 	// IdempotencyKey A word of the client's own for this request. The same request with the same word within 24 hours is answered with the first one's answer and does nothing again; another request with it is refused with 422.
@@ -3347,7 +3347,7 @@ type ListAssignmentsParams struct {
 	// Leaving Whether the member leaves the pool, so that the others take over at once what it serves. Its own list is empty.
 	Leaving *Leaving `form:"leaving,omitempty" json:"leaving,omitempty"`
 
-	// Wait How long the answer may wait, in seconds.
+	// Wait How long the answer may wait, in seconds. Too many that wait at a time are 429 `request.too_many_waiting`; an update is sent all the same, and answered at once.
 	Wait *Wait `form:"wait,omitempty" json:"wait,omitempty"`
 
 	// IfNoneMatch The ETag of the answer one has.
