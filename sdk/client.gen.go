@@ -1015,6 +1015,32 @@ type Actor struct {
 // ActorKind defines model for Actor.Kind.
 type ActorKind string
 
+// AllowList defines model for AllowList.
+type AllowList struct {
+	// Etag The version for If-Match.
+	Etag  string      `json:"etag"`
+	Rules []AllowRule `json:"rules"`
+}
+
+// AllowListUpdate defines model for AllowListUpdate.
+type AllowListUpdate struct {
+	Rules []AllowRule `json:"rules"`
+}
+
+// AllowRule A role that no rule names may start everything; one that rules name, what one of them allows.
+type AllowRule struct {
+	// Role A role's name, or * for every role that no rule names.
+	//
+	// Example: member
+	Role string `json:"role"`
+
+	// TaskQueues In full, or what they begin with and *; any when absent.
+	TaskQueues []string `json:"task_queues,omitempty,omitzero"`
+
+	// WorkflowTypes In full, or what they begin with and *; any when absent.
+	WorkflowTypes []string `json:"workflow_types,omitempty,omitzero"`
+}
+
 // Assignment defines model for Assignment.
 type Assignment struct {
 	Namespace    string          `json:"namespace"`

@@ -15,6 +15,19 @@ func (c *Client) Limit(ctx context.Context, org, name string) (*OrganizationLimi
 	return call[OrganizationLimit](ctx, c, get(organization(org, "limits", name)))
 }
 
+// AllowList returns which workflows each role may start.
+func (c *Client) AllowList(ctx context.Context, org string) (*AllowList, error) {
+	return call[AllowList](ctx, c, get(organization(org, "allow-list")))
+}
+
+// SetAllowList replaces the rules of which workflows each role may start. The ETag is
+// that of the list on which the change was decided.
+func (c *Client) SetAllowList(ctx context.Context, org, etag string, in AllowListUpdate) (*AllowList, error) {
+	return call[AllowList](ctx, c, request{
+		method: http.MethodPut, path: organization(org, "allow-list"), header: ifMatch(etag), body: in,
+	})
+}
+
 // SetLimit makes a limit the organization's own. All limits of an organization have
 // one ETag: it is that on which the change was decided, and the change fails, see
 // IsStale, when one of them has changed since. For operators.

@@ -110,6 +110,10 @@ var operations = with(workflowOperations, with(batchOperations, with(scheduleOpe
 		_, err := c.User(ctx, "{org}", "{user}")
 		return err
 	},
+	"GET /api/v0/organizations/{org}/allow-list": func(ctx context.Context, c *Client) error { return only(c.AllowList(ctx, "{org}")) },
+	"PUT /api/v0/organizations/{org}/allow-list": func(ctx context.Context, c *Client) error {
+		return only(c.SetAllowList(ctx, "{org}", AnyVersion, AllowListUpdate{}))
+	},
 	"GET /api/v0/organizations/{org}/limits":         func(ctx context.Context, c *Client) error { return only(c.Limits(ctx, "{org}")) },
 	"GET /api/v0/organizations/{org}/limits/{limit}": func(ctx context.Context, c *Client) error { return only(c.Limit(ctx, "{org}", "{limit}")) },
 	"PUT /api/v0/organizations/{org}/limits/{limit}": func(ctx context.Context, c *Client) error {

@@ -98,6 +98,11 @@ func TestCommands(t *testing.T) {
 			`PUT /api/v0/organizations/acme/limits/requests {"burst":60,"count":600,"mode":"dry_run","period_seconds":60,"warn_percent":90}`,
 		},
 		{"org-limits-reset", "org limits reset users --org acme", "DELETE /api/v0/organizations/acme/limits/users"},
+		{"org-allow-list-get", "org allow-list get acme", "GET /api/v0/organizations/acme/allow-list"},
+		{
+			"org-allow-list-set", `org allow-list set acme --rule {"role":"member","workflow_types":["Order*","Charge"]}`,
+			`PUT /api/v0/organizations/acme/allow-list {"rules":[{"role":"member","workflow_types":["Order*","Charge"]}]}`,
+		},
 		{"role-list", "role list --org acme", "GET /api/v0/organizations/acme/roles?limit=200"},
 		{"role-get", "role get viewer --org acme", "GET /api/v0/organizations/acme/roles/viewer"},
 		{

@@ -67,7 +67,7 @@ Examples:
 				Action: s.orgShow,
 			},
 			s.orgUsageCommand(),
-		}, append(s.orgLifeCommands(), append(s.orgNamespaceCommands(), s.orgLimitsCommand())...)...),
+		}, append(s.orgLifeCommands(), append(s.orgNamespaceCommands(), s.orgLimitsCommand(), s.orgAllowListCommand())...)...),
 	}
 }
 

@@ -327,6 +327,8 @@ var usual = map[string]struct {
 	"GET /organizations/globex/usage":           {200, sdk.UsageList{Items: []sdk.UsageSum{{Start: now.Add(-longAgo), Requests: 1204, Refused: 3, Limited: 17}}}},
 	"GET /audit":                                {200, sdk.AuditEventList{Items: []sdk.AuditEvent{auditEvent()}}},
 	"GET /organizations/acme/audit/" + eventID:  {200, auditEvent()},
+	"GET /organizations/acme/allow-list":        {200, acmeAllows},
+	"PUT /organizations/acme/allow-list":        {200, acmeAllows},
 	"GET /organizations/acme/limits":            {200, sdk.OrganizationLimitList{Items: []sdk.OrganizationLimit{rateLimit, quotaLimit}}},
 	"PUT /organizations/acme/limits/requests":   {200, rateLimit},
 	"DELETE /organizations/acme/limits/users":   {200, quotaLimit},
@@ -397,6 +399,8 @@ var usual = map[string]struct {
 		WorkflowID: "greet-1", RunID: runID, Status: sdk.WorkflowStatusCompleted, Output: json.RawMessage(greeting),
 	}},
 }
+
+var acmeAllows = sdk.AllowList{Rules: []sdk.AllowRule{{Role: "member", WorkflowTypes: []string{"Order*", "Charge"}}, {Role: "*", TaskQueues: []string{"default"}}}, Etag: `"3.a"`}
 
 // golden compares a text with a file of testdata, or writes it with -update.
 func golden(t *testing.T, name, got string) {

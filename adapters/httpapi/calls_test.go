@@ -67,6 +67,8 @@ func (b *bundle) calls() map[string]*http.Request {
 		"deleteRole":          matching(request("DELETE", rolesURL+"/"+b.deployer.Snapshot().ID.String(), b.admin, "")),
 		"listPermissions":     request("GET", "/api/v0/authz/permissions", b.admin, ""),
 		"explainAccess":       request("GET", explainURL+"?actor="+ada+"&action=tokens:write&resource=acme", b.admin, ""),
+		"getAllowList":        request("GET", acmeURL+"/allow-list", b.admin, ""),
+		"setAllowList":        matching(request("PUT", acmeURL+"/allow-list", b.admin, `{"rules":[{"role":"member","workflow_types":["Order*"]}]}`)),
 		"listLimits":          request("GET", acmeURL+"/limits", b.admin, ""),
 		"getLimit":            request("GET", acmeURL+"/limits/users", b.admin, ""),
 		"setLimit":            matching(request("PUT", acmeURL+"/limits/requests", b.operator, `{"count":600,"period_seconds":60,"burst":60,"mode":"dry_run"}`)),

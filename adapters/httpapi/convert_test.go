@@ -31,7 +31,7 @@ var (
 	wholeOrg  = org.Snapshot{
 		ID: id.New[id.OrgKind](), Slug: "acme", Name: "Acme", State: org.Suspended, StateReason: "unpaid", Namespace: "org-acme-1",
 		Metadata:          org.Metadata{"plan": "gold"},
-		Settings:          org.Settings{DeletionGraceDays: 1, AuditRetentionDays: 30, APIKeyDefaultTTLDays: 3, APIKeyMaxTTLDays: 4, WorkflowRetentionDays: 5},
+		Settings:          org.Settings{DeletionGraceDays: 1, AuditRetentionDays: 30, APIKeyDefaultTTLDays: 3, APIKeyMaxTTLDays: 4, AllowList: org.AllowList{{Role: "member", WorkflowTypes: []string{"Order*"}, TaskQueues: []string{"orders"}}}, WorkflowRetentionDays: 5},
 		DeletionProtected: true, WorkerPool: "gold", ActivatedAt: now.Add(time.Minute), DeleteAfter: now.Add(time.Hour),
 		Limits: limit.Set{limit.Users: {Max: 5}}, LimitsVersion: 3, Version: 7, CreatedAt: now, UpdatedAt: now.Add(time.Second),
 	}

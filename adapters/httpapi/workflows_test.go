@@ -219,3 +219,23 @@ func TestWorkflowReset(t *testing.T) {
 		is.Equal(field(b.problem(b.do(request("POST", flowsURL+"/a/reset", b.admin, `{"to":"event","reason":"mended"}`)))), "/event_id required")
 	})
 }
+
+func TestAllowList(t *testing.T) {
+	t.Parallel()
+
+	t.Run("Should hold starts to the rules that were set, for the version that was read", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		b := setup(t)
+		read := b.do(request("GET", acmeURL+"/allow-list", b.admin, ""))
+		is.Equal(read.Code, http.StatusOK)
+		set := request("PUT", acmeURL+"/allow-list", b.admin, `{"rules":[{"role":"*","workflow_types":["Report*"]}]}`)
+		set.Header.Set("If-Match", read.Header().Get("ETag"))
+		is.Equal(b.do(set).Code, http.StatusOK)
+		got := b.do(request("POST", flowsURL, b.admin, goodFlow))
+		is.Equal(got.Code, http.StatusForbidden)
+		p := b.problem(got)
+		is.Equal(p.Code, "workflow.not_allowed")
+		is.Equal(p.Detail, `The organization's allow-list does not let the role admin start workflows of type "Order" on task queue "orders".`)
+	})
+}

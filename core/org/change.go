@@ -16,6 +16,7 @@ type Change struct {
 	Slug              *Slug
 	Metadata          *Metadata // replaces all of it
 	Settings          *Settings // replaces all of them
+	AllowList         *AllowList
 	DeletionProtected *bool
 	WorkerPool        *string
 }
@@ -44,7 +45,12 @@ func (o *Org) Apply(c Change, now time.Time) (changed bool, err error) {
 		o.s.Metadata = c.Metadata.clone()
 	}
 	if c.Settings != nil {
+		kept := o.s.Settings.AllowList
 		o.s.Settings = *c.Settings
+		o.s.Settings.AllowList = kept
+	}
+	if c.AllowList != nil {
+		o.s.Settings.AllowList = *c.AllowList
 	}
 	if c.DeletionProtected != nil {
 		o.s.DeletionProtected = *c.DeletionProtected
@@ -53,7 +59,7 @@ func (o *Org) Apply(c Change, now time.Time) (changed bool, err error) {
 		o.s.WorkerPool = *c.WorkerPool
 	}
 	if before.Name == o.s.Name && before.Slug == o.s.Slug && maps.Equal(before.Metadata, o.s.Metadata) &&
-		before.Settings == o.s.Settings && before.DeletionProtected == o.s.DeletionProtected &&
+		before.Settings.equal(o.s.Settings) && before.DeletionProtected == o.s.DeletionProtected &&
 		before.WorkerPool == o.s.WorkerPool {
 		return false, nil
 	}
@@ -100,6 +106,11 @@ func (c Change) check() error {
 	}
 	if c.WorkerPool != nil {
 		if err := CheckPool("/worker_pool", *c.WorkerPool); err != nil {
+			return err
+		}
+	}
+	if c.AllowList != nil {
+		if err := c.AllowList.Validate(); err != nil {
 			return err
 		}
 	}

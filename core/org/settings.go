@@ -2,6 +2,7 @@ package org
 
 import (
 	"maps"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -24,6 +25,16 @@ type Settings struct {
 	APIKeyMaxTTLDays int `json:"api_key_max_ttl_days,omitempty"`
 	// WorkflowRetentionDays is how long closed executions are kept; see WorkflowRetention.
 	WorkflowRetentionDays int `json:"workflow_retention_days,omitempty"`
+	// AllowList says which workflows each role may start. It is read and replaced by
+	// itself: a change of the other settings leaves it as it is.
+	AllowList AllowList `json:"allow_list,omitempty"`
+}
+
+// equal tells whether both decide the same.
+func (s Settings) equal(o Settings) bool {
+	same := s.AllowList.Equal(o.AllowList)
+	s.AllowList, o.AllowList = nil, nil
+	return same && reflect.DeepEqual(s, o)
 }
 
 // MaxOwnWorkflowRetentionDays is the longest that an organization keeps closed

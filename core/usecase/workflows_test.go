@@ -16,6 +16,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/id"
 	"github.com/bulkheadhq/bulkhead/core/org"
 	"github.com/bulkheadhq/bulkhead/core/page"
+	"github.com/bulkheadhq/bulkhead/core/usecase/orgs"
 	"github.com/bulkheadhq/bulkhead/core/usecase/workflows"
 	"github.com/bulkheadhq/bulkhead/core/workflow"
 )
@@ -94,6 +95,31 @@ func TestWorkflowsStart(t *testing.T) {
 		is.NoErr(err)
 		is.Equal(w.trail()[0].Changes["id_conflict_policy"], audit.Created("terminate_existing"))
 		is.Equal(w.trail()[0].Changes["id_reuse_policy"], audit.Created("allow_duplicate_failed_only"))
+	})
+
+	t.Run("Should start only what the allow-list lets the role, without another look at the database", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		w := newWorld(t)
+		o := w.addOrg("own", org.Active)
+		s := newServices(w)
+		rules := org.AllowList{{Role: "member", WorkflowTypes: []string{"Report*"}}}
+		_, err := s.orgs.Update(t.Context(), holder(o, authz.Admin), o, orgs.UpdateInput{AllowList: &rules})
+		is.NoErr(err)
+		trail := w.trail()
+		is.True(trail[len(trail)-1].Changes["allow_list"].After != nil)
+		before := len(w.called())
+		_, err = s.workflows.Start(t.Context(), holder(o, authz.Member), o, start)
+		is.True(errors.Is(err, org.ErrNotAllowed))
+		is.Equal(w.called()[before:], []string{"Reads.Org"})
+		sync := nightly
+		sync.Action.Type = "Sync"
+		_, err = s.schedules.Create(t.Context(), holder(o, authz.Member), o, sync)
+		is.True(errors.Is(err, org.ErrNotAllowed))
+		_, err = s.workflows.Start(t.Context(), holder(o, authz.Admin), o, start)
+		is.NoErr(err)
+		_, err = s.workflows.Start(t.Context(), holder(o, authz.Member), o, workflow.Start{ID: "r", Type: "ReportDaily", TaskQueue: "q"})
+		is.NoErr(err)
 	})
 
 	t.Run("Should choose an id for whoever names none, a new one each time", func(t *testing.T) {

@@ -6,6 +6,11 @@ var (
 )
 
 var limits = []step{
+	{op: "getAllowList", as: "ada", path: acme},
+	{
+		op: "setAllowList", as: "ada", path: acme, header: map[string]string{"If-Match": "*"},
+		body: `{"rules": [{"role": "viewer", "workflow_types": ["Report*"], "task_queues": ["reports"]}]}`,
+	},
 	{op: "listLimits", as: "ada", path: acme},
 	{op: "getLimit", as: "ada", path: usersOfAcme, keep: map[string]string{"limits etag": "ETag"}},
 	{

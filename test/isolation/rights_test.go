@@ -66,10 +66,12 @@ var rights = map[string]struct{ own, foreign, operator string }{
 	"listPermissions": {"yyyy", "----", "y"},
 	"explainAccess":   {"yyyy", "nnnn", "y"}, // about oneself; a viewer and a member not about another
 
-	"listLimits": {"yyyy", "nnnn", "y"},
-	"getLimit":   {"yyyy", "nnnn", "y"},
-	"setLimit":   {"ffff", "nnnn", "y"},
-	"resetLimit": {"ffff", "nnnn", "y"},
+	"getAllowList": {"yyyy", "nnnn", "y"},
+	"setAllowList": {"fffy", "nnnn", "y"},
+	"listLimits":   {"yyyy", "nnnn", "y"},
+	"getLimit":     {"yyyy", "nnnn", "y"},
+	"setLimit":     {"ffff", "nnnn", "y"},
+	"resetLimit":   {"ffff", "nnnn", "y"},
 
 	"createAPIKey": {"fffy", "nnnn", "y"},
 	"listAPIKeys":  {"ffyy", "nnnn", "y"},

@@ -3,8 +3,13 @@ package isolation
 import "testing"
 
 var _ = add(seeds{
-	"listLimits": {},
-	"getLimit":   {Make: aLimit},
+	"listLimits":   {},
+	"getAllowList": {},
+	// It refuses nothing that the others do.
+	"setAllowList": {Body: func(*party) map[string]any {
+		return map[string]any{"rules": []any{map[string]any{"role": "nobody"}}}
+	}},
+	"getLimit": {Make: aLimit},
 	// It is set as nobody would notice it.
 	"setLimit": {Make: aLimit, Body: func(*party) map[string]any {
 		return map[string]any{"max": 1_000_000, "warn_percent": 0}

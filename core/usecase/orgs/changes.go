@@ -27,6 +27,9 @@ func differences(before, after org.Snapshot) map[string]audit.Change {
 	note(changes, "settings.api_key_default_ttl_days", b.APIKeyDefaultTTLDays, a.APIKeyDefaultTTLDays)
 	note(changes, "settings.api_key_max_ttl_days", b.APIKeyMaxTTLDays, a.APIKeyMaxTTLDays)
 	note(changes, "settings.workflow_retention_days", b.WorkflowRetentionDays, a.WorkflowRetentionDays)
+	if !b.AllowList.Equal(a.AllowList) {
+		changes["allow_list"] = audit.Change{Before: b.AllowList, After: a.AllowList}
+	}
 	if !maps.Equal(before.Metadata, after.Metadata) {
 		changes["metadata"] = audit.Change{Before: before.Metadata, After: after.Metadata}
 	}

@@ -20,6 +20,7 @@ type UpdateInput struct {
 	Slug              *string
 	Metadata          *org.Metadata // replaces all of it
 	Settings          *org.Settings // replaces all of them
+	AllowList         *org.AllowList
 	DeletionProtected *bool
 	WorkerPool        *string
 
@@ -34,7 +35,7 @@ func (s *Service) Update(ctx context.Context, by authz.Actor, o id.Org, in Updat
 	if err := by.Require(authz.OrganizationsUpdate, o); err != nil {
 		return org.Org{}, err
 	}
-	change := org.Change{Name: in.Name, Metadata: in.Metadata, Settings: in.Settings, DeletionProtected: in.DeletionProtected, WorkerPool: in.WorkerPool}
+	change := org.Change{Name: in.Name, Metadata: in.Metadata, Settings: in.Settings, AllowList: in.AllowList, DeletionProtected: in.DeletionProtected, WorkerPool: in.WorkerPool}
 	if in.Slug != nil || in.WorkerPool != nil {
 		if err := by.RequirePlatform(authz.OrganizationsUpdate); err != nil {
 			return org.Org{}, err

@@ -47,7 +47,7 @@ func (s *Service) Create(ctx context.Context, by authz.Actor, o id.Org, in sched
 	if err := in.Validate(); err != nil {
 		return schedule.Status{}, err
 	}
-	namespace, err := s.namespace(ctx, o)
+	namespace, err := s.namespaceFor(ctx, by, o, in.Action)
 	if err != nil {
 		return schedule.Status{}, err
 	}
@@ -118,6 +118,11 @@ func (s *Service) Update(ctx context.Context, by authz.Actor, o id.Org, schedule
 	}
 	if err := c.Validate(); err != nil {
 		return schedule.Status{}, err
+	}
+	if c.Action != nil {
+		if _, err := s.namespaceFor(ctx, by, o, *c.Action); err != nil {
+			return schedule.Status{}, err
+		}
 	}
 	return s.changed(ctx, by, o, scheduleID, version, audit.ScheduleUpdateRequested, differences(c), func(namespace string) error {
 		return s.schedules.Update(ctx, namespace, by, scheduleID, version, c)
@@ -257,19 +262,38 @@ func (s *Service) allow(ctx context.Context, by authz.Actor, p authz.Permission,
 	return s.namespace(ctx, o)
 }
 
+// namespaceFor returns the namespace of an organization in which the actor may start
+// what an action does. It fails with org.ErrNotAllowed.
+func (s *Service) namespaceFor(ctx context.Context, by authz.Actor, o id.Org, a schedule.Action) (string, error) {
+	row, err := s.active(ctx, o)
+	if err != nil {
+		return "", err
+	}
+	return row.Namespace(), row.Snapshot().Settings.AllowList.Check(by.Role().String(), a.Type, a.TaskQueue)
+}
+
 // namespace returns where an organization's schedules are. Only an active one has its
 // schedules asked anything: while it is suspended, what was paused for that must stay
 // as it is found.
 func (s *Service) namespace(ctx context.Context, o id.Org) (string, error) {
-	if o == id.SystemOrg {
-		return "", org.ErrReserved
-	}
-	row, err := s.store.Reads(o).Org(ctx)
+	row, err := s.active(ctx, o)
 	if err != nil {
 		return "", err
 	}
-	if err := row.RequireActive(); err != nil {
-		return "", err
-	}
 	return row.Namespace(), nil
+}
+
+// active returns an organization whose schedules may be changed.
+func (s *Service) active(ctx context.Context, o id.Org) (org.Org, error) {
+	if o == id.SystemOrg {
+		return org.Org{}, org.ErrReserved
+	}
+	row, err := s.store.Reads(o).Org(ctx)
+	if err != nil {
+		return org.Org{}, err
+	}
+	if err := row.RequireActive(); err != nil {
+		return org.Org{}, err
+	}
+	return row, nil
 }

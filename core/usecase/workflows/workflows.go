@@ -35,7 +35,7 @@ func New(store ports.Store, dispatcher ports.Dispatcher, batches ports.Batches, 
 // stands in the audit trail before anything is started. With a signal, which takes
 // the permission to send one, a workflow that runs under the id is sent that
 // instead. To terminate what runs takes the permission to. It fails with
-// workflow.ErrAlreadyStarted, org.ErrNotActive,
+// workflow.ErrAlreadyStarted, org.ErrNotAllowed, org.ErrNotActive,
 // org.ErrReserved, limit.ErrRateExceeded, limit.ErrExceeded and, for a broken rule,
 // fault.ErrInvalid.
 func (s *Service) Start(ctx context.Context, by authz.Actor, o id.Org, in workflow.Start) (workflow.Execution, error) {
@@ -60,6 +60,9 @@ func (s *Service) Start(ctx context.Context, by authz.Actor, o id.Org, in workfl
 	}
 	row, err := s.active(ctx, o)
 	if err != nil {
+		return workflow.Execution{}, err
+	}
+	if err := row.Snapshot().Settings.AllowList.Check(by.Role().String(), in.Type, in.TaskQueue); err != nil {
 		return workflow.Execution{}, err
 	}
 	if err := s.admit(ctx, row, in); err != nil {

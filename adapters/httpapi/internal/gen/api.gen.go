@@ -1025,6 +1025,32 @@ type Actor struct {
 // ActorKind defines model for Actor.Kind.
 type ActorKind string
 
+// AllowList defines model for AllowList.
+type AllowList struct {
+	// Etag The version for If-Match.
+	Etag  string      `json:"etag"`
+	Rules []AllowRule `json:"rules"`
+}
+
+// AllowListUpdate defines model for AllowListUpdate.
+type AllowListUpdate struct {
+	Rules []AllowRule `json:"rules"`
+}
+
+// AllowRule A role that no rule names may start everything; one that rules name, what one of them allows.
+type AllowRule struct {
+	// Role A role's name, or * for every role that no rule names.
+	//
+	// Example: member
+	Role string `json:"role"`
+
+	// TaskQueues In full, or what they begin with and *; any when absent.
+	TaskQueues *[]string `json:"task_queues,omitempty"`
+
+	// WorkflowTypes In full, or what they begin with and *; any when absent.
+	WorkflowTypes *[]string `json:"workflow_types,omitempty"`
+}
+
 // Assignment defines model for Assignment.
 type Assignment struct {
 	Namespace    string          `json:"namespace"`
@@ -2886,6 +2912,12 @@ type UpdateOrganizationParams struct {
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
+// SetAllowListParams defines parameters for SetAllowList.
+type SetAllowListParams struct {
+	// IfMatch The ETag of the version that the change is meant for, or `*` for any. Without it the answer is 428, and 412 when the resource has changed since.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
 // ListAPIKeysParams defines parameters for ListAPIKeys.
 type ListAPIKeysParams struct {
 	// Limit The most items to return.
@@ -3369,6 +3401,9 @@ type CreateOrganizationJSONRequestBody = OrganizationCreate
 // UpdateOrganizationJSONRequestBody defines body for UpdateOrganization for application/json ContentType.
 type UpdateOrganizationJSONRequestBody = OrganizationUpdate
 
+// SetAllowListJSONRequestBody defines body for SetAllowList for application/json ContentType.
+type SetAllowListJSONRequestBody = AllowListUpdate
+
 // CreateAPIKeyJSONRequestBody defines body for CreateAPIKey for application/json ContentType.
 type CreateAPIKeyJSONRequestBody = APIKeyCreate
 
@@ -3503,6 +3538,12 @@ type ServerInterface interface {
 	// UpdateOrganization Change an organization
 	// (PATCH /api/v0/organizations/{org})
 	UpdateOrganization(w http.ResponseWriter, r *http.Request, org OrgPath, params UpdateOrganizationParams)
+	// GetAllowList Show which workflows each role may start
+	// (GET /api/v0/organizations/{org}/allow-list)
+	GetAllowList(w http.ResponseWriter, r *http.Request, org OrgPath)
+	// SetAllowList Say which workflows each role may start
+	// (PUT /api/v0/organizations/{org}/allow-list)
+	SetAllowList(w http.ResponseWriter, r *http.Request, org OrgPath, params SetAllowListParams)
 	// ListAPIKeys List API keys
 	// (GET /api/v0/organizations/{org}/api-keys)
 	ListAPIKeys(w http.ResponseWriter, r *http.Request, org OrgPath, params ListAPIKeysParams)
@@ -3806,6 +3847,18 @@ func (_ Unimplemented) GetOrganization(w http.ResponseWriter, r *http.Request, o
 // UpdateOrganization Change an organization
 // (PATCH /api/v0/organizations/{org})
 func (_ Unimplemented) UpdateOrganization(w http.ResponseWriter, r *http.Request, org OrgPath, params UpdateOrganizationParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// GetAllowList Show which workflows each role may start
+// (GET /api/v0/organizations/{org}/allow-list)
+func (_ Unimplemented) GetAllowList(w http.ResponseWriter, r *http.Request, org OrgPath) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// SetAllowList Say which workflows each role may start
+// (PUT /api/v0/organizations/{org}/allow-list)
+func (_ Unimplemented) SetAllowList(w http.ResponseWriter, r *http.Request, org OrgPath, params SetAllowListParams) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -4951,6 +5004,82 @@ func (siw *ServerInterfaceWrapper) UpdateOrganization(w http.ResponseWriter, r *
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.UpdateOrganization(w, r, org, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetAllowList operation middleware
+func (siw *ServerInterfaceWrapper) GetAllowList(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "org" -------------
+	var org OrgPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "org", chi.URLParam(r, "org"), &org, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "org", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetAllowList(w, r, org)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// SetAllowList operation middleware
+func (siw *ServerInterfaceWrapper) SetAllowList(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "org" -------------
+	var org OrgPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "org", chi.URLParam(r, "org"), &org, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "org", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params SetAllowListParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-Match", Err: err})
+			return
+		}
+
+		params.IfMatch = &IfMatch
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.SetAllowList(w, r, org, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -9071,6 +9200,12 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 		r.Patch(options.BaseURL+"/api/v0/organizations/{org}/roles/{role}", wrapper.UpdateRole)
 	})
 	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/api/v0/organizations/{org}/allow-list", wrapper.GetAllowList)
+	})
+	r.Group(func(r chi.Router) {
+		r.Put(options.BaseURL+"/api/v0/organizations/{org}/allow-list", wrapper.SetAllowList)
+	})
+	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/api/v0/organizations/{org}/limits", wrapper.ListLimits)
 	})
 	r.Group(func(r chi.Router) {
@@ -9231,6 +9366,15 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 	})
 
 	return r
+}
+
+type AllowListResponseHeaders struct {
+	ETag string
+}
+type AllowListJSONResponse struct {
+	Body AllowList
+
+	Headers AllowListResponseHeaders
 }
 
 type HealthJSONResponse Health
@@ -10071,6 +10215,108 @@ type UpdateOrganizationdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response UpdateOrganizationdefaultApplicationProblemPlusJSONResponse) VisitUpdateOrganizationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.Allow != nil {
+		w.Header().Set("Allow", fmt.Sprint(*response.Headers.Allow))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAllowListRequestObject struct {
+	Org OrgPath `json:"org"`
+}
+
+type GetAllowListResponseObject interface {
+	VisitGetAllowListResponse(w http.ResponseWriter) error
+}
+
+type GetAllowList200JSONResponse struct{ AllowListJSONResponse }
+
+func (response GetAllowList200JSONResponse) VisitGetAllowListResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAllowListdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemResponseHeaders
+	StatusCode int
+}
+
+func (response GetAllowListdefaultApplicationProblemPlusJSONResponse) VisitGetAllowListResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.Allow != nil {
+		w.Header().Set("Allow", fmt.Sprint(*response.Headers.Allow))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetAllowListRequestObject struct {
+	Org    OrgPath `json:"org"`
+	Params SetAllowListParams
+	Body   *SetAllowListJSONRequestBody
+}
+
+type SetAllowListResponseObject interface {
+	VisitSetAllowListResponse(w http.ResponseWriter) error
+}
+
+type SetAllowList200JSONResponse struct{ AllowListJSONResponse }
+
+func (response SetAllowList200JSONResponse) VisitSetAllowListResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetAllowListdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemResponseHeaders
+	StatusCode int
+}
+
+func (response SetAllowListdefaultApplicationProblemPlusJSONResponse) VisitSetAllowListResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -13872,6 +14118,12 @@ type StrictServerInterface interface {
 	// UpdateOrganization Change an organization
 	// (PATCH /api/v0/organizations/{org})
 	UpdateOrganization(ctx context.Context, request UpdateOrganizationRequestObject) (UpdateOrganizationResponseObject, error)
+	// GetAllowList Show which workflows each role may start
+	// (GET /api/v0/organizations/{org}/allow-list)
+	GetAllowList(ctx context.Context, request GetAllowListRequestObject) (GetAllowListResponseObject, error)
+	// SetAllowList Say which workflows each role may start
+	// (PUT /api/v0/organizations/{org}/allow-list)
+	SetAllowList(ctx context.Context, request SetAllowListRequestObject) (SetAllowListResponseObject, error)
 	// ListAPIKeys List API keys
 	// (GET /api/v0/organizations/{org}/api-keys)
 	ListAPIKeys(ctx context.Context, request ListAPIKeysRequestObject) (ListAPIKeysResponseObject, error)
@@ -14535,6 +14787,66 @@ func (sh *strictHandler) UpdateOrganization(w http.ResponseWriter, r *http.Reque
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(UpdateOrganizationResponseObject); ok {
 		if err := validResponse.VisitUpdateOrganizationResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetAllowList operation middleware
+func (sh *strictHandler) GetAllowList(w http.ResponseWriter, r *http.Request, org OrgPath) {
+	var request GetAllowListRequestObject
+
+	request.Org = org
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAllowList(ctx, request.(GetAllowListRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAllowList")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetAllowListResponseObject); ok {
+		if err := validResponse.VisitGetAllowListResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// SetAllowList operation middleware
+func (sh *strictHandler) SetAllowList(w http.ResponseWriter, r *http.Request, org OrgPath, params SetAllowListParams) {
+	var request SetAllowListRequestObject
+
+	request.Org = org
+	request.Params = params
+
+	var body SetAllowListJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.SetAllowList(ctx, request.(SetAllowListRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SetAllowList")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(SetAllowListResponseObject); ok {
+		if err := validResponse.VisitSetAllowListResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
