@@ -29,6 +29,11 @@ type Schedules interface {
 	Pause(ctx context.Context, namespace, scheduleID, note string) error
 	// Unpause lets the schedule go on, with a note.
 	Unpause(ctx context.Context, namespace, scheduleID, note string) error
+	// Hold pauses the schedule with a note, unless it is paused: then it stays as it is.
+	Hold(ctx context.Context, namespace, scheduleID, note string) error
+	// Release lets the schedule go on with a note, if it is paused with one that has the
+	// mark in it. Any other stays as it is.
+	Release(ctx context.Context, namespace, scheduleID, mark, note string) error
 	// Trigger starts the schedule's workflow now, also when it is paused. One call
 	// starts it once at most; after fault.ErrUnavailable and fault.ErrTimeout nobody
 	// knows whether it did.

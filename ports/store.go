@@ -196,6 +196,11 @@ type ScheduleWriter interface {
 	// Learn stores rows of schedules that were found, but those that are there, and
 	// returns how many it has stored.
 	Learn(ctx context.Context, rs []schedule.Row) (int64, error)
+	// Hold gives schedules the holds of the rows, but those of a kind that they have,
+	// and stores the rows that are not there. It returns the rows as they are then.
+	Hold(ctx context.Context, rs []schedule.Row) ([]schedule.Row, error)
+	// Unhold ends the hold of the id, and tells whether the schedule had it.
+	Unhold(ctx context.Context, scheduleID string, hold uuid.UUID) (ended bool, err error)
 }
 
 // AuditWriter appends to the organization's trail; nothing else is possible.

@@ -89,6 +89,9 @@ type Orchestrator interface {
 	// runs look at the organization again. One that finds nothing to do ends, so
 	// that delivery may be repeated.
 	ReviewDeletion(ctx context.Context, p outbox.DeletionPayload) error
+	// ReviewSchedules does the same with who pauses the organization's schedules and
+	// lets them go on.
+	ReviewSchedules(ctx context.Context, p outbox.SchedulesPayload) error
 }
 
 // ErrNamespaceForeign is returned for a namespace that exists and is not the

@@ -18,6 +18,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/usecase/auth"
 	"github.com/bulkheadhq/bulkhead/core/usecase/bootstrap"
 	"github.com/bulkheadhq/bulkhead/core/usecase/deletion"
+	"github.com/bulkheadhq/bulkhead/core/usecase/holds"
 	"github.com/bulkheadhq/bulkhead/core/usecase/keywatch"
 	"github.com/bulkheadhq/bulkhead/core/usecase/leaks"
 	"github.com/bulkheadhq/bulkhead/core/usecase/limits"
@@ -90,6 +91,7 @@ var workerSet = gw.NewSet(
 	newOutbox, gw.Bind(new(ports.Outbox), new(*postgres.Outbox)),
 	provisioning.New, gw.Bind(new(worker.Provisioning), new(*provisioning.Service)),
 	retention.New, deletion.New, gw.Bind(new(worker.Deletion), new(*deletion.Service)),
+	holds.New, gw.Bind(new(worker.Holds), new(*holds.Service)),
 	relay.New, worker.NewActivities, worker.New, newProbe,
 	keySet,
 )

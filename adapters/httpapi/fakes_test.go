@@ -232,6 +232,10 @@ func (scheduleWrites) TakeBack(context.Context, string, uuid.UUID) (bool, error)
 
 func (scheduleWrites) Remove(context.Context, string) (bool, error) { return true, nil }
 
+func (scheduleWrites) Hold(context.Context, []schedule.Row) ([]schedule.Row, error) { return nil, nil }
+
+func (scheduleWrites) Unhold(context.Context, string, uuid.UUID) (bool, error) { return false, nil }
+
 func (scheduleWrites) Learn(context.Context, []schedule.Row) (int64, error) { return 0, nil }
 
 func (r reads) Operation(ctx context.Context, i id.Operation) (operation.Operation, error) {

@@ -70,3 +70,30 @@ func (w scheduleWriter) Learn(ctx context.Context, rs []schedule.Row) (int64, er
 		OrgID: w.org.UUID(), ScheduleIds: slices.Compact(ids), CreatedAt: stored(rs[0].CreatedAt), Request: rs[0].Request,
 	})
 }
+
+func (w scheduleWriter) Hold(ctx context.Context, rs []schedule.Row) ([]schedule.Row, error) {
+	if len(rs) == 0 {
+		return nil, nil
+	}
+	p := &dbsqlc.ScheduleHoldParams{OrgID: w.org.UUID(), CreatedAt: stored(rs[0].CreatedAt), Request: rs[0].Request}
+	for _, r := range rs {
+		if err := w.own(r.OrgID); err != nil {
+			return nil, err
+		}
+		p.ScheduleIds = append(p.ScheduleIds, r.ID)
+		p.SuspensionHolds = append(p.SuspensionHolds, r.Holds.Suspension)
+		p.BulkHolds = append(p.BulkHolds, r.Holds.Bulk)
+	}
+	held, err := queries.ScheduleHold(ctx, w.tx, p)
+	if err != nil {
+		return nil, err
+	}
+	return each(held, toScheduleRow)
+}
+
+func (w scheduleWriter) Unhold(ctx context.Context, scheduleID string, hold uuid.UUID) (bool, error) {
+	n, err := queries.ScheduleUnhold(ctx, w.tx, &dbsqlc.ScheduleUnholdParams{
+		OrgID: w.org.UUID(), ScheduleID: scheduleID, Hold: hold,
+	})
+	return n > 0, err
+}

@@ -108,16 +108,29 @@ func (o *Orchestrator) describe(ctx context.Context, workflowID string) (*workfl
 // ReviewDeletion signals the organization's deletion workflow, and starts it when
 // none runs.
 func (o *Orchestrator) ReviewDeletion(ctx context.Context, p outbox.DeletionPayload) error {
+	return o.review(ctx, deletionID(p.Organization), workflows.DeletionReviewed,
+		workflows.DeleteOrganizationName, workflows.DeletionInput{Organization: p.Organization.String()})
+}
+
+// ReviewSchedules signals the workflow that keeps the organization's schedules, and
+// starts it when none runs.
+func (o *Orchestrator) ReviewSchedules(ctx context.Context, p outbox.SchedulesPayload) error {
+	return o.review(ctx, schedulesID(p.Organization), workflows.SchedulesReviewed,
+		workflows.ReviewSchedulesName, workflows.SchedulesInput{Organization: p.Organization.String()})
+}
+
+// review signals a workflow, and starts it when none runs.
+func (o *Orchestrator) review(ctx context.Context, workflowID, signal, name string, in any) error {
 	ctx, cancel := context.WithTimeout(ctx, o.conn.cfg.CallTimeout)
 	defer cancel()
-	_, err := o.conn.admin.SignalWithStartWorkflow(ctx, deletionID(p.Organization), workflows.DeletionReviewed, nil,
-		client.StartWorkflowOptions{
-			TaskQueue:             workflows.TaskQueue,
-			WorkflowTaskTimeout:   taskTimeout,
-			WorkflowIDReusePolicy: enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
-		}, workflows.DeleteOrganizationName, workflows.DeletionInput{Organization: p.Organization.String()})
+	_, err := o.conn.admin.SignalWithStartWorkflow(ctx, workflowID, signal, nil, client.StartWorkflowOptions{
+		TaskQueue:             workflows.TaskQueue,
+		WorkflowTaskTimeout:   taskTimeout,
+		WorkflowIDReusePolicy: enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
+	}, name, in)
 	return notYet(toFault(err))
 }
 
 func provisionID(o id.Org) string { return "org-provision/" + o.String() }
 func deletionID(o id.Org) string  { return "org-delete/" + o.String() }
+func schedulesID(o id.Org) string { return "org-schedules/" + o.String() }

@@ -271,6 +271,27 @@ func (s *Schedules) Unpause(ctx context.Context, namespace, scheduleID, note str
 	return s.patch(ctx, namespace, scheduleID, &schedulepb.SchedulePatch{Unpause: noteOr(note, "Resumed.")})
 }
 
+// Hold implements ports.Schedules.
+func (s *Schedules) Hold(ctx context.Context, namespace, scheduleID, note string) error {
+	is, err := s.describe(ctx, namespace, scheduleID)
+	if err != nil || is.GetSchedule().GetState().GetPaused() {
+		return err
+	}
+	return s.Pause(ctx, namespace, scheduleID, note)
+}
+
+// Release implements ports.Schedules.
+func (s *Schedules) Release(ctx context.Context, namespace, scheduleID, mark, note string) error {
+	is, err := s.describe(ctx, namespace, scheduleID)
+	if err != nil {
+		return err
+	}
+	if state := is.GetSchedule().GetState(); !state.GetPaused() || !strings.Contains(state.GetNotes(), mark) {
+		return nil
+	}
+	return s.Unpause(ctx, namespace, scheduleID, note)
+}
+
 // noteOr returns a note that is not empty: to Temporal an empty one means to leave the
 // schedule as it is.
 func noteOr(note, otherwise string) string {

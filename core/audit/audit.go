@@ -75,6 +75,11 @@ var (
 	// NamespaceReconcileRequested is that the namespace is to be repaired.
 	NamespaceReconcileRequested = Action{"namespace.reconcile_requested"}
 
+	// ScheduleHeld is that Bulkhead is to pause a schedule, and ScheduleReleased that it
+	// has let go of it.
+	ScheduleHeld     = Action{"schedule.held"}
+	ScheduleReleased = Action{"schedule.released"}
+
 	// AccessRefused is a request that an actor's power did not allow, and
 	// AccessUnauthenticated one whose credential was not good. Both are counted
 	// and written once in a while: see Count.

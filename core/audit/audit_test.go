@@ -65,7 +65,7 @@ func TestNames(t *testing.T) {
 			audit.WorkflowSignalRequested, audit.WorkflowUpdateRequested, audit.WorkflowCancelRequested, audit.WorkflowTerminateRequested, audit.WorkflowResetRequested,
 			audit.WorkflowBatchCancelRequested, audit.WorkflowBatchTerminateRequested, audit.WorkflowBatchSignalRequested, audit.WorkflowBatchStopRequested,
 			audit.ScheduleCreateRequested, audit.ScheduleUpdateRequested, audit.SchedulePauseRequested, audit.ScheduleResumeRequested,
-			audit.ScheduleTriggerRequested, audit.ScheduleBackfillRequested, audit.ScheduleDeleteRequested,
+			audit.ScheduleTriggerRequested, audit.ScheduleBackfillRequested, audit.ScheduleDeleteRequested, audit.ScheduleHeld, audit.ScheduleReleased,
 			audit.AccessRefused, audit.AccessUnauthenticated, audit.TrailPurged,
 		} {
 			is.True(form.MatchString(a.String()))

@@ -99,6 +99,7 @@ var (
 	LeakScanner = newSystemActor("leakscanner", 0) // revokes keys that were found in public
 	Archivist   = newSystemActor("archivist", 0)   // purges trails
 	Limiter     = newSystemActor("limiter", 0)     // warns of limits
+	Keeper      = newSystemActor("keeper", 0)      // pauses the schedules of who does not work, and lets them go on
 )
 
 // From returns the actor with the origin of its request.

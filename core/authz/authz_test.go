@@ -454,6 +454,7 @@ func TestSystemActors(t *testing.T) {
 		"remover":     {authz.Remover, 0},
 		"keykeeper":   {authz.KeyKeeper, 0},
 		"leakscanner": {authz.LeakScanner, 0},
+		"keeper":      {authz.Keeper, 0},
 	} {
 		t.Run("Should have no more power than its task: "+name, func(t *testing.T) {
 			t.Parallel()

@@ -238,6 +238,13 @@ func (o *Org) RequireStaying() error {
 	return nil
 }
 
+// HoldsSchedules tells whether the organization's schedules are kept paused: it has a
+// namespace, does not work, and may do so again.
+func (o *Org) HoldsSchedules() bool {
+	inGrace := o.s.State == Deleting && !o.s.DeleteAfter.IsZero()
+	return !o.s.ActivatedAt.IsZero() && (o.s.State == Suspended || inGrace)
+}
+
 // RequireActive fails with ErrNotActive unless work may be dispatched.
 func (o *Org) RequireActive() error {
 	if o.s.State != Active {

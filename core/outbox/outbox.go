@@ -21,6 +21,9 @@ const (
 	// ReviewDeletion says that something was decided about an organization's
 	// deletion: whoever works on it must look at the organization again.
 	ReviewDeletion Kind = "org.deletion.v1"
+	// ReviewSchedules says that something was decided about whether an organization
+	// works: its schedules must be paused, or go on.
+	ReviewSchedules Kind = "org.schedules.v1"
 )
 
 // Message is one effect to be had. Its key makes repeated delivery harmless.
@@ -47,6 +50,12 @@ type DeletionPayload struct {
 	Organization id.Org `json:"organization"`
 }
 
+// SchedulesPayload is the payload of ReviewSchedules. What was decided stands in the
+// organization's row, as with DeletionPayload.
+type SchedulesPayload struct {
+	Organization id.Org `json:"organization"`
+}
+
 // NewProvision returns the message that asks for an organization's namespace.
 func NewProvision(org id.Org, op id.Operation, now time.Time) (Message, error) {
 	return newMessage(org, ProvisionOrganization, ProvisionPayload{Organization: org, Operation: op}, now)
@@ -56,6 +65,11 @@ func NewProvision(org id.Org, op id.Operation, now time.Time) (Message, error) {
 // organization's deletion.
 func NewDeletion(org id.Org, now time.Time) (Message, error) {
 	return newMessage(org, ReviewDeletion, DeletionPayload{Organization: org}, now)
+}
+
+// NewSchedules returns the message that it was decided whether an organization works.
+func NewSchedules(org id.Org, now time.Time) (Message, error) {
+	return newMessage(org, ReviewSchedules, SchedulesPayload{Organization: org}, now)
 }
 
 func newMessage(org id.Org, kind Kind, payload any, now time.Time) (Message, error) {

@@ -19,12 +19,6 @@ type Row struct {
 	Holds     Holds
 }
 
-// Holds names the holds of a schedule, by their kind. The zero value is none.
-type Holds struct {
-	Suspension uuid.UUID
-	Bulk       uuid.UUID
-}
-
 // MaxRows is how many rows are listed at a time.
 const MaxRows = 100
 
@@ -33,15 +27,3 @@ type Filter struct {
 	After string   // the id of the last row that was seen
 	Held  HoldKind // those that are held so; zero: all
 }
-
-// HoldKind says why Bulkhead has paused a schedule. The zero value is no reason.
-type HoldKind struct{ s string }
-
-// The kinds of hold.
-var (
-	Suspension = HoldKind{"suspension"} // its organization does not work
-	Bulk       = HoldKind{"bulk"}       // somebody has paused all of the organization's
-)
-
-// String returns the kind's name; "" for the zero value.
-func (k HoldKind) String() string { return k.s }

@@ -319,6 +319,7 @@ var withoutActor = map[string]string{
 	"deletion.Purge":                      "a step of Bulkhead's own workflow",
 	"deletion.Finish":                     "a step of Bulkhead's own workflow",
 	"deletion.Fail":                       "a step of Bulkhead's own workflow",
+	"holds.Review":                        "a step of Bulkhead's own workflow",
 	"provisioning.EnsureNamespace":        "a step of Bulkhead's own workflow",
 	"provisioning.EnsureSearchAttributes": "a step of Bulkhead's own workflow",
 	"provisioning.Probe":                  "a step of Bulkhead's own workflow",

@@ -40,6 +40,12 @@ func (p *planner) remove(scheduleID string) {
 	delete(p.there, scheduleID)
 }
 
+func (p *planner) of(scheduleID string) schedule.Summary {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.there[scheduleID]
+}
+
 func (p *planner) Create(ctx context.Context, namespace string, by authz.Actor, s schedule.Schedule) error {
 	if err := p.remote("Schedules.Create " + namespace); err != nil {
 		return err
@@ -90,4 +96,38 @@ func (p *planner) List(_ context.Context, namespace string, r page.TokenRequest)
 func (p *planner) Delete(_ context.Context, namespace, scheduleID string, _ int64) error {
 	p.remove(scheduleID)
 	return p.remote("Schedules.Delete " + namespace)
+}
+
+func (p *planner) Hold(_ context.Context, namespace, scheduleID, note string) error {
+	if err := p.remote("Schedules.Hold " + namespace + " " + scheduleID); err != nil {
+		return err
+	}
+	return p.change(scheduleID, func(f *schedule.Summary) {
+		if !f.Paused {
+			f.Paused, f.Note = true, note
+		}
+	})
+}
+
+func (p *planner) Release(_ context.Context, namespace, scheduleID, mark, note string) error {
+	if err := p.remote("Schedules.Release " + namespace + " " + scheduleID); err != nil {
+		return err
+	}
+	return p.change(scheduleID, func(f *schedule.Summary) {
+		if f.Paused && strings.Contains(f.Note, mark) {
+			f.Paused, f.Note = false, note
+		}
+	})
+}
+
+func (p *planner) change(scheduleID string, fn func(*schedule.Summary)) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	found, exists := p.there[scheduleID]
+	if !exists {
+		return schedule.ErrNotFound
+	}
+	fn(&found)
+	p.there[scheduleID] = found
+	return nil
 }

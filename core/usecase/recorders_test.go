@@ -137,6 +137,10 @@ func (d *temporal) ReviewDeletion(_ context.Context, p outbox.DeletionPayload) e
 	return d.remote("ReviewDeletion " + p.Organization.String())
 }
 
+func (d *temporal) ReviewSchedules(_ context.Context, p outbox.SchedulesPayload) error {
+	return d.remote("ReviewSchedules " + p.Organization.String())
+}
+
 func (d *temporal) ProvisionOrganization(ctx context.Context, p outbox.ProvisionPayload) error {
 	err := d.remote("ProvisionOrganization")
 	d.mu.Lock()

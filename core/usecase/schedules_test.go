@@ -57,6 +57,14 @@ func (d scheduler) Unpause(_ context.Context, namespace, _, note string) error {
 	return d.remote("Schedules.Unpause " + namespace + " " + note)
 }
 
+func (d scheduler) Hold(_ context.Context, namespace, scheduleID, _ string) error {
+	return d.remote("Schedules.Hold " + namespace + " " + scheduleID)
+}
+
+func (d scheduler) Release(_ context.Context, namespace, scheduleID, _, _ string) error {
+	return d.remote("Schedules.Release " + namespace + " " + scheduleID)
+}
+
 func (d scheduler) Trigger(_ context.Context, namespace, _ string, _ schedule.Overlap) error {
 	return d.remote("Schedules.Trigger " + namespace)
 }

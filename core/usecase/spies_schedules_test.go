@@ -34,6 +34,14 @@ func (w scheduleWriter) Remove(ctx context.Context, i string) (bool, error) {
 	return asked(w.spy, "Rows.Remove", func() (bool, error) { return w.real.Remove(ctx, i) })
 }
 
+func (w scheduleWriter) Hold(ctx context.Context, rs []schedule.Row) ([]schedule.Row, error) {
+	return asked(w.spy, "Rows.Hold", func() ([]schedule.Row, error) { return w.real.Hold(ctx, rs) })
+}
+
+func (w scheduleWriter) Unhold(ctx context.Context, i string, hold uuid.UUID) (bool, error) {
+	return asked(w.spy, "Rows.Unhold", func() (bool, error) { return w.real.Unhold(ctx, i, hold) })
+}
+
 func (w scheduleWriter) Learn(ctx context.Context, rs []schedule.Row) (int64, error) {
 	return asked(w.spy, "Rows.Learn", func() (int64, error) { return w.real.Learn(ctx, rs) })
 }

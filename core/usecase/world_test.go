@@ -30,6 +30,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/usecase/auth"
 	"github.com/bulkheadhq/bulkhead/core/usecase/bootstrap"
 	"github.com/bulkheadhq/bulkhead/core/usecase/deletion"
+	"github.com/bulkheadhq/bulkhead/core/usecase/holds"
 	"github.com/bulkheadhq/bulkhead/core/usecase/keywatch"
 	"github.com/bulkheadhq/bulkhead/core/usecase/leaks"
 	"github.com/bulkheadhq/bulkhead/core/usecase/limits"
@@ -96,6 +97,7 @@ type services struct {
 	auth         *auth.Service
 	bootstrap    *bootstrap.Service
 	deletion     *deletion.Service
+	holds        *holds.Service
 	keywatch     *keywatch.Service
 	leaks        *leaks.Service
 	limits       *limits.Service
@@ -164,6 +166,7 @@ func newServices(w *world) services {
 		namespaces:   namespaces.New(w.store, w.temporal, namespace.Standard{}, w.clock),
 		operations:   operations.New(w.store, w.platform, w.clock),
 		deletion:     deletion.New(w.store, w.temporal, w.temporal, w.clock),
+		holds:        holds.New(w.store, scheduler{w.temporal}, w.clock, log),
 		orgs:         orgs.New(w.store, w.platform, w.clock),
 		provisioning: provisioning.New(w.store, w.temporal, w.clock, namespace.Standard{}),
 		refusals:     refusals.New(w.store, w.clock, log),

@@ -121,6 +121,7 @@ func newScene(t *testing.T, b Backend) scene {
 	custom := aRole(o)
 	planned := aSchedule(o)
 	planned.ID = custom.Snapshot().Name // one name for all that has one
+	planned.Holds.Suspension = planned.Request
 	seed(t, b, victim, u, custom, k, op, open, planned)
 	must(t, b.UsageHours.Add(t.Context(), aBatch(map[usage.Slot]usage.Counts{{Org: o, Key: keyID(k), Hour: 1}: {Requests: 1}})))
 	s.things = []any{

@@ -212,7 +212,9 @@ func insert(ctx context.Context, tx ports.Tx, things ...any) error {
 		case operation.Operation:
 			err = tx.Operations.Insert(ctx, v)
 		case schedule.Row:
-			_, err = tx.Schedules.Claim(ctx, v)
+			if _, err = tx.Schedules.Claim(ctx, v); err == nil && v.Holds != (schedule.Holds{}) {
+				_, err = tx.Schedules.Hold(ctx, []schedule.Row{v})
+			}
 		case outbox.Message:
 			err = tx.Outbox.Append(ctx, v)
 		default:

@@ -47,6 +47,7 @@ func Schedules(t *testing.T, setup SchedulesSetup) {
 		"Should list in pages":                                           s.lists,
 		"Should change what is named, of the version that is meant":      s.updates,
 		"Should pause and go on with a note":                             s.pauses,
+		"Should hold what runs, and release what nobody has taken over":  s.holds,
 		"Should start now what it is asked to":                           s.triggers,
 		"Should make up for the times that are asked for, within bounds": s.backfills,
 		"Should delete the version that is meant":                        s.deletes,
@@ -218,6 +219,28 @@ func (s schedules) pauses(t *testing.T) {
 	is.Equal(s.status(t, in.ID).Note, "back")
 }
 
+func (s schedules) holds(t *testing.T) {
+	is := is.New(t)
+	in := s.make(t, rarely())
+	release := func(mark string) error { return s.Schedules.Release(t.Context(), s.Namespace, in.ID, mark, "released") }
+	is.NoErr(release("[a]")) // it is not paused at all
+	is.Equal(s.status(t, in.ID).Note, "")
+	is.NoErr(s.Schedules.Hold(t.Context(), s.Namespace, in.ID, "held [a]"))
+	is.NoErr(s.Schedules.Hold(t.Context(), s.Namespace, in.ID, "held [b]"))
+	held := s.status(t, in.ID)
+	is.True(held.Paused)
+	is.Equal(held.Note, "held [a]") // whoever came first
+	is.NoErr(release("[b]"))
+	is.Equal(s.status(t, in.ID).Version, held.Version)
+	is.NoErr(release("[a]"))
+	released := s.status(t, in.ID)
+	is.True(!released.Paused)
+	is.Equal(released.Note, "released")
+	is.NoErr(s.Schedules.Pause(t.Context(), s.Namespace, in.ID, "a holiday"))
+	is.NoErr(s.Schedules.Hold(t.Context(), s.Namespace, in.ID, "held [c]"))
+	is.Equal(s.status(t, in.ID).Note, "a holiday")
+}
+
 func (s schedules) triggers(t *testing.T) {
 	is := is.New(t)
 	in := rarely()
@@ -280,6 +303,8 @@ func (s schedules) absent(t *testing.T) {
 				s.Schedules.Update(t.Context(), at[0], s.by, at[1], 0, schedule.Change{Policy: &schedule.Policy{}}),
 				s.Schedules.Pause(t.Context(), at[0], at[1], ""),
 				s.Schedules.Unpause(t.Context(), at[0], at[1], ""),
+				s.Schedules.Hold(t.Context(), at[0], at[1], "held"),
+				s.Schedules.Release(t.Context(), at[0], at[1], "held", "released"),
 				s.Schedules.Trigger(t.Context(), at[0], at[1], schedule.Skip),
 				s.Schedules.Delete(t.Context(), at[0], at[1], 0),
 			} {

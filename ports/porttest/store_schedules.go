@@ -112,4 +112,33 @@ func storeSchedules(t *testing.T, b Backend) {
 		is.Equal(len(scheduleRows(t, b, o.ID(), schedule.Filter{Held: schedule.Suspension})), 0)
 		is.Equal(len(scheduleRows(t, b, o.ID(), schedule.Filter{Held: schedule.Bulk})), 0)
 	})
+	should(t, "hold once for each reason, and end the hold that is meant", func(t *testing.T, is *is.I) {
+		o := seed(t, b, anOrg())
+		known, found := aSchedule(o.ID()), aSchedule(o.ID())
+		claim(t, known)
+		hold := func(rs ...schedule.Row) map[string]schedule.Holds {
+			held := inTx(t, b, o.ID(), func(ctx context.Context, tx ports.Tx) ([]schedule.Row, error) { return tx.Schedules.Hold(ctx, rs) })
+			out := map[string]schedule.Holds{}
+			for _, r := range held {
+				out[r.ID] = r.Holds
+			}
+			return out
+		}
+		first := schedule.Holds{Suspension: uuid.New()}
+		known.Holds, found.Holds = first, schedule.Holds{Bulk: uuid.New()}
+		is.Equal(hold(known, found), map[string]schedule.Holds{known.ID: first, found.ID: found.Holds})
+		known.Holds = schedule.Holds{Suspension: uuid.New(), Bulk: uuid.New()}
+		both := schedule.Holds{Suspension: first.Suspension, Bulk: known.Holds.Bulk}
+		is.Equal(hold(known), map[string]schedule.Holds{known.ID: both})
+		is.Equal(len(scheduleRows(t, b, o.ID(), schedule.Filter{Held: schedule.Suspension})), 1)
+		is.Equal(len(scheduleRows(t, b, o.ID(), schedule.Filter{Held: schedule.Bulk})), 2)
+		unhold := func(hold uuid.UUID) bool {
+			return inTx(t, b, o.ID(), func(ctx context.Context, tx ports.Tx) (bool, error) { return tx.Schedules.Unhold(ctx, known.ID, hold) })
+		}
+		is.True(!unhold(known.Holds.Suspension)) // it never held
+		is.True(unhold(first.Suspension))
+		is.True(!unhold(first.Suspension))
+		is.Equal(len(scheduleRows(t, b, o.ID(), schedule.Filter{Held: schedule.Suspension})), 0)
+		is.Equal(len(scheduleRows(t, b, o.ID(), schedule.Filter{Held: schedule.Bulk})), 2)
+	})
 }

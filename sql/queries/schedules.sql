@@ -38,3 +38,22 @@ SELECT * FROM schedules
 WHERE org_id = @org_id AND schedule_id > @after
   AND (CASE @held::text WHEN 'suspension' THEN suspension_hold IS NOT NULL WHEN 'bulk' THEN bulk_hold IS NOT NULL ELSE true END)
 ORDER BY schedule_id LIMIT @max_rows;
+
+-- ScheduleHold gives schedules holds, of which zero is none, but those of a kind that
+-- they have, and stores the rows that are not there. The ids come in their order, as
+-- for ScheduleLearn.
+-- name: ScheduleHold :many
+INSERT INTO schedules AS s (org_id, schedule_id, created_at, request, suspension_hold, bulk_hold)
+SELECT @org_id, n.schedule_id, @created_at, @request,
+       nullif(n.suspension_hold, '00000000-0000-0000-0000-000000000000'), nullif(n.bulk_hold, '00000000-0000-0000-0000-000000000000')
+FROM (SELECT unnest(@schedule_ids::text[]) AS schedule_id, unnest(@suspension_holds::uuid[]) AS suspension_hold,
+             unnest(@bulk_holds::uuid[]) AS bulk_hold) AS n
+ORDER BY n.schedule_id
+ON CONFLICT (org_id, schedule_id) DO UPDATE
+SET suspension_hold = coalesce(s.suspension_hold, EXCLUDED.suspension_hold), bulk_hold = coalesce(s.bulk_hold, EXCLUDED.bulk_hold)
+RETURNING s.*;
+
+-- ScheduleUnhold ends a hold, of whichever kind it is.
+-- name: ScheduleUnhold :execrows
+UPDATE schedules SET suspension_hold = nullif(suspension_hold, @hold::uuid), bulk_hold = nullif(bulk_hold, @hold::uuid)
+WHERE org_id = @org_id AND schedule_id = @schedule_id AND (suspension_hold = @hold::uuid OR bulk_hold = @hold::uuid);

@@ -173,6 +173,7 @@ func TestDeletion(t *testing.T) {
 		_, err = tenant.Client.StartWorkflow(t.Context(), "acme", sdk.WorkflowStart{Type: "Any", TaskQueue: "any"})
 		is.NoErr(err) // its namespace was never touched
 		checkNamespacesGone(t, s, tenant.Org.Namespace)
+		checkSuspension(t, s, tenant)
 
 		// Deleted once more, it is another deletion, and goes through.
 		second, err := operator.DeleteOrganization(t.Context(), "acme", sdk.Deletion{Slug: "acme", ETag: sdk.AnyVersion})

@@ -15,6 +15,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/id"
 	"github.com/bulkheadhq/bulkhead/core/outbox"
 	"github.com/bulkheadhq/bulkhead/core/usecase/deletion"
+	"github.com/bulkheadhq/bulkhead/core/usecase/holds"
 )
 
 // Provisioning is the use case behind the activities. Every method may be
@@ -43,16 +44,23 @@ type Deletion interface {
 	Fail(ctx context.Context, p outbox.DeletionPayload, reason error) error
 }
 
+// Holds is the use case behind the activity that keeps schedules. Its method may be
+// repeated.
+type Holds interface {
+	Review(ctx context.Context, p outbox.SchedulesPayload, cursor string) (holds.Progress, error)
+}
+
 // Activities are the activities of Bulkhead's workflows.
 type Activities struct {
 	provisioning Provisioning
 	deletion     Deletion
+	holds        Holds
 	log          *slog.Logger
 }
 
 // NewActivities returns the activities.
-func NewActivities(p Provisioning, d Deletion, logger *slog.Logger) *Activities {
-	return &Activities{provisioning: p, deletion: d, log: logger}
+func NewActivities(p Provisioning, d Deletion, h Holds, logger *slog.Logger) *Activities {
+	return &Activities{provisioning: p, deletion: d, holds: h, log: logger}
 }
 
 // registry is what a worker, and a test environment, registers activities with.
@@ -76,6 +84,8 @@ func (a *Activities) Register(r registry) {
 		workflows.PurgeOrganization: a.deletionStep(a.deletion.Purge),
 		workflows.FinishDeletion:    a.deletionStep(a.deletion.Finish),
 		workflows.FailDeletion:      a.failDeletion,
+
+		workflows.KeepSchedules: a.keepSchedules,
 	} {
 		r.RegisterActivityWithOptions(f, activity.RegisterOptions{Name: name})
 	}
@@ -127,6 +137,16 @@ func (a *Activities) failDeletion(ctx context.Context, f workflows.DeletionFailu
 		return a.outcome(ctx, f.Organization, err)
 	}
 	return a.outcome(ctx, f.Organization, a.deletion.Fail(ctx, p, faultOf(f.Reason)))
+}
+
+// keepSchedules makes an activity of one step of keeping schedules.
+func (a *Activities) keepSchedules(ctx context.Context, in workflows.SchedulesInput) (workflows.SchedulesProgress, error) {
+	p, err := deletionPayload(workflows.DeletionInput{Organization: in.Organization})
+	if err != nil {
+		return workflows.SchedulesProgress{}, a.outcome(ctx, in.Organization, err)
+	}
+	left, err := a.holds.Review(ctx, outbox.SchedulesPayload(p), in.Cursor)
+	return workflows.SchedulesProgress{Cursor: left.Cursor, Wait: left.Wait}, a.outcome(ctx, in.Organization, err)
 }
 
 func deletionPayload(in workflows.DeletionInput) (outbox.DeletionPayload, error) {

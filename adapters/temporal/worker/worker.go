@@ -133,6 +133,7 @@ func (w *Worker) serve(ctx context.Context) error {
 	})
 	worker.RegisterWorkflowWithOptions(workflows.ProvisionOrganization, workflow.RegisterOptions{Name: workflows.ProvisionOrganizationName})
 	worker.RegisterWorkflowWithOptions(workflows.DeleteOrganization, workflow.RegisterOptions{Name: workflows.DeleteOrganizationName})
+	worker.RegisterWorkflowWithOptions(workflows.ReviewSchedules, workflow.RegisterOptions{Name: workflows.ReviewSchedulesName})
 	w.activities.Register(worker)
 	if err := worker.Start(); err != nil {
 		return fmt.Errorf("start the system worker: %w", err)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -25,6 +26,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/id"
 	"github.com/bulkheadhq/bulkhead/core/outbox"
 	"github.com/bulkheadhq/bulkhead/core/usecase/deletion"
+	"github.com/bulkheadhq/bulkhead/core/usecase/holds"
 	"github.com/bulkheadhq/bulkhead/ports"
 	"github.com/bulkheadhq/bulkhead/test/harness"
 )
@@ -35,7 +37,8 @@ var update = flag.Bool("update", false, "record the histories in testdata from a
 // stands for executions that may be open when a new release replays them.
 var recorded = map[string]struct {
 	provisioning script
-	deletion     *doomed // nil: it is a provisioning
+	deletion     *doomed // nil: it is a provisioning, or keeps schedules
+	keeping      *kept
 }{
 	"provision_smooth":  {},
 	"provision_retried": {provisioning: script{stumbles: 2}},
@@ -45,6 +48,10 @@ var recorded = map[string]struct {
 	"delete_waited":  {deletion: &doomed{waits: 2}},
 	"delete_retried": {deletion: &doomed{stumbles: 2}},
 	"delete_failed":  {deletion: &doomed{foreign: true}},
+
+	"schedules_smooth":  {keeping: &kept{pages: 2}},
+	"schedules_waited":  {keeping: &kept{waits: 2}},
+	"schedules_retried": {keeping: &kept{pages: 1, stumbles: 2}},
 }
 
 func TestReplay(t *testing.T) {
@@ -55,12 +62,13 @@ func TestReplay(t *testing.T) {
 			path := filepath.Join("testdata", name+".json")
 			if *update {
 				if _, err := os.Stat(path); err != nil { // what was recorded once stands for old releases
-					record(t, path, way.provisioning, way.deletion)
+					record(t, path, way.provisioning, way.deletion, way.keeping)
 				}
 			}
 			replayer := sdk.NewWorkflowReplayer()
 			replayer.RegisterWorkflowWithOptions(workflows.ProvisionOrganization, workflow.RegisterOptions{Name: workflows.ProvisionOrganizationName})
 			replayer.RegisterWorkflowWithOptions(workflows.DeleteOrganization, workflow.RegisterOptions{Name: workflows.DeleteOrganizationName})
+			replayer.RegisterWorkflowWithOptions(workflows.ReviewSchedules, workflow.RegisterOptions{Name: workflows.ReviewSchedulesName})
 			is.NoErr(replayer.ReplayWorkflowHistoryFromJSONFile(quiet{}, path))
 		})
 	}
@@ -125,12 +133,34 @@ func (doomed) Finish(context.Context, outbox.DeletionPayload, int) error { retur
 
 func (doomed) Fail(context.Context, outbox.DeletionPayload, error) error { return nil }
 
+// kept says how the keeping of schedules fares: which come first, stumbles, then pages,
+// then waits.
+type kept struct {
+	pages, waits, stumbles int
+	mu                     *sync.Mutex
+}
+
+func (k *kept) Review(context.Context, outbox.SchedulesPayload, string) (holds.Progress, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	take := func(n *int) bool { *n--; return *n >= 0 }
+	switch {
+	case take(&k.stumbles):
+		return holds.Progress{}, fault.ErrUnavailable
+	case take(&k.pages):
+		return holds.Progress{Cursor: "hold:next"}, nil
+	case take(&k.waits):
+		return holds.Progress{Wait: 100 * time.Millisecond}, nil
+	}
+	return holds.Progress{}, nil
+}
+
 type systemClock struct{}
 
 func (systemClock) Now() time.Time { return time.Now().UTC() }
 
 // record runs a workflow on a server of its own and keeps its history.
-func record(t *testing.T, path string, s script, d *doomed) {
+func record(t *testing.T, path string, s script, d *doomed, k *kept) {
 	t.Helper()
 	is := is.New(t)
 	server := harness.NewTemporal(t, harness.TemporalOptions{})
@@ -144,15 +174,24 @@ func record(t *testing.T, path string, s script, d *doomed) {
 		d = &doomed{}
 	}
 	d.planned = &atomic.Int32{}
-	w := worker.New(conn, worker.NewActivities(s, d, logger), logger)
+	keeping := k != nil
+	if !keeping {
+		k = &kept{}
+	}
+	k.mu = &sync.Mutex{}
+	w := worker.New(conn, worker.NewActivities(s, d, k, logger), logger)
 	w.Start(t.Context())
 	defer w.Stop()
 	org := id.New[id.OrgKind]()
 	workflowID := "org-provision/" + org.String()
-	if strings.Contains(path, "delete") {
+	switch {
+	case keeping:
+		workflowID = "org-schedules/" + org.String()
+		is.NoErr(temporal.NewOrchestrator(conn).ReviewSchedules(t.Context(), outbox.SchedulesPayload{Organization: org}))
+	case strings.Contains(path, "delete"):
 		fails, workflowID = d.foreign, "org-delete/"+org.String()
 		is.NoErr(temporal.NewOrchestrator(conn).ReviewDeletion(t.Context(), outbox.DeletionPayload{Organization: org}))
-	} else {
+	default:
 		p := outbox.ProvisionPayload{Organization: org, Operation: id.New[id.OperationKind]()}
 		is.NoErr(temporal.NewOrchestrator(conn).ProvisionOrganization(t.Context(), p))
 	}

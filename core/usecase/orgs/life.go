@@ -80,7 +80,8 @@ func (s *Service) Update(ctx context.Context, by authz.Actor, o id.Org, in Updat
 }
 
 // Suspend blocks an organization, reversibly: its keys stop working, nobody gets
-// a token for its namespace, and no worker is assigned to it. For operators. It
+// a token for its namespace, no worker is assigned to it, and its schedules are
+// paused. For operators. It
 // fails with org.ErrState, org.ErrReserved, and with fault.ErrInvalid.
 func (s *Service) Suspend(ctx context.Context, by authz.Actor, o id.Org, reason string) (org.Org, error) {
 	return s.move(ctx, by, o, authz.OrganizationsSuspend, audit.OrganizationSuspended,
@@ -93,14 +94,19 @@ func (s *Service) Resume(ctx context.Context, by authz.Actor, o id.Org) (org.Org
 	return s.move(ctx, by, o, authz.OrganizationsSuspend, audit.OrganizationResumed, (*org.Org).Resume)
 }
 
-// move makes an operator's change of state that has no effect elsewhere.
+// move makes an operator's change of whether an organization works. Its schedules
+// follow, when the change has happened.
 func (s *Service) move(ctx context.Context, by authz.Actor, o id.Org, p authz.Permission, a audit.Action, to func(*org.Org, time.Time) error) (org.Org, error) {
 	if err := requireOperator(by, p, o); err != nil {
 		return org.Org{}, err
 	}
 	now := s.clock.Now()
+	msg, err := outbox.NewSchedules(o, now)
+	if err != nil {
+		return org.Org{}, err
+	}
 	var result org.Org
-	err := s.store.WriteTx(ctx, o, func(ctx context.Context, tx ports.Tx) error {
+	err = s.store.WriteTx(ctx, o, func(ctx context.Context, tx ports.Tx) error {
 		var before org.Snapshot
 		if err := tx.Orgs.Update(ctx, func(row *org.Org) error {
 			before = row.Snapshot()
@@ -110,7 +116,10 @@ func (s *Service) move(ctx context.Context, by authz.Actor, o id.Org, p authz.Pe
 		}); err != nil {
 			return err
 		}
-		return tx.Audit.Append(ctx, audit.Succeeds(o, now, by, a, resource, o.String(), moved(before, result.Snapshot())))
+		if err := tx.Audit.Append(ctx, audit.Succeeds(o, now, by, a, resource, o.String(), moved(before, result.Snapshot()))); err != nil {
+			return err
+		}
+		return tx.Outbox.Append(ctx, msg)
 	})
 	if err != nil {
 		return org.Org{}, err
@@ -158,6 +167,10 @@ func (s *Service) Delete(ctx context.Context, by authz.Actor, o id.Org, in Delet
 	if err != nil {
 		return Deletion{}, err
 	}
+	pause, err := outbox.NewSchedules(o, now)
+	if err != nil {
+		return Deletion{}, err
+	}
 	var d Deletion
 	err = s.store.WriteTx(ctx, o, func(ctx context.Context, tx ports.Tx) error {
 		d = Deletion{Operation: operation.New(id.New[id.OperationKind](), o, operation.DeleteOrganization, now)}
@@ -189,7 +202,10 @@ func (s *Service) Delete(ctx context.Context, by authz.Actor, o id.Org, in Delet
 		if err := tx.Audit.Append(ctx, audit.Succeeds(o, now, by, action, resource, o.String(), changes)); err != nil {
 			return err
 		}
-		return tx.Outbox.Append(ctx, msg)
+		if err := tx.Outbox.Append(ctx, msg); err != nil || in.Now {
+			return err // without a grace the namespace goes, with all that is in it
+		}
+		return tx.Outbox.Append(ctx, pause)
 	})
 	if err != nil {
 		return Deletion{}, err

@@ -47,6 +47,65 @@ func (q *Queries) ScheduleClaim(ctx context.Context, db DBTX, arg *ScheduleClaim
 	return result.RowsAffected(), nil
 }
 
+const scheduleHold = `-- name: ScheduleHold :many
+INSERT INTO schedules AS s (org_id, schedule_id, created_at, request, suspension_hold, bulk_hold)
+SELECT $1, n.schedule_id, $2, $3,
+       nullif(n.suspension_hold, '00000000-0000-0000-0000-000000000000'), nullif(n.bulk_hold, '00000000-0000-0000-0000-000000000000')
+FROM (SELECT unnest($4::text[]) AS schedule_id, unnest($5::uuid[]) AS suspension_hold,
+             unnest($6::uuid[]) AS bulk_hold) AS n
+ORDER BY n.schedule_id
+ON CONFLICT (org_id, schedule_id) DO UPDATE
+SET suspension_hold = coalesce(s.suspension_hold, EXCLUDED.suspension_hold), bulk_hold = coalesce(s.bulk_hold, EXCLUDED.bulk_hold)
+RETURNING s.org_id, s.schedule_id, s.created_at, s.created_by, s.request, s.suspension_hold, s.bulk_hold
+`
+
+type ScheduleHoldParams struct {
+	OrgID           uuid.UUID
+	CreatedAt       time.Time
+	Request         uuid.UUID
+	ScheduleIds     []string
+	SuspensionHolds []uuid.UUID
+	BulkHolds       []uuid.UUID
+}
+
+// ScheduleHold gives schedules holds, of which zero is none, but those of a kind that
+// they have, and stores the rows that are not there. The ids come in their order, as
+// for ScheduleLearn.
+func (q *Queries) ScheduleHold(ctx context.Context, db DBTX, arg *ScheduleHoldParams) ([]*Schedule, error) {
+	rows, err := db.Query(ctx, scheduleHold,
+		arg.OrgID,
+		arg.CreatedAt,
+		arg.Request,
+		arg.ScheduleIds,
+		arg.SuspensionHolds,
+		arg.BulkHolds,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []*Schedule{}
+	for rows.Next() {
+		var i Schedule
+		if err := rows.Scan(
+			&i.OrgID,
+			&i.ScheduleID,
+			&i.CreatedAt,
+			&i.CreatedBy,
+			&i.Request,
+			&i.SuspensionHold,
+			&i.BulkHold,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, &i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const scheduleKnown = `-- name: ScheduleKnown :many
 SELECT schedule_id FROM schedules WHERE org_id = $1 AND schedule_id = ANY ($2::text[])
 `
@@ -187,6 +246,26 @@ type ScheduleTakeBackParams struct {
 // request has asked for it since.
 func (q *Queries) ScheduleTakeBack(ctx context.Context, db DBTX, arg *ScheduleTakeBackParams) (int64, error) {
 	result, err := db.Exec(ctx, scheduleTakeBack, arg.OrgID, arg.ScheduleID, arg.Request)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const scheduleUnhold = `-- name: ScheduleUnhold :execrows
+UPDATE schedules SET suspension_hold = nullif(suspension_hold, $1::uuid), bulk_hold = nullif(bulk_hold, $1::uuid)
+WHERE org_id = $2 AND schedule_id = $3 AND (suspension_hold = $1::uuid OR bulk_hold = $1::uuid)
+`
+
+type ScheduleUnholdParams struct {
+	Hold       uuid.UUID
+	OrgID      uuid.UUID
+	ScheduleID string
+}
+
+// ScheduleUnhold ends a hold, of whichever kind it is.
+func (q *Queries) ScheduleUnhold(ctx context.Context, db DBTX, arg *ScheduleUnholdParams) (int64, error) {
+	result, err := db.Exec(ctx, scheduleUnhold, arg.Hold, arg.OrgID, arg.ScheduleID)
 	if err != nil {
 		return 0, err
 	}

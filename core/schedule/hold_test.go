@@ -1,0 +1,41 @@
+package schedule_test
+
+import (
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/matryer/is"
+
+	"github.com/bulkheadhq/bulkhead/core/schedule"
+)
+
+func TestHold(t *testing.T) {
+	t.Parallel()
+	i := uuid.MustParse("8c2f6b0e-5a55-4f3e-9c43-0d6a5f7f2b11")
+
+	t.Run("Should be known by a mark whose form stays, in a note that is one", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		for kind, mark := range map[schedule.HoldKind]string{
+			schedule.Suspension: "[bulkhead-hold suspension 8c2f6b0e-5a55-4f3e-9c43-0d6a5f7f2b11]",
+			schedule.Bulk:       "[bulkhead-hold bulk 8c2f6b0e-5a55-4f3e-9c43-0d6a5f7f2b11]",
+		} {
+			h := schedule.Hold{Kind: kind, ID: i}
+			is.Equal(h.Mark(), mark)
+			is.True(len(h.Note()) > len(mark))
+			is.NoErr(schedule.CheckNote(h.Note()))
+		}
+	})
+
+	t.Run("Should have each kind beside the other", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		var hs schedule.Holds
+		is.Equal(hs.Of(schedule.Suspension).ID, uuid.UUID{})
+		a, b := schedule.Hold{Kind: schedule.Suspension, ID: i}, schedule.Hold{Kind: schedule.Bulk, ID: uuid.New()}
+		hs = hs.With(a).With(b)
+		is.Equal(hs.Of(schedule.Suspension), a)
+		is.Equal(hs.Of(schedule.Bulk), b)
+		is.Equal(hs.Of(schedule.HoldKind{}), schedule.Hold{})
+	})
+}
