@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/netip"
 
+	"github.com/bulkheadhq/bulkhead/core/id"
 	"github.com/bulkheadhq/bulkhead/core/limit"
 	"github.com/bulkheadhq/bulkhead/core/ratelimit"
 )
@@ -35,6 +36,9 @@ type Limiter interface {
 	// that is not known. It fails with limit.ErrRateExceeded and, when the buckets can
 	// not be asked and the limit does not fail open, with fault.ErrUnavailable.
 	Take(ctx context.Context, n limit.Name, h limit.Holder, cost int64, c *limit.Check) error
+	// Used says how much of a quota is used, so that the organization is warned when
+	// that is a good part of it. It returns at once, and never fails.
+	Used(o id.Org, n limit.Name, l limit.Limit, used int64)
 	// Fail takes one from how often an address may fail to authenticate; MayFail only
 	// asks whether there is one left. Both fail with limit.ErrRateExceeded when there is
 	// not, and never because the buckets can not be asked. An address that is not valid,

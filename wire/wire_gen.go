@@ -21,6 +21,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/usecase/auth"
 	"github.com/bulkheadhq/bulkhead/core/usecase/bootstrap"
 	"github.com/bulkheadhq/bulkhead/core/usecase/deletion"
+	"github.com/bulkheadhq/bulkhead/core/usecase/holds"
 	"github.com/bulkheadhq/bulkhead/core/usecase/keywatch"
 	"github.com/bulkheadhq/bulkhead/core/usecase/leaks"
 	"github.com/bulkheadhq/bulkhead/core/usecase/limits"
@@ -118,16 +119,16 @@ func NewAPI(ctx context.Context, cfg config.Config, out Output, b Build) (*API, 
 	namespaceStandard := newBlueprint(cfg)
 	namespacesService := namespaces.New(store, temporalNamespaces, namespaceStandard, clock)
 	postgresTrail := postgres.NewTrail(db)
-	usersService := users.New(store, postgresTrail, standard, clock)
+	usersService := users.New(store, postgresTrail, limitsService, standard, clock)
 	rolesService := roles.New(store, limitsService, clock)
 	reader := newRandom()
-	apikeysService := apikeys.New(store, standard, clock, peppers, reader)
+	apikeysService := apikeys.New(store, limitsService, standard, clock, peppers, reader)
 	leaksService := leaks.New(credentials, store, clock, peppers, metrics)
 	dispatcher := temporal.NewDispatcher(connection)
 	batches := temporal.NewBatches(dispatcher)
 	workflowsService := workflows.New(store, dispatcher, batches, limitsService, standard, clock)
 	temporalSchedules := temporal.NewSchedules(connection)
-	schedulesService := schedules.New(store, temporalSchedules, standard, clock)
+	schedulesService := schedules.New(store, temporalSchedules, limitsService, standard, clock)
 	operationsService := operations.New(store, platform, clock)
 	trailService := trail.New(postgresTrail)
 	sealer, err := newCursors(cfg)
@@ -283,7 +284,9 @@ func NewWorker(ctx context.Context, cfg config.Config, out Output, b Build) (*Wo
 	standard := newBlueprint(cfg)
 	provisioningService := provisioning.New(store, temporalNamespaces, clock, standard)
 	deletionService := deletion.New(store, temporalNamespaces, orchestrator, clock)
-	activities := worker.NewActivities(provisioningService, deletionService, logger)
+	temporalSchedules := temporal.NewSchedules(connection)
+	holdsService := holds.New(store, temporalSchedules, clock, logger)
+	activities := worker.NewActivities(provisioningService, deletionService, holdsService, logger)
 	workerWorker := worker.New(connection, activities, logger)
 	health := temporal.NewHealth(connection)
 	probe := newProbe(db, health, workerWorker, logger)

@@ -133,14 +133,14 @@ func setup(t testing.TB, pingers ...ports.Pinger) *bundle {
 	limiter := limits.New(m, &b.buckets, limit.Standard{}, clock, m, slog.New(slog.DiscardHandler))
 	var err error
 	b.server, err = New(Deps{
-		Orgs: orgs.New(m, platform{m}, clock), Namespaces: namespaces.New(m, temporalNamespaces{memory: m}, namespace.Standard{}, clock), Users: users.New(m, trails{m}, limit.Standard{}, clock), APIKeys: apikeys.New(m, limit.Standard{}, clock, peppers, rand.Reader),
+		Orgs: orgs.New(m, platform{m}, clock), Namespaces: namespaces.New(m, temporalNamespaces{memory: m}, namespace.Standard{}, clock), Users: users.New(m, trails{m}, limiter, limit.Standard{}, clock), APIKeys: apikeys.New(m, limiter, limit.Standard{}, clock, peppers, rand.Reader),
 		Roles: roles.New(m, limiter, clock), Limits: limiter,
 		Auth: auth.New(auth.Deps{
 			Credentials: m, Feed: m, Uses: m, Store: m, Clock: clock, Watch: m, Peppers: peppers, Limiter: limiter, Meter: m, CacheMeter: m,
 			Log: slog.New(slog.DiscardHandler),
 		}), Leaks: leaks.New(m, m, clock, peppers, m), Clock: clock,
 		Tokens:    tokens.New(m, signingKeys{}, crypto{}, clock, signing.DefaultPolicy),
-		Workflows: workflows.New(m, m, batcher{m}, limiter, limit.Standard{}, clock), Schedules: schedules.New(m, scheduler{m}, limit.Standard{}, clock), Operations: operations.New(m, platform{m}, clock), Assignments: assignments.New(m, platform{m}, members{}),
+		Workflows: workflows.New(m, m, batcher{m}, limiter, limit.Standard{}, clock), Schedules: schedules.New(m, scheduler{m}, limiter, limit.Standard{}, clock), Operations: operations.New(m, platform{m}, clock), Assignments: assignments.New(m, platform{m}, members{}),
 		Usage: metering.New(m, m, clock, slog.New(slog.DiscardHandler)),
 		Trail: trail.New(trails{m}), Refusals: refusals.New(m, clock, slog.New(slog.DiscardHandler)),
 		Cursors: page.NewSealer(make([]byte, 32)), ETagKey: make([]byte, 32), Requests: b.requests, Vault: vault{}, Pingers: pingers, Meter: m,

@@ -45,7 +45,7 @@ const (
 type definition struct {
 	name     Name
 	kind     Kind
-	bucket   uint8 // which of the buckets of an organization it is
+	bucket   uint8 // which of the buckets of an organization it is; of a quota, that of its warnings alone
 	keyed    bool  // a key can have one of its own
 	open     bool  // when its buckets can not be asked, everything is let through
 	standard Limit
@@ -65,10 +65,10 @@ var ErrRateExceeded = fault.Define(fault.Exhausted, "limit.rate_exceeded", "Too 
 var definitions = []definition{
 	{Requests, KindRate, 1, true, true, rate(60_000, time.Minute, 6_000), 1e9, "requests to the API, by cost"},
 	{WorkflowStarts, KindRate, 2, false, false, rate(6_000, time.Minute, 600), 1e9, "starts of workflows"},
-	{Users, KindQuota, 0, false, false, quota(10_000), 1e7, "users and service accounts that are not removed"},
-	{APIKeys, KindQuota, 0, false, false, quota(10_000), 1e7, "API keys that are not revoked"},
-	{Schedules, KindQuota, 0, false, false, quota(1_000), 1e6, "schedules, those that were made at Temporal too as far as they are known"},
-	{RunningWorkflows, KindQuota, 0, false, false, quota(100_000), 1e9, "workflows that run, counted by Temporal"},
+	{Users, KindQuota, 3, false, false, quota(10_000), 1e7, "users and service accounts that are not removed"},
+	{APIKeys, KindQuota, 4, false, false, quota(10_000), 1e7, "API keys that are not revoked"},
+	{Schedules, KindQuota, 6, false, false, quota(1_000), 1e6, "schedules, those that were made at Temporal too as far as they are known"},
+	{RunningWorkflows, KindQuota, 5, false, false, quota(100_000), 1e9, "workflows that run, counted by Temporal"},
 	{PayloadBytes, KindQuota, 0, false, false, quota(1 << 20), 1 << 21, "bytes of input that a workflow is started with"},
 }
 

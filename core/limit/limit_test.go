@@ -54,11 +54,11 @@ func TestStandard(t *testing.T) {
 		is.True(!ok)
 	})
 
-	t.Run("Should give no two rates one bucket", func(t *testing.T) {
+	t.Run("Should give no two limits that are warned of one bucket", func(t *testing.T) {
 		t.Parallel()
 		seen := map[uint8]limit.Name{}
 		for _, n := range limit.Names() {
-			if n.Kind() != limit.KindRate {
+			if n == limit.PayloadBytes { // which is nothing that fills up
 				continue
 			}
 			if other, taken := seen[n.BucketKind()]; taken {

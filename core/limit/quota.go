@@ -20,6 +20,11 @@ func (l Limit) Admit(n Name, used, more int64) error {
 	return ErrExceeded.WithFields(fault.Field{Pointer: n.n, Rule: "quota", Detail: detail})
 }
 
+// Warns tells whether so much of a quota is used that somebody is to be warned.
+func (l Limit) Warns(used int64) bool {
+	return l.WarnPercent > 0 && used > 0 && used*100 >= l.Max*int64(l.WarnPercent)
+}
+
 // Room returns how much more there can be, up to what is asked for.
 func (l Limit) Room(used, asked int64) int64 {
 	if l.DryRun {

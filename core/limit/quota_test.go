@@ -53,4 +53,15 @@ func TestQuota(t *testing.T) {
 			is.Equal(ten.Room(used, 3), want)
 		}
 	})
+
+	t.Run("Should warn from its share on, if anybody is to be warned", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		l := limit.Limit{Max: 10, WarnPercent: 80}
+		is.True(!l.Warns(7))
+		is.True(l.Warns(8))
+		is.True(l.Warns(11)) // the quota was made smaller
+		is.True(!limit.Limit{Max: 10}.Warns(10))
+		is.True(!limit.Limit{WarnPercent: 80}.Warns(0)) // nothing is allowed, and nothing is used
+	})
 }

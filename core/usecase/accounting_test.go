@@ -305,6 +305,7 @@ var withoutActor = map[string]string{
 	"keywatch.Sweep":                      "a part of the worker process",
 	"keywatch.Peppers":                    "counts; the command line of the deployment",
 	"limits.Take":                         "it asks how often, and not whether",
+	"limits.Used":                         "it says how much is used, and asks nothing",
 	"limits.Fail":                         "it is of those who are nobody",
 	"limits.MayFail":                      "it is of those who are nobody",
 	"limits.Run":                          "a part of the API process",

@@ -183,7 +183,7 @@ func TestAPIKeysCreate(t *testing.T) {
 		is := is.New(t)
 		w := newWorld(t)
 		o := w.addOrg("own", org.Active)
-		s := apikeys.New(w.store, limit.Standard{}, w.clock, peppers(t), iotest.ErrReader(io.ErrUnexpectedEOF))
+		s := apikeys.New(w.store, newServices(w).limits, limit.Standard{}, w.clock, peppers(t), iotest.ErrReader(io.ErrUnexpectedEOF))
 		_, _, err := s.Create(t.Context(), holder(o, authz.Admin), o, apikeys.CreateInput{Name: "n", Scopes: []string{"users:read"}})
 		is.True(errors.Is(err, io.ErrUnexpectedEOF))
 		is.Equal(len(w.called()), 0)

@@ -244,7 +244,7 @@ func TestLastAdminRace(t *testing.T) {
 	t.Parallel()
 	const rounds = 300
 	w := newWorld(t)
-	s := users.New(w.unseen.store, w.trails, limit.Standard{}, w.clock)
+	s := users.New(w.unseen.store, w.trails, newServices(w).limits, limit.Standard{}, w.clock)
 	without := 0
 	for n := range rounds {
 		o := w.addOrg(fmt.Sprintf("own-%d", n), org.Active)

@@ -152,7 +152,7 @@ func newServices(w *world) services {
 	log := slog.New(slog.NewTextHandler(w.log, nil))
 	limiter := limits.New(w.store, w.buckets, w.standard, w.clock, w.meter, log)
 	return services{
-		apikeys:     apikeys.New(w.store, limit.Standard{}, w.clock, peppers(w.t), random),
+		apikeys:     apikeys.New(w.store, limiter, limit.Standard{}, w.clock, peppers(w.t), random),
 		assignments: assignments.New(w.store, w.platform, w.members),
 		auth: auth.New(auth.Deps{
 			Credentials: w.credentials, Feed: w.feed, Uses: w.uses, Store: w.store, Clock: w.clock, Watch: w.clock, Peppers: peppers(w.t), Limiter: limiter,
@@ -172,10 +172,10 @@ func newServices(w *world) services {
 		refusals:     refusals.New(w.store, w.clock, log),
 		retention:    retention.New(w.store, w.platform, w.clock, log),
 		relay:        relay.New(w.outbox, w.temporal, w.clock, log),
-		schedules:    schedules.New(w.store, scheduler{w.temporal}, limit.Standard{}, w.clock),
+		schedules:    schedules.New(w.store, scheduler{w.temporal}, limiter, limit.Standard{}, w.clock),
 		tokens:       tokens.New(w.store, w.keys, w.crypto, w.clock, signingPolicy),
 		trail:        trail.New(w.trails),
-		users:        users.New(w.store, w.trails, limit.Standard{}, w.clock),
+		users:        users.New(w.store, w.trails, limiter, limit.Standard{}, w.clock),
 		roles:        roles.New(w.store, limiter, w.clock),
 		workflows:    workflows.New(w.store, w.temporal, batcher{w.temporal}, limiter, limit.Standard{}, w.clock),
 	}

@@ -22,6 +22,7 @@ import (
 // Service makes, shows, changes, rotates and ends API keys.
 type Service struct {
 	store   ports.Store
+	limiter ports.Limiter
 	limits  limit.Standard
 	clock   ports.Clock
 	peppers apikey.Peppers
@@ -30,8 +31,8 @@ type Service struct {
 
 // New returns the service. limits are those of organizations for which none were set;
 // random is a cryptographic source.
-func New(store ports.Store, limits limit.Standard, clock ports.Clock, peppers apikey.Peppers, random io.Reader) *Service {
-	return &Service{store: store, limits: limits, clock: clock, peppers: peppers, random: random}
+func New(store ports.Store, limiter ports.Limiter, limits limit.Standard, clock ports.Clock, peppers apikey.Peppers, random io.Reader) *Service {
+	return &Service{store: store, limiter: limiter, limits: limits, clock: clock, peppers: peppers, random: random}
 }
 
 // resource is what keys are called in the trail.
@@ -123,7 +124,13 @@ func (s *Service) admit(ctx context.Context, tx ports.Tx, row org.Org) error {
 		return err
 	}
 	l, _ := s.limits.Of(limit.APIKeys, row.Snapshot().Limits)
-	return l.Admit(limit.APIKeys, int64(counts.APIKeys), 1)
+	used := int64(counts.APIKeys)
+	if err := l.Admit(limit.APIKeys, used, 1); err != nil {
+		s.limiter.Used(row.ID(), limit.APIKeys, l, used)
+		return err
+	}
+	s.limiter.Used(row.ID(), limit.APIKeys, l, used+1)
+	return nil
 }
 
 // spec reads what was asked for, but for the expiry, which is a matter of policy.

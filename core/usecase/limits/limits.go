@@ -53,7 +53,8 @@ func (s *Service) Take(ctx context.Context, n limit.Name, h limit.Holder, cost i
 			s.meter.Limited(n, at.Tier, at.Limit.DryRun)
 		}
 		if cost > 0 && at.Tier == limit.OfOrganization && at.Warns() {
-			s.note(h.Org, n, at)
+			burst := at.Limit.Rate.Burst
+			s.note(h.Org, n, share{used: burst - at.Decision.Remaining, allowed: burst, percent: at.Limit.WarnPercent})
 		}
 	}
 	return c.Err()

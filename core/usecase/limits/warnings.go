@@ -50,8 +50,15 @@ type warnings struct {
 	noted map[warning]time.Time // since when
 }
 
+// Used implements ports.Limiter.
+func (s *Service) Used(o id.Org, n limit.Name, l limit.Limit, used int64) {
+	if l.Warns(used) {
+		s.note(o, n, share{used: used, allowed: l.Max, percent: l.WarnPercent})
+	}
+}
+
 // note remembers that an organization is to be warned, once in a while.
-func (s *Service) note(o id.Org, n limit.Name, at limit.Standing) {
+func (s *Service) note(o id.Org, n limit.Name, at share) {
 	w, now := warning{o, n}, s.clock.Now()
 	s.warnings.mu.Lock()
 	defer s.warnings.mu.Unlock()
@@ -59,9 +66,7 @@ func (s *Service) note(o id.Org, n limit.Name, at limit.Standing) {
 	if (known && now.Sub(since) < WarnEvery) || (!known && len(s.warnings.noted) >= maxWarnings) {
 		return
 	}
-	burst := at.Limit.Rate.Burst
-	s.warnings.noted[w] = now
-	s.warnings.due[w] = share{used: burst - at.Decision.Remaining, allowed: burst, percent: at.Limit.WarnPercent}
+	s.warnings.noted[w], s.warnings.due[w] = now, at
 }
 
 // Run writes the warnings that are due, every few seconds, until ctx ends.

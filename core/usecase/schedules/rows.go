@@ -54,7 +54,9 @@ func (s *Service) claim(ctx context.Context, by authz.Actor, row schedule.Row, i
 				return err
 			}
 			l, _ := s.limits.Of(limit.Schedules, o.Snapshot().Limits)
-			if err := l.Admit(limit.Schedules, int64(counts.Schedules)-1, 1); err != nil {
+			used := int64(counts.Schedules)
+			s.limiter.Used(row.OrgID, limit.Schedules, l, min(used, l.Max))
+			if err := l.Admit(limit.Schedules, used-1, 1); err != nil {
 				return err
 			}
 		}

@@ -24,14 +24,15 @@ const resource = "schedule"
 type Service struct {
 	store     ports.Store
 	schedules ports.Schedules
+	limiter   ports.Limiter
 	limits    limit.Standard
 	clock     ports.Clock
 	surveys   surveys
 }
 
 // New returns the service.
-func New(store ports.Store, schedules ports.Schedules, standard limit.Standard, clock ports.Clock) *Service {
-	return &Service{store: store, schedules: schedules, limits: standard, clock: clock}
+func New(store ports.Store, schedules ports.Schedules, limiter ports.Limiter, standard limit.Standard, clock ports.Clock) *Service {
+	return &Service{store: store, schedules: schedules, limiter: limiter, limits: standard, clock: clock}
 }
 
 // Create makes a schedule. Without an id it gets a random one. It fails with

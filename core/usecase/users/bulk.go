@@ -85,6 +85,7 @@ func (s *Service) Bulk(ctx context.Context, by authz.Actor, org id.Org, items []
 	}
 	b := bulk{by: by, org: org, items: items, roles: roles, atomic: atomic, quota: s.quota}
 	err = s.store.WriteTx(ctx, org, func(ctx context.Context, tx ports.Tx) error { return b.run(ctx, tx, s.clock.Now()) })
+	s.limiter.Used(org, limit.Users, b.limit, b.used)
 	if errors.Is(err, errTakenBack) {
 		return b.failuresOnly(), false, nil
 	}
@@ -152,13 +153,14 @@ type bulk struct {
 
 	closed  error // why nobody can be added
 	limit   limit.Limit
+	used    int64 // of the limit, with those who were stored; zero when nobody was to be
 	results []BulkResult
 	added   []int // the items whose user is to be stored
 }
 
 // run does all items; it may run again.
 func (b *bulk) run(ctx context.Context, tx ports.Tx, now time.Time) error {
-	b.results, b.added = make([]BulkResult, len(b.items)), nil
+	b.results, b.added, b.used = make([]BulkResult, len(b.items)), nil, 0
 	people, tops, err := b.lock(ctx, tx)
 	if err != nil {
 		return err
@@ -289,6 +291,7 @@ func (b *bulk) insert(ctx context.Context, tx ports.Tx, now time.Time, entries *
 		}
 		used, rest = used+stored, rest[n:]
 	}
+	b.used = used
 	for _, i := range b.added {
 		if b.results[i].Err == nil {
 			*entries = append(*entries, created(b.results[i].User, b.by, now))

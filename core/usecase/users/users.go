@@ -19,15 +19,16 @@ import (
 
 // Service adds, shows and changes users.
 type Service struct {
-	store  ports.Store
-	trail  ports.Trail
-	limits limit.Standard
-	clock  ports.Clock
+	store   ports.Store
+	trail   ports.Trail
+	limiter ports.Limiter
+	limits  limit.Standard
+	clock   ports.Clock
 }
 
 // New returns the service. limits are those of organizations for which none were set.
-func New(store ports.Store, trail ports.Trail, limits limit.Standard, clock ports.Clock) *Service {
-	return &Service{store: store, trail: trail, limits: limits, clock: clock}
+func New(store ports.Store, trail ports.Trail, limiter ports.Limiter, limits limit.Standard, clock ports.Clock) *Service {
+	return &Service{store: store, trail: trail, limiter: limiter, limits: limits, clock: clock}
 }
 
 // resource is what the trail calls a user.
@@ -58,6 +59,8 @@ func (s *Service) Add(ctx context.Context, by authz.Actor, org id.Org, in AddInp
 	if err != nil {
 		return user.User{}, err
 	}
+	var quota limit.Limit
+	var used int64
 	err = s.store.WriteTx(ctx, org, func(ctx context.Context, tx ports.Tx) error {
 		row, err := tx.Orgs.Lock(ctx)
 		if err != nil {
@@ -70,14 +73,17 @@ func (s *Service) Add(ctx context.Context, by authz.Actor, org id.Org, in AddInp
 		if err != nil {
 			return err
 		}
-		if err := s.quota(row).Admit(limit.Users, int64(counts.Members), 1); err != nil {
+		quota, used = s.quota(row), int64(counts.Members)
+		if err := quota.Admit(limit.Users, used, 1); err != nil {
 			return err
 		}
 		if err := tx.Users.Insert(ctx, u); err != nil {
 			return err
 		}
+		used++
 		return tx.Audit.Append(ctx, created(u, by, now))
 	})
+	s.limiter.Used(org, limit.Users, quota, used)
 	if err != nil {
 		return user.User{}, err
 	}

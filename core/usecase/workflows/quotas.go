@@ -114,9 +114,11 @@ func (s *Service) admitRunning(ctx context.Context, row org.Org, set limit.Set) 
 		c.at, c.ran, c.started = now, found.Total, 0
 	}
 	if err := l.Admit(limit.RunningWorkflows, c.ran+c.started, 1); err != nil {
+		s.limiter.Used(row.ID(), limit.RunningWorkflows, l, c.ran+c.started)
 		return err
 	}
 	c.started++
+	s.limiter.Used(row.ID(), limit.RunningWorkflows, l, c.ran+c.started)
 	return nil
 }
 
