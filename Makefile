@@ -22,6 +22,7 @@ LOAD := test/load
 MODULES := . $(DEV) $(LOAD) tools tools/lint tools/mutation
 API_LINT := tools/api-lint
 API_PROXY := tools/api-proxy
+TYPESCRIPT := sdk/examples/typescript
 SQL_LINT := tools/sql-lint
 
 # The files of `make generate`, each committed beside its source. `make verify` compares exactly these.
@@ -70,6 +71,13 @@ test/revocation: deps build ## Revoke 10,000 keys on three nodes whose connectio
 .PHONY: test/contract
 test/contract: deps build $(API_PROXY)/node_modules/.package-lock.json ## Run test/e2e through Prism, which holds every answer against the document
 	BULKHEAD_TEST_PRISM=$(abspath $(API_PROXY))/node_modules/.bin/prism go test -count=1 -timeout 30m $(TEST_FLAGS) ./test/e2e
+
+# Not in `make test`: what Temporal's SDK for TypeScript installs from npm is 300 MB.
+.PHONY: test/typescript
+test/typescript: deps build $(TYPESCRIPT)/node_modules/.package-lock.json ## Build the worker in TypeScript, test it, and run it on the real product (TEST_FLAGS=-outlive)
+	npm --prefix $(TYPESCRIPT) run --silent build
+	npm --prefix $(TYPESCRIPT) test
+	go test -tags typescript -count=1 -timeout 20m ./test/typescript $(TEST_FLAGS)
 
 # A module of its own: what Bulkhead is compared with never enters the product's go.mod.
 .PHONY: bench
@@ -170,8 +178,10 @@ $(TOOLS)/wire: tools/go.mod tools/go.sum
 $(TOOLS)/workflowcheck: tools/go.mod tools/go.sum
 	$(call tool,tools,go.temporal.io/sdk/contrib/tools/workflowcheck)
 
-# The linters of the API document and of the migrations are npm packages, pinned by lock files that name no registry.
-$(API_LINT)/node_modules/.package-lock.json $(SQL_LINT)/node_modules/.package-lock.json $(API_PROXY)/node_modules/.package-lock.json: \
+# The linters of the API document and of the migrations, and what the example in TypeScript needs, are npm packages,
+# pinned by lock files that name no registry.
+$(API_LINT)/node_modules/.package-lock.json $(SQL_LINT)/node_modules/.package-lock.json $(API_PROXY)/node_modules/.package-lock.json \
+$(TYPESCRIPT)/node_modules/.package-lock.json: \
 %/node_modules/.package-lock.json: %/package.json %/package-lock.json %/.npmrc
 	npm ci --prefix $* --no-progress --loglevel=error
 	touch $@

@@ -2,6 +2,9 @@ module github.com/bulkheadhq/bulkhead
 
 go 1.26.0
 
+// npm packages of the example in TypeScript hold Go code of their own.
+ignore node_modules
+
 require (
 	github.com/caarlos0/env/v11 v11.4.2
 	github.com/getkin/kin-openapi v0.153.0
