@@ -934,7 +934,7 @@ type APIKeyCreate struct {
 	// Limits The key's own limits. They only narrow: those of its organization hold beside them. Where it is given all of them are; an empty object is none.
 	Limits APIKeyLimits `json:"limits,omitempty,omitzero"`
 
-	// Metadata Names and values of your own, of at most 64 and 256 characters.
+	// Metadata Names and values of your own, of at most 64 and 256 characters, and of at most 16,384 bytes of UTF-8 in all. The trail notes names alone.
 	Metadata map[string]string `json:"metadata,omitempty,omitzero"`
 	Name     string            `json:"name"`
 
@@ -1334,7 +1334,7 @@ type LimitValue struct {
 	WarnPercent   int32 `json:"warn_percent"`
 }
 
-// Metadata Words of one's own, of which Bulkhead makes nothing. A key has 1 to 64 of the characters a-z, 0-9, _, . and -. Keep secrets elsewhere.
+// Metadata Words of one's own, of which Bulkhead makes nothing. A key has 1 to 64 of the characters a-z, 0-9, _, . and -. All keys and values together have at most 16,384 bytes of UTF-8. The trail notes the keys that a change is about, and no values. Keep secrets elsewhere.
 //
 // Example: {"plan":"gold"}
 type Metadata map[string]string
@@ -1462,7 +1462,7 @@ type Organization struct {
 	// MemberCount How many users it has. Only where one organization is shown.
 	MemberCount int32 `json:"member_count,omitempty,omitzero"`
 
-	// Metadata Words of one's own, of which Bulkhead makes nothing. A key has 1 to 64 of the characters a-z, 0-9, _, . and -. Keep secrets elsewhere.
+	// Metadata Words of one's own, of which Bulkhead makes nothing. A key has 1 to 64 of the characters a-z, 0-9, _, . and -. All keys and values together have at most 16,384 bytes of UTF-8. The trail notes the keys that a change is about, and no values. Keep secrets elsewhere.
 	//
 	// Example: {"plan":"gold"}
 	Metadata Metadata `json:"metadata"`
@@ -1506,7 +1506,7 @@ type OrganizationCreate struct {
 	// ID An identifier of one's own choice; a fresh one when absent.
 	ID string `json:"id,omitempty,omitzero"`
 
-	// Metadata Words of one's own, of which Bulkhead makes nothing. A key has 1 to 64 of the characters a-z, 0-9, _, . and -. Keep secrets elsewhere.
+	// Metadata Words of one's own, of which Bulkhead makes nothing. A key has 1 to 64 of the characters a-z, 0-9, _, . and -. All keys and values together have at most 16,384 bytes of UTF-8. The trail notes the keys that a change is about, and no values. Keep secrets elsewhere.
 	//
 	// Example: {"plan":"gold"}
 	Metadata Metadata `json:"metadata,omitempty,omitzero"`

@@ -20,6 +20,7 @@ const (
 	maxMetadata       = 32
 	maxMetadataKey    = 64
 	maxMetadataValue  = 256
+	maxMetadataBytes  = 16 << 10 // of all names and values in UTF-8
 )
 
 func checkTexts(name, description string) error {
@@ -108,14 +109,19 @@ func NewMetadata(in map[string]string) (Metadata, error) {
 	if len(in) > maxMetadata {
 		return nil, fault.InvalidField("/metadata", "max_items", "must not have more than 32 entries")
 	}
+	bytes := 0
 	for _, name := range slices.Sorted(maps.Keys(in)) {
 		value := in[name]
+		bytes += len(name) + len(value)
 		if err := text.Check("/metadata", name, maxMetadataKey); err != nil {
 			return nil, err
 		}
 		if !utf8.ValidString(value) || strings.ContainsRune(value, 0) || utf8.RuneCountInString(value) > maxMetadataValue {
 			return nil, fault.InvalidField("/metadata", "max_length", "must have values of at most 256 characters, without NUL")
 		}
+	}
+	if bytes > maxMetadataBytes {
+		return nil, fault.InvalidField("/metadata", "max_length", "must have at most 16,384 bytes of names and values in UTF-8")
 	}
 	if len(in) == 0 {
 		return nil, nil

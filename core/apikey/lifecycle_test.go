@@ -317,4 +317,18 @@ func TestFields(t *testing.T) {
 		is.NoErr(err)
 		is.Equal(len(m), 1)
 	})
+
+	t.Run("Should hold metadata to its bytes", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		m := map[string]string{}
+		for i := range 16 {
+			m[fmt.Sprint("k", 10+i)] = strings.Repeat("😀", 255) + "x" // 1024 bytes with the name
+		}
+		_, err := apikey.NewMetadata(m)
+		is.NoErr(err)
+		m["k10"] += "x"
+		_, err = apikey.NewMetadata(m)
+		is.True(errors.Is(err, fault.ErrInvalid))
+	})
 }

@@ -105,6 +105,22 @@ func TestApply(t *testing.T) {
 		is.NoErr(err)
 	})
 
+	t.Run("Should hold metadata to its bytes", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		m := org.Metadata{}
+		for i := range 16 {
+			m[fmt.Sprint("k", 10+i)] = strings.Repeat("é", 510) + "x" // 1024 bytes with the key
+		}
+		o := org.Restore(org.Snapshot{State: org.Active})
+		_, err := o.Apply(org.Change{Metadata: &m}, t1)
+		is.NoErr(err)
+		m["k10"] += "x"
+		_, err = o.Apply(org.Change{Metadata: &m}, t1)
+		is.True(errors.Is(err, fault.ErrInvalid))
+		is.Equal(fault.From(err).Fields[0].Pointer, "/metadata")
+	})
+
 	t.Run("Should hold at creation, too", func(t *testing.T) {
 		t.Parallel()
 		is := is.New(t)

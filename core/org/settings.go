@@ -102,6 +102,7 @@ type Metadata map[string]string
 const (
 	maxMetadata      = 50
 	maxMetadataValue = 512
+	maxMetadataBytes = 16 << 10 // of all keys and values in UTF-8
 )
 
 var metadataKey = regexp.MustCompile(`^[a-z0-9_.-]{1,64}$`)
@@ -110,8 +111,10 @@ func (m Metadata) check() error {
 	if len(m) > maxMetadata {
 		return fault.InvalidField("/metadata", "max_properties", "must have at most 50 keys")
 	}
+	bytes := 0
 	for _, k := range slices.Sorted(maps.Keys(m)) { // the same answer to the same request
 		v := m[k]
+		bytes += len(k) + len(v)
 		switch {
 		case !metadataKey.MatchString(k):
 			return fault.InvalidField("/metadata", "format", "a key must have 1 to 64 of the characters a-z, 0-9, _, . and -")
@@ -120,6 +123,9 @@ func (m Metadata) check() error {
 		case utf8.RuneCountInString(v) > maxMetadataValue:
 			return fault.InvalidField("/metadata/"+k, "max_length", "must have at most 512 characters")
 		}
+	}
+	if bytes > maxMetadataBytes {
+		return fault.InvalidField("/metadata", "max_length", "must have at most 16,384 bytes of keys and values in UTF-8")
 	}
 	return nil
 }

@@ -66,6 +66,7 @@ func TestAPIKeysChange(t *testing.T) {
 		last := trail[len(trail)-1]
 		is.Equal(last.Action, audit.APIKeyUpdated.String())
 		is.Equal(last.Changes["name"], audit.Change{Before: "n", After: "other"})
+		is.Equal(last.Changes["metadata"], audit.Change{After: []any{"team"}}) // what it says there is nobody's business
 		is.Equal(len(last.Changes), 4)
 
 		_, err = s.apikeys.Update(t.Context(), by, o, k, 1, apikeys.UpdateInput{Name: &name})

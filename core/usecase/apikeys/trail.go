@@ -2,7 +2,6 @@ package apikeys
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
@@ -12,12 +11,12 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/ratelimit"
 )
 
-// fields is what the trail keeps of a key, by field. Of its secrets that is the
+// fields is what the trail keeps of a key, by field, besides its metadata. Of its secrets that is the
 // last four characters: the trail blots out what begins like a key.
 func fields(s apikey.Snapshot) map[string]any {
 	return map[string]any{
 		"name": s.Name, "description": s.Description, "user": s.UserID.String(), "scopes": s.Scopes.Names(),
-		"allowed_ips": s.AllowedIPs.Strings(), "metadata": map[string]string(s.Metadata), "state": s.State.String(),
+		"allowed_ips": s.AllowedIPs.Strings(), "state": s.State.String(),
 		"expires_at": moment(s.ExpiresAt), "last_four": s.LastFour, "old_last_four": s.Old.LastFour, "old_secret_until": until(s.Old),
 		"requests": perPeriod(s.Limits[limit.Requests].Rate),
 	}
@@ -59,7 +58,14 @@ func differences(before, after apikey.Snapshot) map[string]audit.Change {
 			out[name] = audit.Change{Before: old[name], After: value}
 		}
 	}
+	noteMetadata(out, before.Metadata, after.Metadata)
 	return out
+}
+
+func noteMetadata(changes map[string]audit.Change, before, after apikey.Metadata) {
+	if keys, changed := audit.Keys(before, after); changed {
+		changes["metadata"] = keys
+	}
 }
 
 func same(a, b any) bool {
@@ -67,9 +73,6 @@ func same(a, b any) bool {
 	case []string:
 		b, ok := b.([]string)
 		return ok && slices.Equal(a, b)
-	case map[string]string:
-		b, ok := b.(map[string]string)
-		return ok && maps.Equal(a, b)
 	default:
 		return a == b
 	}
@@ -79,8 +82,6 @@ func same(a, b any) bool {
 func empty(v any) bool {
 	switch v := v.(type) {
 	case []string:
-		return len(v) == 0
-	case map[string]string:
 		return len(v) == 0
 	default:
 		return v == ""
@@ -95,6 +96,7 @@ func creation(k apikey.Key) map[string]audit.Change {
 			out[name] = audit.Created(value)
 		}
 	}
+	noteMetadata(out, nil, k.Snapshot().Metadata)
 	return out
 }
 
@@ -106,5 +108,6 @@ func removal(s apikey.Snapshot) map[string]audit.Change {
 			out[name] = audit.Change{Before: value}
 		}
 	}
+	noteMetadata(out, s.Metadata, nil)
 	return out
 }

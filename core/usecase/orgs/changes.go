@@ -1,8 +1,6 @@
 package orgs
 
 import (
-	"maps"
-
 	"github.com/bulkheadhq/bulkhead/core/audit"
 	"github.com/bulkheadhq/bulkhead/core/org"
 )
@@ -30,8 +28,8 @@ func differences(before, after org.Snapshot) map[string]audit.Change {
 	if !b.AllowList.Equal(a.AllowList) {
 		changes["allow_list"] = audit.Change{Before: b.AllowList, After: a.AllowList}
 	}
-	if !maps.Equal(before.Metadata, after.Metadata) {
-		changes["metadata"] = audit.Change{Before: before.Metadata, After: after.Metadata}
+	if keys, changed := audit.Keys(before.Metadata, after.Metadata); changed {
+		changes["metadata"] = keys
 	}
 	return changes
 }
