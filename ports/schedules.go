@@ -39,9 +39,9 @@ type Schedules interface {
 	// knows whether it did.
 	Trigger(ctx context.Context, namespace, scheduleID string, o schedule.Overlap) error
 	// Backfill starts what the schedule would have started, and returns how many that
-	// are. It bears repetition no better than Trigger. It fails with
+	// are. Before, it asks admit for so many, and starts none when that fails. It bears repetition no better than Trigger. It fails with
 	// schedule.ErrBackfillSize, and schedule.ErrBackfills.
-	Backfill(ctx context.Context, namespace, scheduleID string, b schedule.Backfill) (int, error)
+	Backfill(ctx context.Context, namespace, scheduleID string, b schedule.Backfill, admit func(n int) error) (int, error)
 	// Delete deletes the schedule, unless it has not the version; 0 is any. What it
 	// has started runs on. It fails with fault.ErrStale.
 	Delete(ctx context.Context, namespace, scheduleID string, version int64) error

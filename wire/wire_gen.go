@@ -128,7 +128,7 @@ func NewAPI(ctx context.Context, cfg config.Config, out Output, b Build) (*API, 
 	batches := temporal.NewBatches(dispatcher)
 	workflowsService := workflows.New(store, dispatcher, batches, limitsService, standard, clock)
 	temporalSchedules := temporal.NewSchedules(connection)
-	schedulesService := schedules.New(store, temporalSchedules, limitsService, standard, clock)
+	schedulesService := schedules.New(store, temporalSchedules, dispatcher, limitsService, standard, clock)
 	operationsService := operations.New(store, platform, clock)
 	trailService := trail.New(postgresTrail)
 	sealer, err := newCursors(cfg)

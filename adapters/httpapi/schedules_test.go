@@ -101,7 +101,7 @@ func (s scheduler) Trigger(_ context.Context, _, _ string, o schedule.Overlap) e
 	return nil
 }
 
-func (s scheduler) Backfill(_ context.Context, _, _ string, b schedule.Backfill) (int, error) {
+func (s scheduler) Backfill(_ context.Context, _, _ string, b schedule.Backfill, _ func(n int) error) (int, error) {
 	s.planned.backfill = b
 	return 7, nil
 }

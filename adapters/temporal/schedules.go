@@ -309,7 +309,7 @@ func (s *Schedules) Trigger(ctx context.Context, namespace, scheduleID string, o
 }
 
 // Backfill implements ports.Schedules.
-func (s *Schedules) Backfill(ctx context.Context, namespace, scheduleID string, b schedule.Backfill) (int, error) {
+func (s *Schedules) Backfill(ctx context.Context, namespace, scheduleID string, b schedule.Backfill, admit func(n int) error) (int, error) {
 	from, to := timestamppb.New(b.From), timestamppb.New(b.To)
 	// To Temporal the start of a list of times is not in it, and that of a backfill is.
 	matching, err := scheduled(ctx, s.conn, namespace, s.service().ListScheduleMatchingTimes, &workflowservice.ListScheduleMatchingTimesRequest{
@@ -324,6 +324,9 @@ func (s *Schedules) Backfill(ctx context.Context, namespace, scheduleID string, 
 		return 0, nil
 	case n > schedule.MaxBackfillRuns:
 		return 0, schedule.ErrBackfillSize
+	}
+	if err := admit(n); err != nil {
+		return 0, err
 	}
 	return n, s.patchOnce(ctx, namespace, scheduleID, &schedulepb.SchedulePatch{BackfillRequest: []*schedulepb.BackfillRequest{{
 		StartTime: from, EndTime: to, OverlapPolicy: overlaps[b.Overlap],

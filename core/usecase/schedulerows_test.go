@@ -49,7 +49,7 @@ func TestScheduleRows(t *testing.T) {
 		o := w.addOrg("own", org.Active)
 		w.setQuota(o, limit.Schedules, limit.Limit{Max: 5})
 		temporal := newPlanner(w.temporal)
-		s := schedules.New(w.unseen.store, temporal, newServices(w).limits, limit.Standard{}, w.clock)
+		s := schedules.New(w.unseen.store, temporal, w.temporal, newServices(w).limits, limit.Standard{}, w.clock)
 		made := make([]error, 16)
 		var all sync.WaitGroup
 		for n := range made {
@@ -75,7 +75,7 @@ func TestScheduleRows(t *testing.T) {
 		w := newWorld(t)
 		o := w.addOrg("own", org.Active)
 		w.setQuota(o, limit.Schedules, limit.Limit{Max: 1})
-		s := schedules.New(w.store, newPlanner(w.temporal), newServices(w).limits, limit.Standard{}, w.clock)
+		s := schedules.New(w.store, newPlanner(w.temporal), w.temporal, newServices(w).limits, limit.Standard{}, w.clock)
 		by, create := holder(o, authz.Member), "Schedules.Create "+w.namespaceOf(o)
 
 		w.breaks(create, fault.ErrTimeout) // nobody knows whether it was made
@@ -103,7 +103,7 @@ func TestScheduleRows(t *testing.T) {
 		is := is.New(t)
 		w := newWorld(t)
 		o := w.addOrg("own", org.Active)
-		s := schedules.New(w.store, newPlanner(w.temporal), newServices(w).limits, limit.Standard{}, w.clock)
+		s := schedules.New(w.store, newPlanner(w.temporal), w.temporal, newServices(w).limits, limit.Standard{}, w.clock)
 		by, create := holder(o, authz.Member), "Schedules.Create "+w.namespaceOf(o)
 		w.breaks(create, fault.ErrInvalid)
 		_, err := s.Create(t.Context(), by, o, planned(1))
@@ -142,7 +142,7 @@ func TestScheduleRows(t *testing.T) {
 		o := w.addOrg("own", org.Active)
 		w.setQuota(o, limit.Schedules, limit.Limit{Max: 2})
 		temporal := newPlanner(w.temporal)
-		s := schedules.New(w.store, temporal, newServices(w).limits, limit.Standard{}, w.clock)
+		s := schedules.New(w.store, temporal, w.temporal, newServices(w).limits, limit.Standard{}, w.clock)
 		temporal.put("a", false, "")
 		temporal.put("b", true, "")
 		for range 2 {
@@ -163,7 +163,7 @@ func TestScheduleRows(t *testing.T) {
 		o := w.addOrg("own", org.Active)
 		w.setQuota(o, limit.Schedules, limit.Limit{Max: 4})
 		temporal := newPlanner(w.temporal)
-		s := schedules.New(w.store, temporal, newServices(w).limits, limit.Standard{}, w.clock)
+		s := schedules.New(w.store, temporal, w.temporal, newServices(w).limits, limit.Standard{}, w.clock)
 		by, list := holder(o, authz.Member), "Schedules.List "+w.namespaceOf(o)
 		for n := range 4 {
 			_, err := s.Create(t.Context(), by, o, planned(n))

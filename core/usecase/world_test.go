@@ -172,7 +172,7 @@ func newServices(w *world) services {
 		refusals:     refusals.New(w.store, w.clock, log),
 		retention:    retention.New(w.store, w.platform, w.clock, log),
 		relay:        relay.New(w.outbox, w.temporal, w.clock, log),
-		schedules:    schedules.New(w.store, scheduler{w.temporal}, limiter, limit.Standard{}, w.clock),
+		schedules:    schedules.New(w.store, scheduler{w.temporal}, w.temporal, limiter, limit.Standard{}, w.clock),
 		tokens:       tokens.New(w.store, w.keys, w.crypto, w.clock, signingPolicy),
 		trail:        trail.New(w.trails),
 		users:        users.New(w.store, w.trails, limiter, limit.Standard{}, w.clock),

@@ -15,6 +15,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/fault"
 	"github.com/bulkheadhq/bulkhead/core/id"
 	"github.com/bulkheadhq/bulkhead/core/idempotency"
+	"github.com/bulkheadhq/bulkhead/core/limit"
 	"github.com/bulkheadhq/bulkhead/core/page"
 	"github.com/bulkheadhq/bulkhead/core/schedule"
 	"github.com/bulkheadhq/bulkhead/ports"
@@ -255,6 +256,9 @@ func (s schedules) triggers(t *testing.T) {
 	is.True(s.status(t, in.ID).Paused)
 }
 
+// admitted lets any number of workflows be started.
+func admitted(int) error { return nil }
+
 func (s schedules) backfills(t *testing.T) {
 	is := is.New(t)
 	in := rarely()
@@ -262,14 +266,19 @@ func (s schedules) backfills(t *testing.T) {
 	in.Paused = true
 	s.make(t, in)
 	at := time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)
-	n, err := s.Schedules.Backfill(t.Context(), s.Namespace, in.ID, schedule.Backfill{From: at, To: at.Add(2 * time.Hour), Overlap: schedule.AllowAll})
+	_, err := s.Schedules.Backfill(t.Context(), s.Namespace, in.ID, schedule.Backfill{From: at, To: at.Add(2 * time.Hour)}, func(n int) error {
+		is.Equal(n, 3)
+		return limit.ErrExceeded
+	})
+	is.True(errors.Is(err, limit.ErrExceeded)) // and nothing is started: what follows counts
+	n, err := s.Schedules.Backfill(t.Context(), s.Namespace, in.ID, schedule.Backfill{From: at, To: at.Add(2 * time.Hour), Overlap: schedule.AllowAll}, admitted)
 	is.NoErr(err)
 	is.Equal(n, 3) // both ends included
 	s.until(t, "all are started", func() bool { return len(s.Started(t, in.Action.Type)) == 3 })
-	n, err = s.Schedules.Backfill(t.Context(), s.Namespace, in.ID, schedule.Backfill{From: at.Add(time.Minute), To: at.Add(2 * time.Minute)})
+	n, err = s.Schedules.Backfill(t.Context(), s.Namespace, in.ID, schedule.Backfill{From: at.Add(time.Minute), To: at.Add(2 * time.Minute)}, admitted)
 	is.NoErr(err)
 	is.Equal(n, 0)
-	_, err = s.Schedules.Backfill(t.Context(), s.Namespace, in.ID, schedule.Backfill{From: at.Add(-schedule.MaxBackfillRuns * time.Hour), To: at})
+	_, err = s.Schedules.Backfill(t.Context(), s.Namespace, in.ID, schedule.Backfill{From: at.Add(-schedule.MaxBackfillRuns * time.Hour), To: at}, admitted)
 	is.True(errors.Is(err, fault.ErrInvalid))
 	is.Equal(fault.From(err).Fields[0].Rule, "max_runs")
 }
@@ -297,7 +306,7 @@ func (s schedules) absent(t *testing.T) {
 			is := is.New(t)
 			_, err := s.Schedules.Describe(t.Context(), at[0], at[1])
 			is.True(errors.Is(err, schedule.ErrNotFound))
-			_, err = s.Schedules.Backfill(t.Context(), at[0], at[1], schedule.Backfill{From: now.Add(-time.Hour), To: now})
+			_, err = s.Schedules.Backfill(t.Context(), at[0], at[1], schedule.Backfill{From: now.Add(-time.Hour), To: now}, admitted)
 			is.True(errors.Is(err, schedule.ErrNotFound))
 			for _, err := range []error{
 				s.Schedules.Update(t.Context(), at[0], s.by, at[1], 0, schedule.Change{Policy: &schedule.Policy{}}),

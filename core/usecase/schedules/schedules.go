@@ -14,6 +14,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/org"
 	"github.com/bulkheadhq/bulkhead/core/page"
 	"github.com/bulkheadhq/bulkhead/core/schedule"
+	"github.com/bulkheadhq/bulkhead/core/workflow"
 	"github.com/bulkheadhq/bulkhead/ports"
 )
 
@@ -22,17 +23,19 @@ const resource = "schedule"
 // Service keeps schedules. What is asked of one stands in the audit trail before it
 // is done: what nobody can account for must not happen.
 type Service struct {
-	store     ports.Store
-	schedules ports.Schedules
-	limiter   ports.Limiter
-	limits    limit.Standard
-	clock     ports.Clock
-	surveys   surveys
+	store      ports.Store
+	schedules  ports.Schedules
+	dispatcher ports.Dispatcher // counts what runs
+	limiter    ports.Limiter
+	limits     limit.Standard
+	clock      ports.Clock
+	surveys    surveys
+	running    workflow.Tally
 }
 
 // New returns the service.
-func New(store ports.Store, schedules ports.Schedules, limiter ports.Limiter, standard limit.Standard, clock ports.Clock) *Service {
-	return &Service{store: store, schedules: schedules, limiter: limiter, limits: standard, clock: clock}
+func New(store ports.Store, schedules ports.Schedules, dispatcher ports.Dispatcher, limiter ports.Limiter, standard limit.Standard, clock ports.Clock) *Service {
+	return &Service{store: store, schedules: schedules, dispatcher: dispatcher, limiter: limiter, limits: standard, clock: clock}
 }
 
 // Create makes a schedule. Without an id it gets a random one. It fails with
@@ -185,8 +188,15 @@ func (s *Service) changed(ctx context.Context, by authz.Actor, o id.Org, schedul
 }
 
 // Trigger starts a schedule's workflow now, also when it is paused. The zero overlap
-// is the schedule's own. It fails with schedule.ErrNotFound.
+// is the schedule's own. It counts as a start: it fails with limit.ErrRateExceeded and
+// limit.ErrExceeded, and with schedule.ErrNotFound.
 func (s *Service) Trigger(ctx context.Context, by authz.Actor, o id.Org, scheduleID string, overlap schedule.Overlap) error {
+	if err := by.Require(authz.SchedulesTrigger, o); err != nil {
+		return err
+	}
+	if err := s.admit(ctx, o, 1); err != nil {
+		return err
+	}
 	namespace, err := s.ask(ctx, by, authz.SchedulesTrigger, o, scheduleID, 0, audit.ScheduleTriggerRequested, nil)
 	if err != nil {
 		return err
@@ -197,7 +207,8 @@ func (s *Service) Trigger(ctx context.Context, by authz.Actor, o id.Org, schedul
 // Backfill starts what the schedule would have started in a time that is over, and
 // returns how many workflows that are. It fails with schedule.ErrNotFound,
 // schedule.ErrBackfillSize, schedule.ErrBackfills and, for a broken rule,
-// fault.ErrInvalid.
+// fault.ErrInvalid. Each counts as a start: with limit.ErrRateExceeded or
+// limit.ErrExceeded nothing is started.
 func (s *Service) Backfill(ctx context.Context, by authz.Actor, o id.Org, scheduleID string, b schedule.Backfill) (int, error) {
 	if err := by.Require(authz.SchedulesTrigger, o); err != nil {
 		return 0, err
@@ -211,7 +222,7 @@ func (s *Service) Backfill(ctx context.Context, by authz.Actor, o id.Org, schedu
 	if err != nil {
 		return 0, err
 	}
-	return s.schedules.Backfill(ctx, namespace, scheduleID, b)
+	return s.schedules.Backfill(ctx, namespace, scheduleID, b, func(n int) error { return s.admit(ctx, o, n) })
 }
 
 // Delete deletes the schedule of a version; 0 is any. What it has started runs on. It
@@ -270,7 +281,10 @@ func (s *Service) namespaceFor(ctx context.Context, by authz.Actor, o id.Org, a 
 	if err != nil {
 		return "", err
 	}
-	return row.Namespace(), row.Snapshot().Settings.AllowList.Check(by.Role().String(), a.Type, a.TaskQueue)
+	if err := row.Snapshot().Settings.AllowList.Check(by.Role().String(), a.Type, a.TaskQueue); err != nil {
+		return "", err
+	}
+	return row.Namespace(), s.admitPayload(row, a.Input)
 }
 
 // namespace returns where an organization's schedules are. Only an active one has its

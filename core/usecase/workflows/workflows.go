@@ -23,7 +23,7 @@ type Service struct {
 	limiter    ports.Limiter
 	limits     limit.Standard
 	clock      ports.Clock
-	running    running
+	running    workflow.Tally
 }
 
 // New returns the service. limits are those of organizations for which none were set.

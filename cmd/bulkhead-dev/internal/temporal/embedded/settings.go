@@ -124,7 +124,7 @@ func dynamicSettings() dynamicconfig.Client {
 
 		// A test run registers namespaces, lists and starts faster than a production default allows. What the rates
 		// protect, a cluster and its tenants from each other, is not here.
-		"frontend.rps":                                           unlimited,
+		"frontend.rps": unlimited,
 		"frontend.rps.namespaceReplicationInducingAPIs":          unlimited,
 		"frontend.namespaceRPS":                                  unlimited,
 		"frontend.namespaceRPS.namespaceReplicationInducingAPIs": unlimited,
