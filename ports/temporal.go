@@ -104,6 +104,14 @@ var ErrNamespaceForeign = fault.Define(fault.Conflict, "namespace.foreign",
 var ErrNamespaceReclaiming = fault.Define(fault.Unavailable, "namespace.reclaiming",
 	"Temporal is still removing what was in the namespace.")
 
+// ErrTokenRefused is returned when Temporal does not accept a token on its own namespace.
+var ErrTokenRefused = fault.Define(fault.Unavailable, "namespace.token_refused",
+	"Temporal does not accept the organization's token on its namespace.")
+
+// ErrTokenNotConfined is returned when Temporal accepts a token on another namespace.
+var ErrTokenNotConfined = fault.Define(fault.Internal, "namespace.token_not_confined",
+	"Temporal accepts the organization's token on another namespace.")
+
 // Namespaces administers tenants' namespaces. Every method may be repeated.
 type Namespaces interface {
 	// Ensure registers the namespace. That it exists with our owner tag is
@@ -123,6 +131,11 @@ type Namespaces interface {
 	// started in the namespace, and leaves nothing running. It fails with
 	// fault.ErrUnavailable as long as that is not so.
 	Probe(ctx context.Context, namespace string) error
+	// Confined succeeds when Temporal accepts a data-plane token on its namespace and
+	// refuses it on another one. It fails with ErrTokenRefused and ErrTokenNotConfined.
+	Confined(ctx context.Context, namespace string) error
+	// Pollers counts the workers that poll a task queue for workflow tasks.
+	Pollers(ctx context.Context, namespace, queue string) (int, error)
 	// Delete deletes the owner's namespace with all that runs in it. That there is
 	// none of the name is success. It fails with ErrNamespaceForeign, and touches
 	// nothing, when the namespace is not the owner's.

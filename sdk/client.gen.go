@@ -82,6 +82,30 @@ func (e AuditEventOutcome) Valid() bool {
 	}
 }
 
+// Defines values for ExaminationCheckStatus.
+const (
+	ExaminationCheckStatusFailed  ExaminationCheckStatus = "failed"
+	ExaminationCheckStatusOk      ExaminationCheckStatus = "ok"
+	ExaminationCheckStatusSkipped ExaminationCheckStatus = "skipped"
+	ExaminationCheckStatusWarning ExaminationCheckStatus = "warning"
+)
+
+// Valid indicates whether the value is a known member of the ExaminationCheckStatus enum.
+func (e ExaminationCheckStatus) Valid() bool {
+	switch e {
+	case ExaminationCheckStatusFailed:
+		return true
+	case ExaminationCheckStatusOk:
+		return true
+	case ExaminationCheckStatusSkipped:
+		return true
+	case ExaminationCheckStatusWarning:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ExplanationDecidedBy.
 const (
 	ExplanationDecidedByAddress      ExplanationDecidedBy = "address"
@@ -1179,6 +1203,39 @@ type AuditVerification struct {
 	// HeadSeq The last entry.
 	HeadSeq int64 `json:"head_seq"`
 	Valid   bool  `json:"valid"`
+}
+
+// Examination defines model for Examination.
+type Examination struct {
+	Checks []ExaminationCheck `json:"checks"`
+
+	// Healthy No check has failed.
+	Healthy bool `json:"healthy"`
+}
+
+// ExaminationCheck defines model for ExaminationCheck.
+type ExaminationCheck struct {
+	// Detail Example: A workflow was started and terminated.
+	Detail     string `json:"detail"`
+	DurationMs int64  `json:"duration_ms"`
+
+	// Name Example: canary
+	Name string `json:"name"`
+
+	// Repair What to do about it.
+	Repair string                 `json:"repair,omitempty,omitzero"`
+	Status ExaminationCheckStatus `json:"status"`
+}
+
+// ExaminationCheckStatus defines model for ExaminationCheck.Status.
+type ExaminationCheckStatus string
+
+// ExaminationRequest defines model for ExaminationRequest.
+type ExaminationRequest struct {
+	// TaskQueues Where to look for workers.
+	//
+	// Example: ["orders"]
+	TaskQueues []string `json:"task_queues,omitempty,omitzero"`
 }
 
 // Explanation defines model for Explanation.

@@ -3,6 +3,10 @@ package sdk
 import "context"
 
 var workflowOperations = map[string]func(context.Context, *Client) error{
+	"POST /api/v0/organizations/{org}/doctor": func(ctx context.Context, c *Client) error {
+		_, err := c.ExamineOrganization(ctx, "{org}", "orders")
+		return err
+	},
 	"POST /api/v0/organizations/{org}/workflows": func(ctx context.Context, c *Client) error {
 		_, err := c.StartWorkflow(ctx, "{org}", WorkflowStart{})
 		return err

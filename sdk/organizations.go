@@ -105,6 +105,12 @@ func (c *Client) ReconcileNamespace(ctx context.Context, org string) (*Namespace
 	return call[Namespace](ctx, c, post(organization(org, "namespace", "reconcile"), nil))
 }
 
+// ExamineOrganization proves that an organization works, and looks for workers on the
+// task queues.
+func (c *Client) ExamineOrganization(ctx context.Context, org string, taskQueues ...string) (*Examination, error) {
+	return call[Examination](ctx, c, post(organization(org, "doctor"), ExaminationRequest{TaskQueues: taskQueues}))
+}
+
 // ListOperations returns a page of an organization's operations, oldest first.
 func (c *Client) ListOperations(ctx context.Context, org string, o ListOptions) (*OperationList, error) {
 	return call[OperationList](ctx, c, get(organization(org, "operations")).page(o))

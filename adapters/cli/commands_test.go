@@ -41,6 +41,7 @@ func TestCommands(t *testing.T) {
 		},
 		{"org-suspend", "org suspend acme --reason unpaid --yes", `POST /api/v0/organizations/acme/suspend {"reason":"unpaid"}`},
 		{"org-diff", "org diff acme", "GET /api/v0/organizations/acme/namespace"},
+		{"org-doctor", "org doctor acme --task-queue orders", `POST /api/v0/organizations/acme/doctor {"task_queues":["orders"]}`},
 		{"org-reconcile", "org reconcile acme", "POST /api/v0/organizations/acme/namespace/reconcile"},
 		{"org-resume", "org resume acme", "POST /api/v0/organizations/acme/resume"},
 		{"org-delete", "org delete acme --yes", "DELETE /api/v0/organizations/acme?confirm=acme"},

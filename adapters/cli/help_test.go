@@ -112,7 +112,7 @@ func TestCompletion(t *testing.T) {
 	t.Parallel()
 	for line, want := range map[string]string{
 		"wo":                             "workflow worker",
-		"org ":                           "create list show usage update suspend resume delete restore diff reconcile limits allow-list",
+		"org ":                           "create list show usage update suspend resume delete restore diff reconcile doctor limits allow-list",
 		"org create acme --a":            "--api-key-file --admin-email --admin-name",
 		"--url http://x org s":           "show suspend",
 		"org list --output ":             "table json",

@@ -33,6 +33,17 @@ Examples:
   bulkhead org reconcile acme`,
 			Action: s.orgReconcile,
 		},
+		{
+			Name: "doctor", Usage: "prove that an organization works", ArgsUsage: "[ORG]",
+			Flags: []cli.Flag{orgFlag(), &cli.StringSliceFlag{Name: "task-queue", Aliases: []string{"q"}, Usage: "where to look for workers; repeat for more (`QUEUE`)"}},
+			Description: `Checks its state, its namespace, a data-plane token and a workflow that is started and
+terminated; nothing is left running. Ends with 1 when a check has failed.
+
+Examples:
+  bulkhead org doctor acme
+  bulkhead org doctor acme --task-queue orders`,
+			Action: s.orgDoctor,
+		},
 	}
 }
 
@@ -100,4 +111,50 @@ func (s *shell) drifted(n *sdk.Namespace) error {
 		}
 	}
 	return f
+}
+
+func (s *shell) orgDoctor(c *cli.Context) error {
+	api, org, err := s.named(c)
+	if err != nil {
+		return err
+	}
+	found, err := api.ExamineOrganization(c.Context, org, c.StringSlice("task-queue")...)
+	if err != nil {
+		return err
+	}
+	if err := s.printExamination(c, found); err != nil {
+		return err
+	}
+	if !found.Healthy {
+		return &failure{code: exitFailure, message: "the organization does not work as it must"}
+	}
+	return nil
+}
+
+func (s *shell) printExamination(c *cli.Context, found *sdk.Examination) error {
+	if asJSON(c) {
+		return s.printJSON(found)
+	}
+	var rows [][]string
+	for _, check := range found.Checks {
+		took := (time.Duration(check.DurationMs) * time.Millisecond).String()
+		rows = append(rows, []string{s.mark(check.Status), check.Name, took, check.Detail, first(check.Repair, "-")})
+	}
+	return s.printTable([]string{"", "CHECK", "TOOK", "FOUND", "REPAIR"}, rows)
+}
+
+// mark is the sign of a status where people see it, and its word elsewhere.
+func (s *shell) mark(status sdk.ExaminationCheckStatus) string {
+	if !s.env.OutTerminal {
+		return string(status)
+	}
+	switch status {
+	case sdk.ExaminationCheckStatusOk:
+		return "✓"
+	case sdk.ExaminationCheckStatusFailed:
+		return "✗"
+	case sdk.ExaminationCheckStatusWarning:
+		return "!"
+	}
+	return "-"
 }

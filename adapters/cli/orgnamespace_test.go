@@ -37,4 +37,17 @@ func TestOrganizationNamespace(t *testing.T) {
 			})
 		}
 	})
+
+	t.Run("Should end with 1 when a check has failed, and mark it where people see it", func(t *testing.T) {
+		is := is.New(t)
+		w := newWorld(t)
+		w.answer("POST /organizations/acme/doctor", 200, examination(false))
+		code, out, _ := w.run("org", "doctor", "acme")
+		is.Equal(code, 1)
+		is.True(strings.Contains(out, "failed") && !strings.Contains(out, "✗"))
+		w.env.OutTerminal = true
+		code, out, _ = w.run("org", "doctor", "acme")
+		is.Equal(code, 1)
+		is.True(strings.Contains(out, "✗  canary"))
+	})
 }

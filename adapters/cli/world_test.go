@@ -175,6 +175,15 @@ func orgNamespace(drift ...sdk.NamespaceDifference) sdk.Namespace {
 	}
 }
 
+func examination(healthy bool) sdk.Examination {
+	canary := sdk.ExaminationCheck{Name: "canary", Status: sdk.ExaminationCheckStatusOk, Detail: "A workflow was started and terminated.", DurationMs: 12}
+	if !healthy {
+		canary.Status, canary.Detail, canary.Repair = sdk.ExaminationCheckStatusFailed, "No workflow starts.", "bulkhead org reconcile acme"
+	}
+	queue := sdk.ExaminationCheck{Name: "task_queue orders", Status: sdk.ExaminationCheckStatusWarning, Detail: "No worker polls the task queue.", Repair: "Start one."}
+	return sdk.Examination{Healthy: healthy, Checks: []sdk.ExaminationCheck{canary, queue}}
+}
+
 func operation(state sdk.OperationState, step string) sdk.Operation {
 	return sdk.Operation{
 		ID: opID, OrganizationID: orgID, Kind: "organization.provision", State: state, Step: step, CreatedAt: now, UpdatedAt: now,
@@ -298,6 +307,7 @@ var usual = map[string]struct {
 	"PATCH /organizations/acme":                               {200, organization(sdk.OrganizationStateActive)},
 	"DELETE /organizations/acme":                              {202, deletion()},
 	"POST /organizations/acme/suspend":                        {200, organization(sdk.OrganizationStateSuspended)},
+	"POST /organizations/acme/doctor":                         {200, examination(true)},
 	"GET /organizations/acme/namespace":                       {200, orgNamespace()},
 	"POST /organizations/acme/namespace/reconcile":            {200, orgNamespace()},
 	"POST /organizations/acme/resume":                         {200, organization(sdk.OrganizationStateActive)},

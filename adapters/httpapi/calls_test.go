@@ -52,6 +52,7 @@ func (b *bundle) calls() map[string]*http.Request {
 		"suspendOrganization": request("POST", acmeURL+"/suspend", b.operator, `{"reason":"unpaid"}`),
 		"getNamespace":        request("GET", acmeURL+"/namespace", b.admin, ""),
 		"reconcileNamespace":  request("POST", acmeURL+"/namespace/reconcile", b.admin, ""),
+		"examineOrganization": request("POST", acmeURL+"/doctor", b.admin, `{"task_queues":["orders"]}`),
 		"resumeOrganization":  request("POST", orgsURL+"/paused/resume", b.operator, ""),
 		"restoreOrganization": request("POST", orgsURL+"/doomed/restore", b.operator, ""),
 		"listOperations":      request("GET", acmeURL+"/operations", b.admin, ""),

@@ -50,3 +50,23 @@ func toNamespace(v namespaces.View) gen.Namespace {
 func toDifference(d namespace.Difference) gen.NamespaceDifference {
 	return gen.NamespaceDifference{Field: d.Field, Want: d.Want, Have: d.Have, Repairable: d.Repairable, Repair: optional(d.Repair)}
 }
+
+// ExamineOrganization proves that an organization works.
+func (h *handlers) ExamineOrganization(ctx context.Context, req gen.ExamineOrganizationRequestObject) (gen.ExamineOrganizationResponseObject, error) {
+	by, org, err := h.organization(ctx, req.Org)
+	if err != nil {
+		return nil, err
+	}
+	checks, err := h.Namespaces.Examine(ctx, by, org, orZero(req.Body.TaskQueues))
+	if err != nil {
+		return nil, err
+	}
+	return gen.ExamineOrganization200JSONResponse{Healthy: namespace.Healthy(checks), Checks: each(checks, toCheck)}, nil
+}
+
+func toCheck(c namespace.Check) gen.ExaminationCheck {
+	return gen.ExaminationCheck{
+		Name: c.Name, Status: gen.ExaminationCheckStatus(c.Verdict.String()), Detail: c.Detail, Repair: optional(c.Repair),
+		DurationMs: c.Duration.Milliseconds(),
+	}
+}

@@ -41,6 +41,12 @@ func (n temporalNamespaces) Reconcile(context.Context, namespace.Blueprint) erro
 	return nil
 }
 
+func (temporalNamespaces) Confined(context.Context, string) error { return nil }
+
+func (temporalNamespaces) Probe(context.Context, string) error { return nil }
+
+func (temporalNamespaces) Pollers(context.Context, string, string) (int, error) { return 0, nil }
+
 func TestNamespaces(t *testing.T) {
 	t.Parallel()
 
@@ -57,5 +63,18 @@ func TestNamespaces(t *testing.T) {
 		is.Equal(len(left), 1)
 		is.Equal(left[0].Field, "search_attributes.BulkheadActor")
 		is.True(left[0].Repair != nil)
+	})
+
+	t.Run("Should show what an examination has found", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		b := setup(t)
+		got := decode[gen.Examination](t, b.do(request("POST", acmeURL+"/doctor", b.admin, `{"task_queues":["orders"]}`)))
+		is.True(!got.Healthy) // it drifts
+		var statuses []string
+		for _, c := range got.Checks {
+			statuses = append(statuses, c.Name+" "+string(c.Status))
+		}
+		is.Equal(statuses, []string{"organization ok", "namespace ok", "drift failed", "token ok", "canary ok", "task_queue orders warning"})
 	})
 }

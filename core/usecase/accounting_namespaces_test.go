@@ -16,4 +16,8 @@ var _ = alsoAccount(map[string]accounted{
 		_, err := s.namespaces.Reconcile(ctx, by, o)
 		return err
 	}},
+	"namespaces.Examine": {oneOrganization, authz.OrganizationsUpdate, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
+		_, err := s.namespaces.Examine(ctx, by, o, nil)
+		return err
+	}},
 })

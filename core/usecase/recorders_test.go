@@ -33,6 +33,7 @@ type temporal struct {
 	namespace  namespace.State // of every namespace
 	batches    map[string]workflow.BatchStart
 	batch      workflow.BatchState  // of every batch
+	pollers    int                  // of every task queue
 	started    map[id.Operation]int // deliveries
 	deliver    func(context.Context, outbox.ProvisionPayload) error
 }
@@ -105,6 +106,14 @@ func (d *temporal) Ensure(_ context.Context, b namespace.Blueprint) error {
 
 func (d *temporal) State(_ context.Context, name string) (namespace.State, error) {
 	return d.namespace, d.remote("State " + name)
+}
+
+func (d *temporal) Confined(_ context.Context, name string) error {
+	return d.remote("Confined " + name)
+}
+
+func (d *temporal) Pollers(_ context.Context, name, queue string) (int, error) {
+	return d.pollers, d.remote("Pollers " + name + " " + queue)
 }
 
 // Reconcile makes the namespace as it is to be, but for what it can not repair.

@@ -83,6 +83,18 @@ func namespaceDrift(t *testing.T, s NamespacesSetup, blueprint func() namespace.
 		return namespace.Diff(b, have)
 	}
 
+	t.Run("Should confine a token to its namespace, and find no worker where there is none", func(t *testing.T) {
+		is := is.New(t)
+		b := blueprint()
+		is.True(errors.Is(s.Namespaces.Confined(t.Context(), b.Namespace), ports.ErrTokenRefused)) // there is none
+		b = blueprint()                                                                            // servers remember for a while what was absent
+		is.NoErr(s.Namespaces.Ensure(t.Context(), b))
+		is.NoErr(untilAvailable(t, func() error { return s.Namespaces.Confined(t.Context(), b.Namespace) }))
+		n, err := s.Namespaces.Pollers(t.Context(), b.Namespace, "nobody")
+		is.NoErr(err)
+		is.Equal(n, 0)
+	})
+
 	t.Run("Should say that there is no namespace", func(t *testing.T) {
 		is := is.New(t)
 		have, err := s.Namespaces.State(t.Context(), "org-absent-00000000")

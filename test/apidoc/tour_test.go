@@ -144,6 +144,7 @@ var departure = []step{
 	},
 	{op: "getNamespace", as: "ada", path: acme, note: "After the setting `workflow_retention_days` was changed:"},
 	{op: "reconcileNamespace", as: "ada", path: acme},
+	{op: "examineOrganization", as: "ada", path: acme, body: `{"task_queues": ["default"]}`, hidden: true},
 	{op: "suspendOrganization", as: "operator", path: acme, body: `{"reason": "The invoice is open."}`},
 	{op: "resumeOrganization", as: "operator", path: acme},
 	{

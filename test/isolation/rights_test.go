@@ -45,8 +45,9 @@ var rights = map[string]struct{ own, foreign, operator string }{
 	"resumeOrganization":  {"ffff", "nnnn", "y"},
 	"restoreOrganization": {"ffff", "nnnn", "y"},
 
-	"getNamespace":       {"yyyy", "nnnn", "y"},
-	"reconcileNamespace": {"fffy", "nnnn", "y"},
+	"getNamespace":        {"yyyy", "nnnn", "y"},
+	"examineOrganization": {"fffy", "nnnn", "y"},
+	"reconcileNamespace":  {"fffy", "nnnn", "y"},
 
 	"createUser": {"ffyy", "nnnn", "y"},
 	"listUsers":  {"yyyy", "nnnn", "y"},

@@ -17,6 +17,9 @@ var _ = add(seeds{
 	"deleteOrganization": {Fatal: true},
 	"getNamespace":       {},
 	"reconcileNamespace": {},
+	"examineOrganization": {Body: func(*party) map[string]any {
+		return map[string]any{"task_queues": []string{"made-" + unique}}
+	}},
 	"suspendOrganization": {Fatal: true, Body: func(*party) map[string]any {
 		return map[string]any{"reason": "made " + unique}
 	}},

@@ -92,6 +92,30 @@ func (e AuditEventOutcome) Valid() bool {
 	}
 }
 
+// Defines values for ExaminationCheckStatus.
+const (
+	ExaminationCheckStatusFailed  ExaminationCheckStatus = "failed"
+	ExaminationCheckStatusOk      ExaminationCheckStatus = "ok"
+	ExaminationCheckStatusSkipped ExaminationCheckStatus = "skipped"
+	ExaminationCheckStatusWarning ExaminationCheckStatus = "warning"
+)
+
+// Valid indicates whether the value is a known member of the ExaminationCheckStatus enum.
+func (e ExaminationCheckStatus) Valid() bool {
+	switch e {
+	case ExaminationCheckStatusFailed:
+		return true
+	case ExaminationCheckStatusOk:
+		return true
+	case ExaminationCheckStatusSkipped:
+		return true
+	case ExaminationCheckStatusWarning:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ExplanationDecidedBy.
 const (
 	ExplanationDecidedByAddress      ExplanationDecidedBy = "address"
@@ -1189,6 +1213,39 @@ type AuditVerification struct {
 	// HeadSeq The last entry.
 	HeadSeq int64 `json:"head_seq"`
 	Valid   bool  `json:"valid"`
+}
+
+// Examination defines model for Examination.
+type Examination struct {
+	Checks []ExaminationCheck `json:"checks"`
+
+	// Healthy No check has failed.
+	Healthy bool `json:"healthy"`
+}
+
+// ExaminationCheck defines model for ExaminationCheck.
+type ExaminationCheck struct {
+	// Detail Example: A workflow was started and terminated.
+	Detail     string `json:"detail"`
+	DurationMs int64  `json:"duration_ms"`
+
+	// Name Example: canary
+	Name string `json:"name"`
+
+	// Repair What to do about it.
+	Repair *string                `json:"repair,omitempty"`
+	Status ExaminationCheckStatus `json:"status"`
+}
+
+// ExaminationCheckStatus defines model for ExaminationCheck.Status.
+type ExaminationCheckStatus string
+
+// ExaminationRequest defines model for ExaminationRequest.
+type ExaminationRequest struct {
+	// TaskQueues Where to look for workers.
+	//
+	// Example: ["orders"]
+	TaskQueues *[]string `json:"task_queues,omitempty"`
 }
 
 // Explanation defines model for Explanation.
@@ -3023,6 +3080,12 @@ type VerifyAuditTrailParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// ExamineOrganizationParams defines parameters for ExamineOrganization.
+type ExamineOrganizationParams struct {
+	// IdempotencyKey A word of the client's own for this request. The same request with the same word within 24 hours is answered with the first one's answer and does nothing again; another request with it is refused with 422.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // ResetLimitParams defines parameters for ResetLimit.
 type ResetLimitParams struct {
 	// IfMatch The ETag of the version that the change is meant for, or `*` for any. Without it the answer is 428, and 412 when the resource has changed since.
@@ -3413,6 +3476,9 @@ type UpdateAPIKeyJSONRequestBody = APIKeyUpdate
 // RotateAPIKeyJSONRequestBody defines body for RotateAPIKey for application/json ContentType.
 type RotateAPIKeyJSONRequestBody = APIKeyRotate
 
+// ExamineOrganizationJSONRequestBody defines body for ExamineOrganization for application/json ContentType.
+type ExamineOrganizationJSONRequestBody = ExaminationRequest
+
 // SetLimitJSONRequestBody defines body for SetLimit for application/json ContentType.
 type SetLimitJSONRequestBody = LimitUpdate
 
@@ -3583,6 +3649,9 @@ type ServerInterface interface {
 	// GetAuditEvent Show an entry of the audit trail
 	// (GET /api/v0/organizations/{org}/audit/{event})
 	GetAuditEvent(w http.ResponseWriter, r *http.Request, org OrgPath, event EventPath)
+	// ExamineOrganization Prove that an organization works
+	// (POST /api/v0/organizations/{org}/doctor)
+	ExamineOrganization(w http.ResponseWriter, r *http.Request, org OrgPath, params ExamineOrganizationParams)
 	// ListLimits List the limits of an organization
 	// (GET /api/v0/organizations/{org}/limits)
 	ListLimits(w http.ResponseWriter, r *http.Request, org OrgPath)
@@ -3937,6 +4006,12 @@ func (_ Unimplemented) VerifyAuditTrail(w http.ResponseWriter, r *http.Request, 
 // GetAuditEvent Show an entry of the audit trail
 // (GET /api/v0/organizations/{org}/audit/{event})
 func (_ Unimplemented) GetAuditEvent(w http.ResponseWriter, r *http.Request, org OrgPath, event EventPath) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// ExamineOrganization Prove that an organization works
+// (POST /api/v0/organizations/{org}/doctor)
+func (_ Unimplemented) ExamineOrganization(w http.ResponseWriter, r *http.Request, org OrgPath, params ExamineOrganizationParams) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -5899,6 +5974,56 @@ func (siw *ServerInterfaceWrapper) GetAuditEvent(w http.ResponseWriter, r *http.
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.GetAuditEvent(w, r, org, event)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ExamineOrganization operation middleware
+func (siw *ServerInterfaceWrapper) ExamineOrganization(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "org" -------------
+	var org OrgPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "org", chi.URLParam(r, "org"), &org, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "org", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ExamineOrganizationParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ExamineOrganization(w, r, org, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -9155,6 +9280,9 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 		r.Post(options.BaseURL+"/api/v0/organizations/{org}/namespace/reconcile", wrapper.ReconcileNamespace)
 	})
 	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/api/v0/organizations/{org}/doctor", wrapper.ExamineOrganization)
+	})
+	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/api/v0/organizations/{org}/operations", wrapper.ListOperations)
 	})
 	r.Group(func(r chi.Router) {
@@ -11061,6 +11189,57 @@ type GetAuditEventdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetAuditEventdefaultApplicationProblemPlusJSONResponse) VisitGetAuditEventResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.Allow != nil {
+		w.Header().Set("Allow", fmt.Sprint(*response.Headers.Allow))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExamineOrganizationRequestObject struct {
+	Org    OrgPath `json:"org"`
+	Params ExamineOrganizationParams
+	Body   *ExamineOrganizationJSONRequestBody
+}
+
+type ExamineOrganizationResponseObject interface {
+	VisitExamineOrganizationResponse(w http.ResponseWriter) error
+}
+
+type ExamineOrganization200JSONResponse Examination
+
+func (response ExamineOrganization200JSONResponse) VisitExamineOrganizationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExamineOrganizationdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemResponseHeaders
+	StatusCode int
+}
+
+func (response ExamineOrganizationdefaultApplicationProblemPlusJSONResponse) VisitExamineOrganizationResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -14163,6 +14342,9 @@ type StrictServerInterface interface {
 	// GetAuditEvent Show an entry of the audit trail
 	// (GET /api/v0/organizations/{org}/audit/{event})
 	GetAuditEvent(ctx context.Context, request GetAuditEventRequestObject) (GetAuditEventResponseObject, error)
+	// ExamineOrganization Prove that an organization works
+	// (POST /api/v0/organizations/{org}/doctor)
+	ExamineOrganization(ctx context.Context, request ExamineOrganizationRequestObject) (ExamineOrganizationResponseObject, error)
 	// ListLimits List the limits of an organization
 	// (GET /api/v0/organizations/{org}/limits)
 	ListLimits(ctx context.Context, request ListLimitsRequestObject) (ListLimitsResponseObject, error)
@@ -15225,6 +15407,40 @@ func (sh *strictHandler) GetAuditEvent(w http.ResponseWriter, r *http.Request, o
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(GetAuditEventResponseObject); ok {
 		if err := validResponse.VisitGetAuditEventResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ExamineOrganization operation middleware
+func (sh *strictHandler) ExamineOrganization(w http.ResponseWriter, r *http.Request, org OrgPath, params ExamineOrganizationParams) {
+	var request ExamineOrganizationRequestObject
+
+	request.Org = org
+	request.Params = params
+
+	var body ExamineOrganizationJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ExamineOrganization(ctx, request.(ExamineOrganizationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ExamineOrganization")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ExamineOrganizationResponseObject); ok {
+		if err := validResponse.VisitExamineOrganizationResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
