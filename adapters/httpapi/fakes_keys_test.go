@@ -5,8 +5,8 @@ import (
 	"errors"
 	"time"
 
-	"github.com/bulkheadhq/bulkhead/core/signing"
 	"github.com/bulkheadhq/bulkhead/core/id"
+	"github.com/bulkheadhq/bulkhead/core/signing"
 	"github.com/bulkheadhq/bulkhead/ports"
 )
 

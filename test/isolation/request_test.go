@@ -111,17 +111,21 @@ const (
 
 // do sends a request with a credential, until Temporal has room for it.
 func (w *world) do(ctx context.Context, r *request, by *credential) (answer, error) {
-	for begin := time.Now(); ; {
-		got, err := w.once(ctx, r, by)
-		if err != nil || !got.isBusy() || time.Since(begin) > patience {
-			return got, err
-		}
+	got, err := w.once(ctx, r, by)
+	if err != nil || !got.isBusy() {
+		return got, err
+	}
+	tick := time.NewTicker(again)
+	defer tick.Stop()
+	for begin := time.Now(); err == nil && got.isBusy() && time.Since(begin) < patience; {
 		select {
 		case <-ctx.Done():
 			return answer{}, ctx.Err()
-		case <-time.After(again):
+		case <-tick.C:
 		}
+		got, err = w.once(ctx, r, by)
 	}
+	return got, err
 }
 
 // isBusy tells whether the answer is that Temporal takes no more calls now.
