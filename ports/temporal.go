@@ -109,7 +109,7 @@ var ErrTokenRefused = fault.Define(fault.Unavailable, "namespace.token_refused",
 	"Temporal does not accept the organization's token on its namespace.")
 
 // ErrTokenNotConfined is returned when Temporal accepts a token on another namespace.
-var ErrTokenNotConfined = fault.Define(fault.Internal, "namespace.token_not_confined",
+var ErrTokenNotConfined = fault.Define(fault.Conflict, "namespace.token_not_confined",
 	"Temporal accepts the organization's token on another namespace.")
 
 // Namespaces administers tenants' namespaces. Every method may be repeated.

@@ -101,7 +101,7 @@ func (f *frontend) ListNamespaces(context.Context, *workflowservice.ListNamespac
 }
 
 func (f *frontend) StartWorkflowExecution(context.Context, *workflowservice.StartWorkflowExecutionRequest) (*workflowservice.StartWorkflowExecutionResponse, error) {
-	return &workflowservice.StartWorkflowExecutionResponse{RunId: uuid.NewString()}, nil
+	return &workflowservice.StartWorkflowExecutionResponse{RunId: uuid.NewString(), Started: true}, nil
 }
 
 func (f *frontend) RegisterNamespace(context.Context, *workflowservice.RegisterNamespaceRequest) (*workflowservice.RegisterNamespaceResponse, error) {

@@ -181,6 +181,11 @@ func (n *Namespaces) Delete(ctx context.Context, namespace string, owner id.Org)
 	_, err = invoke(ctx, n.conn.cfg.CallTimeout, n.conn.operatorService().DeleteNamespace, &operatorservice.DeleteNamespaceRequest{
 		Namespace: namespace, NamespaceDeleteDelay: durationpb.New(0),
 	})
+	if fault.IsKind(err, fault.Invalid) { // is how this call says that there is none
+		if _, again := n.describe(ctx, namespace); fault.IsKind(again, fault.NotFound) {
+			err = again
+		}
+	}
 	if fault.IsKind(err, fault.NotFound) {
 		return nil // somebody was faster
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -19,6 +21,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/outbox"
 	"github.com/bulkheadhq/bulkhead/core/signing"
 	"github.com/bulkheadhq/bulkhead/core/usecase/assignments"
+	"github.com/bulkheadhq/bulkhead/core/usecase/deletion"
 	"github.com/bulkheadhq/bulkhead/core/usecase/orgs"
 	"github.com/bulkheadhq/bulkhead/core/user"
 	"github.com/bulkheadhq/bulkhead/ports"
@@ -167,6 +170,34 @@ func TestDeletion(t *testing.T) {
 		}
 		return all
 	}
+
+	t.Run("Should delete the schedules before the namespace, and that without them when it is gone", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		w, s, o, p := setup(t)
+		temporal := newPlanner(w.temporal)
+		temporal.put("a", false, "")
+		temporal.put("b", true, "")
+		steps := deletion.New(w.store, w.temporal, temporal, w.temporal, w.clock)
+		begin(t, s, o)
+		w.clock.advance(week)
+		_, err := steps.Plan(t.Context(), p)
+		is.NoErr(err)
+		namespace := w.namespaceOf(o)
+		w.forget()
+		is.NoErr(steps.DeleteNamespace(t.Context(), p, 1))
+		calls := slices.DeleteFunc(w.called(), func(c string) bool { return !strings.Contains(c, namespace) })
+		is.Equal(len(calls), 4)
+		slices.Sort(calls[1:3])
+		is.Equal(calls[1:], []string{"Schedules.Delete " + namespace, "Schedules.Delete " + namespace, "Delete " + namespace + " of " + o.String()})
+
+		w.breaks("Schedules.List "+namespace, fault.ErrNotFound)
+		is.NoErr(steps.DeleteNamespace(t.Context(), p, 2))
+		is.Equal(w.count("Delete "+namespace+" of "+o.String()), 2)
+		w.breaks("Schedules.List "+namespace, fault.ErrUnavailable)
+		is.True(errors.Is(steps.DeleteNamespace(t.Context(), p, 3), fault.ErrUnavailable))
+		is.Equal(w.count("Delete "+namespace+" of "+o.String()), 2)
+	})
 
 	t.Run("Should lead to a tombstone, each step twice over", func(t *testing.T) {
 		t.Parallel()

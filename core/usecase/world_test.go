@@ -165,7 +165,7 @@ func newServices(w *world) services {
 		metering:     metering.New(w.hours, w.store, w.clock, log),
 		namespaces:   namespaces.New(w.store, w.temporal, namespace.Standard{}, w.clock),
 		operations:   operations.New(w.store, w.platform, w.clock),
-		deletion:     deletion.New(w.store, w.temporal, w.temporal, w.clock),
+		deletion:     deletion.New(w.store, w.temporal, scheduler{w.temporal}, w.temporal, w.clock),
 		holds:        holds.New(w.store, scheduler{w.temporal}, w.clock, log),
 		orgs:         orgs.New(w.store, w.platform, w.clock),
 		provisioning: provisioning.New(w.store, w.temporal, w.clock, namespace.Standard{}),

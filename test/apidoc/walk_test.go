@@ -336,6 +336,7 @@ var forms = []struct {
 	{regexp.MustCompile(`ETag: "[\w-]{22}\.\w+"`), `ETag: "xfXVT9_uBISUXZptUXV9Vw.1hcfjv1"`},
 	{regexp.MustCompile(`127\.0\.0\.1:\d+`), "127.0.0.1:7233"},
 	{regexp.MustCompile(`\b[0-9a-f]{64}\b`), "9f86d081884c7d65…"},
+	{regexp.MustCompile(`"unversioned:[0-9a-f]{32}"`), `"unversioned:9f86d081884c7d659a2feaa0c55ad015"`}, // by the worker's program
 	{regexp.MustCompile(`"(request_id|next_cursor|hint|last_four|prefix|kid|x|y|go|commit)":( ?)"[^"]*"`), `"$1":$2"…"`},
 	{regexp.MustCompile(`("last_four":\{"after":)"\w{4}"`), `$1"…"`},
 	// When a key was used is written down later, in its own time.

@@ -40,9 +40,12 @@ func (noWriter) WrittenUntil() func(id.Org) uint64 { return func(id.Org) uint64 
 func watched(room int) (*cache, *stopwatch) {
 	w := &stopwatch{}
 	c := newCache(room, w, noWriter{})
-	c.apply(ports.CredentialChanges{Everything: true}, look{})
+	c.apply(ports.CredentialChanges{Everything: true}, lookAt(0))
 	return c, w
 }
+
+// lookAt is a look that began then.
+func lookAt(began time.Duration) look { return look{began: began, written: noWriter{}.WrittenUntil()} }
 
 func hashOf(n int) apikey.Hash {
 	var b [8]byte
@@ -144,8 +147,8 @@ func TestCache(t *testing.T) {
 		one := credentialOf(org, 1)
 		keep(c, one)
 		_, known := c.find(&one.Hash.Hash)
-		is.Equal(known, notKept)
-		c.apply(ports.CredentialChanges{}, look{})
+		is.Equal(known, outdated)
+		c.apply(ports.CredentialChanges{}, lookAt(0))
 		got, known := c.find(&one.Hash.Hash)
 		is.Equal(known, kept)
 		is.Equal(got, one)
@@ -154,11 +157,11 @@ func TestCache(t *testing.T) {
 		is.Equal(known, kept)
 		w.advance(1)
 		_, known = c.find(&one.Hash.Hash)
-		is.Equal(known, notKept)
-		c.apply(ports.CredentialChanges{}, look{began: w.Elapsed() - freshFor}) // a look that took as long says nothing of now
+		is.Equal(known, outdated)
+		c.apply(ports.CredentialChanges{}, lookAt(w.Elapsed()-freshFor)) // a look that took as long says nothing of now
 		_, known = c.find(&one.Hash.Hash)
-		is.Equal(known, notKept)
-		c.apply(ports.CredentialChanges{}, look{began: w.Elapsed()})
+		is.Equal(known, outdated)
+		c.apply(ports.CredentialChanges{}, lookAt(w.Elapsed()))
 		_, known = c.find(&one.Hash.Hash)
 		is.Equal(known, kept)
 		is.Equal(c.stats(), ports.CacheStats{Size: 1, Hits: 3, Misses: 3})
@@ -170,11 +173,11 @@ func TestCache(t *testing.T) {
 		one := credentialOf(org, 1)
 		keep(c, one)
 		w.advance(maxLife - maxLife/8 - 1)
-		c.apply(ports.CredentialChanges{}, look{began: w.Elapsed()})
+		c.apply(ports.CredentialChanges{}, lookAt(w.Elapsed()))
 		_, known := c.find(&one.Hash.Hash)
 		is.Equal(known, kept)
 		w.advance(maxLife / 8)
-		c.apply(ports.CredentialChanges{}, look{began: w.Elapsed()})
+		c.apply(ports.CredentialChanges{}, lookAt(w.Elapsed()))
 		_, known = c.find(&one.Hash.Hash)
 		is.Equal(known, notKept)
 	})
@@ -196,13 +199,13 @@ func TestCache(t *testing.T) {
 			return out
 		}
 		is.Equal(known(), []bool{true, true, true, true})
-		c.apply(ports.CredentialChanges{Keys: []apikey.Ref{{Org: org, Key: one.Key}}}, look{})
+		c.apply(ports.CredentialChanges{Keys: []apikey.Ref{{Org: org, Key: one.Key}}}, lookAt(0))
 		is.Equal(known(), []bool{false, true, true, false})
-		c.apply(ports.CredentialChanges{Orgs: []id.Org{org}}, look{})
+		c.apply(ports.CredentialChanges{Orgs: []id.Org{org}}, lookAt(0))
 		is.Equal(known(), []bool{false, false, true, false})
 		keep(c, two)
 		is.Equal(known(), []bool{false, true, true, false})
-		c.apply(ports.CredentialChanges{Everything: true}, look{})
+		c.apply(ports.CredentialChanges{Everything: true}, lookAt(0))
 		is.Equal(known(), []bool{false, false, false, false})
 		is.Equal(c.stats().Size, int64(0))
 	})
@@ -225,7 +228,7 @@ func TestCache(t *testing.T) {
 		c, _ := watched(1000)
 		one := credentialOf(org, 1)
 		began := c.begin()
-		c.apply(ports.CredentialChanges{Keys: []apikey.Ref{{Org: org, Key: one.Key}}}, look{})
+		c.apply(ports.CredentialChanges{Keys: []apikey.Ref{{Org: org, Key: one.Key}}}, lookAt(0))
 		c.keep(began, one)
 		c.keepUnknown(began, hashOf(2))
 		for n := range 2 {
@@ -246,7 +249,7 @@ func TestCache(t *testing.T) {
 		dropped := make(chan struct{})
 		go func() {
 			defer close(dropped)
-			c.apply(ports.CredentialChanges{Keys: []apikey.Ref{{Key: id.New[id.APIKeyKind]()}}}, look{})
+			c.apply(ports.CredentialChanges{Keys: []apikey.Ref{{Key: id.New[id.APIKeyKind]()}}}, lookAt(0))
 		}()
 		for deadline := time.Now().Add(10 * time.Second); c.begin() == began; runtime.Gosched() {
 			is.True(time.Now().Before(deadline))
@@ -265,7 +268,7 @@ func TestCache(t *testing.T) {
 		_, known := c.find(&h)
 		is.Equal(known, isUnknown)
 		w.advance(2 * unknownLife)
-		c.apply(ports.CredentialChanges{}, look{began: w.Elapsed()})
+		c.apply(ports.CredentialChanges{}, lookAt(w.Elapsed()))
 		_, known = c.find(&h)
 		is.Equal(known, notKept)
 		for n := range 10 * unknownRoom {
@@ -385,7 +388,7 @@ func TestCacheRaces(t *testing.T) {
 			runtime.Gosched()
 			change = ports.CredentialChanges{Orgs: []id.Org{all[n].Org}}
 		}
-		c.apply(change, look{})
+		c.apply(change, lookAt(0))
 		applied[n].Store(now)
 	}
 	close(over)

@@ -13,6 +13,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/operation"
 	"github.com/bulkheadhq/bulkhead/core/org"
 	"github.com/bulkheadhq/bulkhead/core/outbox"
+	"github.com/bulkheadhq/bulkhead/core/page"
 	"github.com/bulkheadhq/bulkhead/ports"
 )
 
@@ -24,13 +25,14 @@ const purgeBatch = 1000
 type Service struct {
 	store        ports.Store
 	namespaces   ports.Namespaces
+	schedules    ports.Schedules
 	orchestrator ports.Orchestrator
 	clock        ports.Clock
 }
 
 // New returns the service.
-func New(store ports.Store, namespaces ports.Namespaces, orchestrator ports.Orchestrator, clock ports.Clock) *Service {
-	return &Service{store: store, namespaces: namespaces, orchestrator: orchestrator, clock: clock}
+func New(store ports.Store, namespaces ports.Namespaces, schedules ports.Schedules, orchestrator ports.Orchestrator, clock ports.Clock) *Service {
+	return &Service{store: store, namespaces: namespaces, schedules: schedules, orchestrator: orchestrator, clock: clock}
 }
 
 // Plan is what is to be done about a deletion now.
@@ -80,12 +82,35 @@ func (s *Service) StopProvisioning(ctx context.Context, p outbox.DeletionPayload
 	})
 }
 
-// DeleteNamespace deletes the organization's namespace. It fails with
-// ports.ErrNamespaceForeign.
+// DeleteNamespace deletes the organization's namespace, and its schedules before: what
+// one of them started while Temporal removes all that has run would keep it busy for
+// minutes. It fails with ports.ErrNamespaceForeign.
 func (s *Service) DeleteNamespace(ctx context.Context, p outbox.DeletionPayload, attempt int) error {
 	return s.step(ctx, p, attempt, operation.NamespaceDeleted, func(o org.Snapshot) error {
+		if err := s.deleteSchedules(ctx, o.Namespace); err != nil && !fault.IsKind(err, fault.NotFound) {
+			return err
+		}
 		return s.namespaces.Delete(ctx, o.Namespace, o.ID)
 	})
+}
+
+// deleteSchedules deletes the schedules of a namespace.
+func (s *Service) deleteSchedules(ctx context.Context, namespace string) error {
+	var next []byte
+	for {
+		found, err := s.schedules.List(ctx, namespace, page.TokenRequest{Limit: page.MaxLimit, Token: next})
+		if err != nil {
+			return err
+		}
+		for _, f := range found.Items {
+			if err := s.schedules.Delete(ctx, namespace, f.ID, 0); err != nil && !fault.IsKind(err, fault.NotFound) {
+				return err
+			}
+		}
+		if next = found.Next; len(next) == 0 {
+			return nil
+		}
+	}
 }
 
 // AwaitReclaim waits until Temporal has removed all that was in the namespace. It
