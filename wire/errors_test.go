@@ -36,7 +36,7 @@ Unknown, malformed, revoked, disabled and expired keys have one answer, 401 ` + 
 
 The kind decides the status: invalid 400 (or 408, 413, 415, 422 where HTTP has a number of its own), unauthenticated 401, forbidden 403,
 not_found 404 (405 for a method), conflict 409, precondition_failed 412 (428 without If-Match), exhausted 429, internal 500, unavailable 503, timeout 504.
-With 503, and with 429 of a rate, ` + "`Retry-After`" + ` says when to come back.
+With 503 and 504, and with 429 of a rate, ` + "`Retry-After`" + ` says when to come back.
 
 This page is written from the code: ` + "`go test ./wire -update`" + `.
 

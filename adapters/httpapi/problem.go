@@ -77,8 +77,8 @@ const (
 	maxFieldLen      = 512
 )
 
-// unavailableRetry is the advice when something we depend on is away and the
-// fault has none of its own.
+// unavailableRetry is the advice when something we depend on is away, or slow, and
+// the fault has none of its own.
 const unavailableRetry = time.Second
 
 // fail answers with the problem that err is, and leaves it for the access log.
@@ -127,7 +127,7 @@ func asFault(ctx context.Context, err error) *fault.Error {
 }
 
 func retryAfter(f *fault.Error) time.Duration {
-	if f.RetryAfter == 0 && f.Kind == fault.Unavailable {
+	if f.RetryAfter == 0 && (f.Kind == fault.Unavailable || f.Kind == fault.Timeout) {
 		return unavailableRetry
 	}
 	return f.RetryAfter

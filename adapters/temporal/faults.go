@@ -2,12 +2,14 @@ package temporal
 
 import (
 	"errors"
+	"strings"
 	"time"
 
 	"go.temporal.io/api/serviceerror"
 	"google.golang.org/grpc/codes"
 
 	"github.com/bulkheadhq/bulkhead/core/fault"
+	"github.com/bulkheadhq/bulkhead/core/schedule"
 	"github.com/bulkheadhq/bulkhead/core/workflow"
 )
 
@@ -20,6 +22,26 @@ const retryAfter = 2 * time.Second
 // refused replaces the text with which Temporal refuses a request: that one may
 // name what its reader must not know of, such as namespaces, shards and hosts.
 const refused = "Temporal refuses the request. Check the identifiers, the timeouts and the size of the input."
+
+// switchedOff is how Temporal begins to say that its configuration has turned a feature
+// off. It says so by PermissionDenied, as of a token that is no good, and nothing but
+// the text tells the one from the other.
+var switchedOff = map[string]*fault.Error{
+	"Batch operation ":                   workflow.ErrBatchesOff,
+	"Schedules are disabled":             schedule.ErrOff,
+	"UpdateWorkflowExecution operation ": workflow.ErrUpdatesOff,
+}
+
+// deniedFault translates a refusal. But for what is switched off the credential is
+// ours, so the mistake is, too.
+func deniedFault(err error) error {
+	for begins, off := range switchedOff {
+		if strings.HasPrefix(serviceerror.ToStatus(err).Message(), begins) {
+			return off.Because(err)
+		}
+	}
+	return fault.ErrInternal.Because(err)
+}
 
 // toFault translates an error of Temporal; it is the one place that does. It
 // returns nil for nil, and faults as they are.
@@ -42,13 +64,14 @@ func toFault(err error) error {
 	case codes.Unavailable:
 		return fault.ErrUnavailable.After(retryAfter).Because(err)
 	case codes.DeadlineExceeded, codes.Canceled:
-		return fault.ErrTimeout.Because(err)
+		return fault.ErrTimeout.After(retryAfter).Because(err)
 	case codes.ResourceExhausted:
 		return ErrBusy.After(retryAfter).Because(err)
 	case codes.InvalidArgument:
 		return fault.ErrInvalid.WithPublic(refused).Because(err)
-	default:
-		// PermissionDenied and Unauthenticated are here on purpose: the credential is ours, so the mistake is, too.
+	case codes.PermissionDenied:
+		return deniedFault(err)
+	default: // Unauthenticated, too: see deniedFault
 		return fault.ErrInternal.Because(err)
 	}
 }

@@ -216,7 +216,7 @@ func TestFaults(t *testing.T) {
 			is.Equal(f.Code, want.code)
 			is.True(!strings.Contains(f.Public, "org-b"))  // what Temporal says is not for tenants
 			is.True(strings.Contains(err.Error(), secret)) // but for the log
-			is.Equal(f.RetryAfter > 0, f.Kind == fault.Exhausted || f.Kind == fault.Unavailable)
+			is.Equal(f.RetryAfter > 0, f.Kind == fault.Exhausted || f.Kind == fault.Unavailable || f.Kind == fault.Timeout)
 		})
 	}
 }

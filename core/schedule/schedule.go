@@ -17,6 +17,9 @@ var (
 	ErrNotFound  = fault.ErrNotFound // foreign, absent and deleted are one answer
 	ErrBackfills = fault.Define(fault.Conflict, "schedule.backfills_running",
 		"Too many backfills of this schedule are running. Wait for some to end.").After(10 * time.Second)
+	// ErrOff is returned where Temporal's configuration allows no schedules.
+	ErrOff = fault.Define(fault.Conflict, "schedule.off",
+		"Schedules are switched off at Temporal. An operator must set frontend.enableSchedules in its dynamic configuration.")
 )
 
 // The bounds of a schedule.

@@ -17,6 +17,9 @@ var (
 		"Another batch runs. Wait until it has ended, or stop it.")
 	// ErrBatchEnded is returned for what can only be done to one that has not ended.
 	ErrBatchEnded = fault.Define(fault.Conflict, "workflow.batch_ended", "The batch has ended.")
+	// ErrBatchesOff is returned where Temporal's configuration allows no batches.
+	ErrBatchesOff = fault.Define(fault.Conflict, "workflow.batches_off",
+		"Batches are switched off at Temporal. An operator must set frontend.enableBatcher in its dynamic configuration.")
 	// ErrBatchQuery is ErrQuery where the query stands in the body of a request.
 	ErrBatchQuery = fault.InvalidField("/query", "format", badQuery)
 )

@@ -18,6 +18,9 @@ var (
 		"No worker runs the workflow's code. Start one that serves its task queue.").After(noWorkerRetry)
 	ErrNoAnswer = fault.Define(fault.Timeout, "workflow.no_answer",
 		"The workflow has not answered in time. See that a worker runs that serves its task queue.")
+	// ErrUpdatesOff is returned where Temporal's configuration allows no updates.
+	ErrUpdatesOff = fault.Define(fault.Conflict, "workflow.updates_off",
+		"Updates are switched off at Temporal. An operator must set frontend.enableUpdateWorkflowExecution in its dynamic configuration.")
 	// ErrQueryFailed is returned when the code refuses a query, or fails at it. Its
 	// public text holds what the code says, which is the tenant's own.
 	ErrQueryFailed = fault.Define(fault.Conflict, "workflow.query_failed", "The workflow's code does not answer the query.")
