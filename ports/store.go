@@ -220,7 +220,8 @@ type AuditWriter interface {
 }
 
 // OutboxWriter leaves messages for the relay. They become visible, and the relay
-// is woken, when the transaction commits.
+// is woken, when the transaction commits. They may be sent with the commit: what the
+// database has against one is an error of WriteTx.
 type OutboxWriter interface {
 	Append(ctx context.Context, m outbox.Message) error
 }

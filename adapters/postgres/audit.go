@@ -19,7 +19,7 @@ import (
 )
 
 // auditWriter keeps the entries of a transaction until its end, where they are
-// appended together, in one round trip.
+// appended together, in one round trip with the commit.
 type auditWriter struct {
 	writer
 	entries []*dbsqlc.AuditAppendParams
@@ -43,19 +43,15 @@ func (w *auditWriter) Purge(ctx context.Context, many int) (int64, error) {
 	return queries.AuditPurge(ctx, w.tx, &dbsqlc.AuditPurgeParams{OrgID: w.org.UUID(), MaxRows: count(many)})
 }
 
-// flush appends the entries to the chain. It is the last thing that a transaction
-// does: from now on it holds the organization's head.
+// flush has the entries appended to the chain, as the last that a transaction does:
+// what holds the organization's head is on its way to commit.
 func (w *auditWriter) flush(ctx context.Context) error {
-	if len(w.entries) == 0 {
-		return nil
-	}
-	var failure error
-	queries.AuditAppend(ctx, w.tx, w.entries).QueryRow(func(_ int, _ int64, err error) {
-		if failure == nil {
-			failure = err // those after it failed because of it
+	for _, e := range w.entries {
+		if err := queries.AuditAppend(ctx, w.later, e); err != nil {
+			return err
 		}
-	})
-	return failure
+	}
+	return nil
 }
 
 // Trail is the reads of the audit trails.

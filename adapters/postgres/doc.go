@@ -5,8 +5,8 @@
 // organization names it in its predicate, and row-level security compares each
 // row with the scope of the transaction. There is no way to the pool around the
 // scope: a query runs either in one of the transactions of [Store.WriteTx] and
-// its like, or through [scoped], which sends the scope ahead of it in the same
-// round trip. A scope always states both of its settings, for the transaction
+// its like, or through [scoped]. Both send the scope ahead in the same round trip:
+// [scoped] ahead of its query, a transaction ahead of its first statement. A scope always states both of its settings, for the transaction
 // only, so that nothing which a connection carries over can widen it and
 // poolers in transaction mode are no trouble.
 //

@@ -59,8 +59,16 @@ var violations = map[string]*fault.Error{
 	scheduleOrgFK:  fault.ErrNotFound,
 }
 
+// What stays empty in an entry of a trail that has no head: that of an organization
+// which does not exist.
+const (
+	trailTable  = "audit_events"
+	trailNumber = "seq"
+)
+
 // The SQLSTATEs that are told apart; Postgres' manual lists them in appendix A.
 const (
+	notNullViolation     = "23502"
 	uniqueViolation      = "23505"
 	foreignKeyViolation  = "23503"
 	serializationFailure = "40001"
@@ -137,6 +145,9 @@ func translateAnswer(answer *pgconn.PgError, err error) error {
 			return f.Because(err)
 		}
 		return err
+	}
+	if answer.Code == notNullViolation && answer.TableName == trailTable && answer.ColumnName == trailNumber {
+		return fault.ErrNotFound.Because(err)
 	}
 	f, ok := states[answer.Code]
 	if !ok {

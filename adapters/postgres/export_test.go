@@ -28,7 +28,15 @@ func Reading(db *DB, o id.Org) dbsqlc.DBTX { return db.reading(orgScope(o)) }
 
 // Writing runs fn in a transaction of an organization.
 func Writing(ctx context.Context, db *DB, o id.Org, fn func(ctx context.Context, tx dbsqlc.DBTX) error) error {
-	return db.transact(ctx, orgScope(o), fn)
+	return db.transact(ctx, orgScope(o), func(ctx context.Context, tx *work) error { return fn(ctx, tx) })
+}
+
+// WritingElsewhere runs fn in a transaction of an organization, part of which is in the
+// scope of another.
+func WritingElsewhere(ctx context.Context, db *DB, o, other id.Org, fn func(ctx context.Context, here, there dbsqlc.DBTX) error) error {
+	return db.transact(ctx, orgScope(o), func(ctx context.Context, tx *work) error {
+		return fn(ctx, tx, tx.unit.in(orgScope(other)))
+	})
 }
 
 // Planned returns what the reads of an organization run on that are planned anew.
@@ -55,7 +63,7 @@ func SessionScoped(ctx context.Context, db *DB, o id.Org, fn func(ctx context.Co
 
 // WritingPlatform runs nothing in a transaction of the platform.
 func WritingPlatform(ctx context.Context, db *DB) error {
-	return db.transact(ctx, platformScope, func(context.Context, dbsqlc.DBTX) error { return nil })
+	return db.transact(ctx, platformScope, func(context.Context, *work) error { return nil })
 }
 
 // Unscoped is the way around every scope, which the package itself never takes.

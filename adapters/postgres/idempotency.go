@@ -95,10 +95,10 @@ func toRecord(row *dbsqlc.IdempotencyGetRow) idempotency.Record {
 
 // claimed adds to a transaction's function what the claim of its context asks
 // for: that the change and the fact that it has happened commit together. The
-// claim is the actor's organization's, which need not be the transaction's; as
-// nothing follows but the commit, the scope is changed and left.
-func claimed(fn func(context.Context, dbsqlc.DBTX, *noted) error) func(context.Context, dbsqlc.DBTX) error {
-	return func(ctx context.Context, tx dbsqlc.DBTX) error {
+// claim is the actor's organization's, which need not be the transaction's. It is
+// asked before anything is appended to a trail, so that no head is held meanwhile.
+func claimed(fn func(context.Context, *work, *noted) error) func(context.Context, *work) error {
+	return func(ctx context.Context, tx *work) error {
 		c, ok := idempotency.From(ctx)
 		if !ok || c.Repeatable {
 			return fn(ctx, tx, nil)
@@ -107,11 +107,7 @@ func claimed(fn func(context.Context, dbsqlc.DBTX, *noted) error) func(context.C
 		if err := fn(ctx, tx, &about); err != nil || about.refusal {
 			return err
 		}
-		org, platform := orgScope(c.Org).settings()
-		if _, err := tx.Exec(ctx, setScope, org, platform); err != nil {
-			return err
-		}
-		return held(queries.IdempotencyCommit(ctx, tx, &dbsqlc.IdempotencyCommitParams{
+		return held(queries.IdempotencyCommit(ctx, tx.unit.in(orgScope(c.Org)), &dbsqlc.IdempotencyCommitParams{
 			OrgID: c.Org.UUID(), APIKeyID: c.Key.UUID(), Operation: c.Operation, Key: nameOf(c.Request), Token: c.Token,
 			Resource: about.resource,
 		}))

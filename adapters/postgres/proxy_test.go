@@ -17,6 +17,8 @@ type proxy struct {
 	listener net.Listener
 	mute     bool
 	conns    []net.Conn
+	trips    int
+	deaf     bool // answers are lost, and their connections with them
 }
 
 // newProxy reserves an address at which nothing answers yet.
@@ -68,8 +70,62 @@ func (p *proxy) serve(conn net.Conn) {
 		return
 	}
 	p.conns = append(p.conns, server)
-	go func() { _, _ = io.Copy(server, conn); _ = server.Close() }()
-	go func() { _, _ = io.Copy(conn, server); _ = conn.Close() }()
+	var asks bool // who has spoken last
+	asking := func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if !asks {
+			p.trips++
+		}
+		asks = true
+	}
+	answering := func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		asks = false
+	}
+	go func() { _, _ = io.Copy(heard{server, asking}, conn); _ = server.Close() }()
+	go func() { _, _ = io.Copy(heard{losing{p, conn}, answering}, server); _ = conn.Close() }()
+}
+
+// heard is told of what is written before it is.
+type heard struct {
+	io.Writer
+	tell func()
+}
+
+func (h heard) Write(b []byte) (int, error) {
+	h.tell()
+	return h.Writer.Write(b)
+}
+
+// losing writes answers, as long as they arrive.
+type losing struct {
+	proxy *proxy
+	io.Writer
+}
+
+func (l losing) Write(b []byte) (int, error) {
+	l.proxy.mu.Lock()
+	defer l.proxy.mu.Unlock()
+	if l.proxy.deaf {
+		return 0, io.ErrClosedPipe
+	}
+	return l.Writer.Write(b)
+}
+
+// swallow loses the answers that come from now on.
+func (p *proxy) swallow() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.deaf = true
+}
+
+// roundTrips returns how often the server was asked, and its answer waited for.
+func (p *proxy) roundTrips() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.trips
 }
 
 // down breaks all connections and accepts none.

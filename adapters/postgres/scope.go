@@ -35,14 +35,6 @@ func (s scope) settings() (org, platform string) {
 	return org, platform
 }
 
-// begin starts a transaction and sets its scope in one round trip. Several
-// statements can have no parameters, which is safe here: a UUID that Go renders
-// is hexadecimal digits and hyphens, and there is nothing else.
-func (s scope) begin() string {
-	org, platform := s.settings()
-	return "BEGIN; SET LOCAL app.org_id = '" + org + "'; SET LOCAL app.platform = '" + platform + "'"
-}
-
 // setScope states both settings until the transaction ends.
 const setScope = `SELECT set_config('app.org_id', $1, true), set_config('app.platform', $2, true)`
 

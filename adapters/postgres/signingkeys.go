@@ -29,7 +29,7 @@ func (s *SigningKeys) List(ctx context.Context) ([]signing.Key, error) {
 // Change implements ports.SigningKeys. Like every transaction's function, fn
 // may run again.
 func (s *SigningKeys) Change(ctx context.Context, fn func([]signing.Key) ([]signing.Key, error)) error {
-	return s.db.transact(ctx, scope{}, func(ctx context.Context, tx dbsqlc.DBTX) error {
+	return s.db.transact(ctx, scope{}, func(ctx context.Context, tx *work) error {
 		if err := queries.SigningKeyLock(ctx, tx, signingKeysLock); err != nil {
 			return err
 		}

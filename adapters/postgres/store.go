@@ -38,8 +38,8 @@ func (s *Store) WriteTx(ctx context.Context, o id.Org, fn func(ctx context.Conte
 			s.db.writes.add(o)
 		}
 	}()
-	return s.db.transact(ctx, orgScope(o), claimed(func(ctx context.Context, tx dbsqlc.DBTX, about *noted) error {
-		w := writer{org: o, tx: tx, touches: &touches}
+	return s.db.transact(ctx, orgScope(o), claimed(func(ctx context.Context, tx *work, about *noted) error {
+		w := writer{org: o, tx: tx, later: tx.later, touches: &touches}
 		trail := &auditWriter{writer: w}
 		err := fn(ctx, ports.Tx{
 			Orgs: orgWriter{w}, Users: userWriter{w}, Roles: roleWriter{w}, APIKeys: apiKeyWriter{w},

@@ -7,8 +7,6 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/bulkheadhq/bulkhead/adapters/postgres/internal/dbsqlc"
 )
 
@@ -29,7 +27,7 @@ const (
 // transact runs fn in a transaction of the scope, again when it was the victim
 // of a deadlock or could not be serialized. It is the outermost level: nothing
 // inside a transaction repeats anything.
-func (db *DB) transact(ctx context.Context, s scope, fn func(ctx context.Context, tx dbsqlc.DBTX) error) error {
+func (db *DB) transact(ctx context.Context, s scope, fn func(ctx context.Context, tx *work) error) error {
 	pause := firstPause
 	for attempt := 1; ; attempt++ {
 		err := db.attempt(ctx, s, fn)
@@ -43,45 +41,43 @@ func (db *DB) transact(ctx context.Context, s scope, fn func(ctx context.Context
 	}
 }
 
+// work is what a transaction's function works with: the statements that it waits for
+// run on it, the others on later.
+type work struct {
+	dbsqlc.DBTX
+	later dbsqlc.DBTX
+	unit  *unit
+}
+
 // attempt runs fn in one transaction. An error of fn comes back as it is; that
 // of a rollback is joined to it, that of the commit is returned. A panic passes
 // through, after the rollback.
-func (db *DB) attempt(ctx context.Context, s scope, fn func(ctx context.Context, tx dbsqlc.DBTX) error) (err error) {
+func (db *DB) attempt(ctx context.Context, s scope, fn func(ctx context.Context, tx *work) error) (err error) {
 	pass, err := db.gate.enter(ctx, s, false)
 	if err != nil {
 		return translate(ctx, err)
 	}
 	defer pass.leave()
-	tx, err := db.app.BeginTx(ctx, pgx.TxOptions{BeginQuery: s.begin()})
+	conn, err := db.app.Acquire(ctx)
 	if err != nil {
 		return translate(ctx, err)
 	}
+	defer conn.Release()
+	u := &unit{conn: conn, own: s}
 	ended := false
 	defer func() {
 		if ended {
 			return
 		}
-		if rollbackErr := rollback(ctx, tx); rollbackErr != nil {
+		if rollbackErr := u.rollback(ctx); rollbackErr != nil {
 			err = errors.Join(err, fmt.Errorf("roll back: %w", rollbackErr))
 		}
 	}()
-	if err := fn(context.WithValue(ctx, inTransaction{}, true), guarded{tx}); err != nil {
+	if err := fn(context.WithValue(ctx, inTransaction{}, true), &work{DBTX: guarded{u}, later: u.later(), unit: u}); err != nil {
 		return err
 	}
-	ended = true // a commit that fails has rolled back, or the connection is closed
-	return translate(ctx, tx.Commit(ctx))
-}
-
-// rollback ends a transaction that was not committed. On a connection that is
-// gone the server has done so by itself.
-func rollback(ctx context.Context, tx pgx.Tx) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackTimeout)
-	defer cancel()
-	gone := tx.Conn().IsClosed()
-	err := tx.Rollback(ctx)
-	if gone {
-		return nil
-	}
+	err = u.commit(ctx)
+	ended = err == nil
 	return translate(ctx, err)
 }
 

@@ -24,6 +24,7 @@ import (
 type writer struct {
 	org     id.Org
 	tx      dbsqlc.DBTX
+	later   dbsqlc.DBTX // for what needs no answer before the commit
 	touches *bool
 }
 
@@ -277,8 +278,8 @@ func (w outboxWriter) Append(ctx context.Context, m outbox.Message) error {
 	if err := w.own(m.OrgID); err != nil {
 		return err
 	}
-	if err := queries.OutboxInsert(ctx, w.tx, fromMessage(m)); err != nil {
+	if err := queries.OutboxInsert(ctx, w.later, fromMessage(m)); err != nil {
 		return err
 	}
-	return queries.OutboxNotify(ctx, w.tx, outboxChannel)
+	return queries.OutboxNotify(ctx, w.later, outboxChannel)
 }

@@ -2,9 +2,10 @@
 -- the change it tells of: it takes the next number and the hash of the head, and
 -- holds the head until the transaction ends. The hash is that of core/audit, whose
 -- code verifies it: SHA-256 of the hash before, the number in eight bytes, and the
--- body. It is the only write there is: the app role may not alter or delete. An
--- organization that does not exist has no head, and gets no row.
--- name: AuditAppend :batchone
+-- body. It is the only write there is: the app role may not alter or delete. It is
+-- sent together with the commit, so that it has to fail where it appends nothing: an
+-- organization that does not exist has no head, and a row without a number is none.
+-- name: AuditAppend :exec
 WITH head AS (
     UPDATE audit_heads SET seq = seq + 1, hash = sha256(hash || int8send(seq + 1) || @body::bytea)
     WHERE org_id = @org_id
@@ -14,8 +15,7 @@ INSERT INTO audit_events (org_id, id, at, actor_kind, actor_org_id, actor_user_i
                           action, resource_type, resource_id, outcome, changes, count, request_id, source_ip, seq, hash)
 SELECT @org_id, @id, @at, @actor_kind, @actor_org_id, @actor_user_id, @actor_key_id, @actor_name,
        @action, @resource_type, @resource_id, @outcome, @changes, @count, @request_id, @source_ip, head.seq, head.hash
-FROM head
-RETURNING seq;
+FROM (VALUES (1)) AS one (row) LEFT JOIN head ON true;
 
 -- AuditGet reads one entry.
 -- name: AuditGet :one

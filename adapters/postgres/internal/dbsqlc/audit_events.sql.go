@@ -7,10 +7,74 @@ package dbsqlc
 
 import (
 	"context"
+	"net/netip"
 	"time"
 
 	"github.com/google/uuid"
 )
+
+const auditAppend = `-- name: AuditAppend :exec
+WITH head AS (
+    UPDATE audit_heads SET seq = seq + 1, hash = sha256(hash || int8send(seq + 1) || $17::bytea)
+    WHERE org_id = $1
+    RETURNING seq, hash
+)
+INSERT INTO audit_events (org_id, id, at, actor_kind, actor_org_id, actor_user_id, actor_key_id, actor_name,
+                          action, resource_type, resource_id, outcome, changes, count, request_id, source_ip, seq, hash)
+SELECT $1, $2, $3, $4, $5, $6, $7, $8,
+       $9, $10, $11, $12, $13, $14, $15, $16, head.seq, head.hash
+FROM (VALUES (1)) AS one (row) LEFT JOIN head ON true
+`
+
+type AuditAppendParams struct {
+	OrgID        uuid.UUID
+	ID           uuid.UUID
+	At           time.Time
+	ActorKind    string
+	ActorOrgID   uuid.NullUUID
+	ActorUserID  uuid.NullUUID
+	ActorKeyID   uuid.NullUUID
+	ActorName    string
+	Action       string
+	ResourceType string
+	ResourceID   string
+	Outcome      string
+	Changes      []byte
+	Count        int64
+	RequestID    string
+	SourceIP     *netip.Addr
+	Body         []byte
+}
+
+// AuditAppend appends an event to the organization's chain, in the transaction of
+// the change it tells of: it takes the next number and the hash of the head, and
+// holds the head until the transaction ends. The hash is that of core/audit, whose
+// code verifies it: SHA-256 of the hash before, the number in eight bytes, and the
+// body. It is the only write there is: the app role may not alter or delete. It is
+// sent together with the commit, so that it has to fail where it appends nothing: an
+// organization that does not exist has no head, and a row without a number is none.
+func (q *Queries) AuditAppend(ctx context.Context, db DBTX, arg *AuditAppendParams) error {
+	_, err := db.Exec(ctx, auditAppend,
+		arg.OrgID,
+		arg.ID,
+		arg.At,
+		arg.ActorKind,
+		arg.ActorOrgID,
+		arg.ActorUserID,
+		arg.ActorKeyID,
+		arg.ActorName,
+		arg.Action,
+		arg.ResourceType,
+		arg.ResourceID,
+		arg.Outcome,
+		arg.Changes,
+		arg.Count,
+		arg.RequestID,
+		arg.SourceIP,
+		arg.Body,
+	)
+	return err
+}
 
 const auditGet = `-- name: AuditGet :one
 SELECT org_id, id, at, actor_kind, actor_org_id, actor_user_id, actor_key_id, actor_name, action, resource_type, resource_id, outcome, changes, request_id, source_ip, seq, hash, count FROM audit_events WHERE org_id = $1 AND id = $2
