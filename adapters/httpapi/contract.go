@@ -45,6 +45,9 @@ type endpoint struct {
 	bodyRequired bool
 }
 
+// orgParameter is the parameter of paths that names an organization, by its id or slug.
+const orgParameter = "org"
+
 // parameter is one parameter of an operation.
 type parameter struct {
 	name     string

@@ -8,6 +8,7 @@ import (
 
 	"github.com/bulkheadhq/bulkhead/core/authz"
 	"github.com/bulkheadhq/bulkhead/core/fault"
+	"github.com/bulkheadhq/bulkhead/core/id"
 	"github.com/bulkheadhq/bulkhead/core/limit"
 )
 
@@ -32,6 +33,10 @@ type exchange struct {
 	holder          limit.Holder // whose limits the request is held to
 	check           limit.Check  // and how they stand; nothing until that is known
 	limitLine       [1]string    // the same, as a header has it
+
+	orgRef string        // what the path calls the organization, once that is known
+	org    id.Org        // which it is
+	grants *authz.Grants // notes what the actor is allowed, where that is needed later
 
 	status  int   // 0 until the answer begins
 	bytes   int64 // of the body
@@ -63,7 +68,7 @@ func exchangeOf(ctx context.Context) *exchange {
 // authentication it is the zero Actor, which may do nothing.
 func actorOf(ctx context.Context) authz.Actor {
 	e := exchangeOf(ctx)
-	return e.actor.From(authz.Origin{RequestID: e.requestID[0], IP: e.ip})
+	return e.actor.From(authz.Origin{RequestID: e.requestID[0], IP: e.ip}).Noting(e.grants)
 }
 
 // route returns the pattern of the request's route; "" when it has none.

@@ -38,7 +38,10 @@ const (
 // organization returns who is asking, and the organization that a path names for
 // them.
 func (h *handlers) organization(ctx context.Context, ref string) (authz.Actor, id.Org, error) {
-	by := actorOf(ctx)
+	e, by := exchangeOf(ctx), actorOf(ctx)
+	if ref == e.orgRef && !e.org.IsZero() { // found out before
+		return by, e.org, nil
+	}
 	org, err := h.Orgs.Resolve(ctx, by, ref)
 	return by, org, err
 }

@@ -8,11 +8,15 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/url"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/bulkheadhq/bulkhead/core/authz"
 	"github.com/bulkheadhq/bulkhead/core/fault"
+	"github.com/bulkheadhq/bulkhead/core/id"
 	"github.com/bulkheadhq/bulkhead/core/idempotency"
 )
 
@@ -65,7 +69,7 @@ func (s *Server) once(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		claim, fingerprint, err := e.claim(r)
+		claim, fingerprint, err := s.claim(r)
 		if err != nil {
 			fail(w, r, err)
 			return
@@ -87,13 +91,17 @@ func (s *Server) once(next http.Handler) http.Handler {
 // claim names the request, and returns the fingerprint of all that it asks for.
 // That is keyed by the client's word, of which only a sum is stored: whoever
 // reads the database can not try what the request may have been.
-func (e *exchange) claim(r *http.Request) (idempotency.Claim, idempotency.Digest, error) {
-	word := r.Header.Get(idempotencyHeader)
+func (s *Server) claim(r *http.Request) (idempotency.Claim, idempotency.Digest, error) {
+	e, word := exchangeOf(r.Context()), r.Header.Get(idempotencyHeader)
 	body, err := canonicalBody(r)
 	if err != nil {
 		return idempotency.Claim{}, idempotency.Digest{}, err
 	}
-	at := r.Method + " " + r.URL.EscapedPath()
+	at, err := s.canonicalPath(r)
+	if err != nil {
+		return idempotency.Claim{}, idempotency.Digest{}, err
+	}
+	at = r.Method + " " + at
 	c := idempotency.Claim{
 		Request: idempotency.Request{
 			Org: e.actor.Org(), Key: e.actor.Key(), Operation: e.endpoint.id, Name: sha256.Sum256([]byte(at + "\n" + word)),
@@ -104,6 +112,43 @@ func (e *exchange) claim(r *http.Request) (idempotency.Claim, idempotency.Digest
 	sum.Write([]byte(at + "?" + r.URL.Query().Encode() + "\n"))
 	sum.Write(body)
 	return c, idempotency.Digest(sum.Sum(nil)), nil
+}
+
+// canonicalPath returns the request's path as anybody would write it who names the
+// organization by its id: by its slug it is the same request, until that is another
+// organization's. Who names an id asks the database for nothing here; that there is
+// such an organization is for the handler to find.
+func (s *Server) canonicalPath(r *http.Request) (string, error) {
+	e := exchangeOf(r.Context())
+	path := e.endpoint.route.pattern
+	for _, p := range e.endpoint.path {
+		value, err := pathValue(r, p.name)
+		if err != nil {
+			return "", err
+		}
+		if p.name == orgParameter {
+			if value, err = s.orgNamed(r.Context(), value); err != nil {
+				return "", err
+			}
+		}
+		path = strings.Replace(path, "{"+p.name+"}", url.PathEscape(value), 1)
+	}
+	return path, nil
+}
+
+// orgNamed returns the id of the organization that a path names. What it found out
+// is kept for the handler.
+func (s *Server) orgNamed(ctx context.Context, ref string) (string, error) {
+	if o, err := id.Parse[id.OrgKind](ref); err == nil {
+		return o.String(), nil
+	}
+	e := exchangeOf(ctx)
+	o, err := s.orgs.Resolve(ctx, e.actor, ref)
+	if err != nil {
+		return "", err
+	}
+	e.orgRef, e.org = ref, o
+	return o.String(), nil
 }
 
 // canonicalBody returns the body without what makes no difference: space, and
@@ -145,9 +190,11 @@ func (s *Server) carryOut(w http.ResponseWriter, r *http.Request, claim idempote
 	at, _ := r.Context().Deadline()
 	ctx, cancel := context.WithDeadline(context.WithoutCancel(r.Context()), at)
 	defer cancel()
+	e := exchangeOf(ctx)
+	e.grants = &authz.Grants{}
 	next.ServeHTTP(answer, r.WithContext(idempotency.With(ctx, claim)))
 	if isFinal(answer.status) {
-		sealed, version := s.vault.Seal(answer.encode(), belonging(claim.Request))
+		sealed, version := s.vault.Seal(answer.encode(e.grants.Noted()), belonging(claim.Request))
 		kept = s.settle(r, "answer not kept", func(ctx context.Context) error {
 			return s.requests.Answer(ctx, claim, idempotency.Answer{Status: answer.status, Sealed: sealed, SealedBy: version})
 		})
@@ -176,61 +223,6 @@ func isFinal(status int) bool {
 	return status >= http.StatusOK && status < http.StatusInternalServerError
 }
 
-// repeat answers a request that was sent before.
-func (s *Server) repeat(w http.ResponseWriter, r *http.Request, claim idempotency.Claim, fingerprint idempotency.Digest, found idempotency.Record) {
-	switch {
-	case !hmac.Equal(found.Fingerprint[:], fingerprint[:]):
-		fail(w, r, errKeyReused.WithFields(fault.Field{Pointer: idempotencyHeader, Rule: ruleUnique, Detail: "must not be that of another request"}))
-	case found.Answer.Status != 0:
-		s.replay(w, r, claim, found)
-	case found.Committed && found.Lapsed:
-		fail(w, r, lost(found))
-	default:
-		fail(w, r, idempotency.ErrInProgress)
-	}
-}
-
-// lost tells what the request was about whose answer is gone.
-func lost(found idempotency.Record) error {
-	if found.Resource == "" {
-		return errAnswerLost
-	}
-	return errAnswerLost.WithPublic(errAnswerLost.Public + " It was about " + found.Resource + ".")
-}
-
-func (s *Server) replay(w http.ResponseWriter, r *http.Request, claim idempotency.Claim, found idempotency.Record) {
-	text, err := s.vault.Open(found.Answer.Sealed, found.Answer.SealedBy, belonging(claim.Request))
-	if err != nil {
-		fail(w, r, errAnswerLost.Because(err))
-		return
-	}
-	var kept keptAnswer
-	if err := json.Unmarshal(text, &kept); err != nil {
-		fail(w, r, errAnswerLost.Because(err))
-		return
-	}
-	h := w.Header()
-	for _, name := range keptHeaders {
-		if v, ok := kept.Header[name]; ok {
-			h.Set(name, v)
-		}
-	}
-	h.Set(replayedHeader, "true")
-	w.WriteHeader(found.Answer.Status)
-	_, _ = w.Write(kept.Body) // the client may be gone: there is nobody left to tell
-}
-
-// belonging is what an answer is sealed for: in no other row can it be opened.
-func belonging(r idempotency.Request) []byte {
-	return []byte(r.Org.String() + "\n" + r.Key.String() + "\n" + r.Operation + "\n" + string(r.Name[:]))
-}
-
-// keptAnswer is the form in which an answer is kept.
-type keptAnswer struct {
-	Header map[string]string `json:"header"`
-	Body   []byte            `json:"body"`
-}
-
 // recorder holds an answer back until it is kept.
 type recorder struct {
 	http.ResponseWriter
@@ -254,8 +246,8 @@ func (a *recorder) Write(b []byte) (int, error) {
 // Unwrap lets http.ResponseController reach the connection.
 func (a *recorder) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 
-func (a *recorder) encode() []byte {
-	kept := keptAnswer{Header: map[string]string{}, Body: a.body.Bytes()}
+func (a *recorder) encode(grants []authz.Grant) []byte {
+	kept := keptAnswer{Header: map[string]string{}, Body: a.body.Bytes(), Grants: grants}
 	for _, name := range keptHeaders {
 		if v := a.Header().Get(name); v != "" {
 			kept.Header[name] = v

@@ -118,6 +118,7 @@ type Server struct {
 	contract contract
 	config   Config
 	auth     *auth.Service
+	orgs     *orgs.Service
 	refusals *refusals.Service
 	usage    *metering.Service
 	limiter  ports.Limiter
@@ -142,7 +143,7 @@ func New(d Deps) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{contract: c, config: d.Config.withDefaults(), auth: d.Auth, refusals: d.Refusals, usage: d.Usage, limiter: d.Limits, log: d.Log, lines: d.Lines, drain: newDrain(), requests: d.Requests, vault: d.Vault}
+	s := &Server{contract: c, config: d.Config.withDefaults(), auth: d.Auth, orgs: d.Orgs, refusals: d.Refusals, usage: d.Usage, limiter: d.Limits, log: d.Log, lines: d.Lines, drain: newDrain(), requests: d.Requests, vault: d.Vault}
 	s.waits = newWaits(s.drain, s.config.MaxWaiting)
 	if s.lines == nil {
 		s.lines = records{d.Log}

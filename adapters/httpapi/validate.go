@@ -65,22 +65,27 @@ func (e *endpoint) checkPath(r *http.Request) []fault.Field {
 	if len(e.path) == 0 {
 		return nil
 	}
-	routed := chi.RouteContext(r.Context())
 	var fields []fault.Field
 	for _, p := range e.path {
-		value := routed.URLParam(p.name)
-		if r.URL.RawPath != "" {
-			// The router matched the path as it was sent, so that an encoded slash is
-			// part of a value. The generated code decodes it by the same rule.
-			var err error
-			if value, err = url.PathUnescape(value); err != nil {
-				fields = append(fields, fault.Field{Pointer: p.name, Rule: ruleEncoding, Detail: "is not percent-encoded as it should be"})
-				continue
-			}
+		value, err := pathValue(r, p.name)
+		if err != nil {
+			fields = append(fields, fault.Field{Pointer: p.name, Rule: ruleEncoding, Detail: "is not percent-encoded as it should be"})
+			continue
 		}
 		fields = append(fields, p.check(value)...)
 	}
 	return fields
+}
+
+// pathValue returns the value of a parameter in the path.
+func pathValue(r *http.Request, name string) (string, error) {
+	value := chi.RouteContext(r.Context()).URLParam(name)
+	if r.URL.RawPath == "" {
+		return value, nil
+	}
+	// The router matched the path as it was sent, so that an encoded slash is
+	// part of a value. The generated code decodes it by the same rule.
+	return url.PathUnescape(value)
 }
 
 func (e *endpoint) checkQuery(raw string) []fault.Field {

@@ -35,8 +35,8 @@ type Origin struct {
 	IP        netip.Addr
 }
 
-// Actor is who is asking. It is an immutable value; the zero Actor may do
-// nothing at all.
+// Actor is who is asking. It is an immutable value, but for what Noting gives it to
+// write to; the zero Actor may do nothing at all.
 type Actor struct {
 	kind        ActorKind
 	org         id.Org
@@ -49,6 +49,7 @@ type Actor struct {
 	bound       bool
 	expiresAt   time.Time
 	origin      Origin
+	grants      *Grants // notes what is allowed; nil: nothing does
 }
 
 // KeyHolder is what authentication knows of the owner of an API key.
@@ -164,11 +165,27 @@ func (a Actor) IsPlatform() bool {
 
 // Require fails unless the actor may do p in the given organization, as Decide
 // decides.
-func (a Actor) Require(p Permission, org id.Org) error { return a.Decide(p, org).Err }
+func (a Actor) Require(p Permission, org id.Org) error {
+	if err := a.Decide(p, org).Err; err != nil {
+		return err
+	}
+	if a.grants != nil {
+		a.grants.note(Grant{Permission: p.String(), Org: org})
+	}
+	return nil
+}
 
 // RequirePlatform fails unless the actor may do p on the platform as a whole, as
 // DecidePlatform decides.
-func (a Actor) RequirePlatform(p Permission) error { return a.DecidePlatform(p).Err }
+func (a Actor) RequirePlatform(p Permission) error {
+	if err := a.DecidePlatform(p).Err; err != nil {
+		return err
+	}
+	if a.grants != nil {
+		a.grants.note(Grant{Permission: p.String()})
+	}
+	return nil
+}
 
 // ErrPowerExceeded is returned for an attempt to give more than one has.
 var ErrPowerExceeded = fault.Define(fault.Forbidden, "auth.power_exceeded",
@@ -186,6 +203,9 @@ func (a Actor) RequirePower(r Role, scopes Set) error {
 	if !scopes.Within(a.permissions) || (r == Operator && !a.IsPlatform()) {
 		return ErrPowerExceeded
 	}
+	if a.grants != nil {
+		a.grants.note(Grant{Power: scopes.Names(), Platform: r == Operator})
+	}
 	return nil
 }
 
@@ -195,12 +215,19 @@ func (a Actor) RequirePower(r Role, scopes Set) error {
 // whatever key they come: nothing is given away. A key of the organization itself is
 // nobody's, and stands as high as what it may do.
 func (a Actor) RequireRank(r Role) error {
-	stands := a.role.Permissions()
-	if a.kind == OrganizationActor {
-		stands = a.permissions
-	}
-	if !r.Permissions().Within(stands) || (r == Operator && !a.IsPlatform()) {
+	if !r.Permissions().Within(a.standing()) || (r == Operator && !a.IsPlatform()) {
 		return ErrPowerExceeded
 	}
+	if a.grants != nil {
+		a.grants.note(Grant{Rank: r.Permissions().Names(), Platform: r == Operator})
+	}
 	return nil
+}
+
+// standing is the power that an actor's rank is made of.
+func (a Actor) standing() Set {
+	if a.kind == OrganizationActor {
+		return a.permissions
+	}
+	return a.role.Permissions()
 }

@@ -29,7 +29,7 @@ type Request struct {
 	Org       id.Org    // of the actor, whatever organization the request is about
 	Key       id.APIKey // of the actor
 	Operation string    // what is asked for
-	Name      Digest    // of the client's word for it and the path it was sent to
+	Name      Digest    // of the client's word for it and what its path names
 }
 
 // Claim is one attempt's hold on a request.
