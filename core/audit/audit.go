@@ -15,81 +15,96 @@ type Action struct{ name string }
 // String returns the action's name.
 func (a Action) String() string { return a.name }
 
+// actions are the names of all actions. One that was ever written stays: the trails
+// hold it.
+var actions = map[string]bool{}
+
+// action declares one.
+func action(name string) Action {
+	actions[name] = true
+	return Action{name}
+}
+
+// resourceTypes are the kinds of things that entries are about.
+var resourceTypes = []string{
+	"apikey", "limit", "namespace", "operation", "organization", "role", "schedule", "user", "workflow", "workflow_batch",
+}
+
 // The actions.
 var (
-	OrganizationCreated            = Action{"organization.created"}
-	OrganizationActivated          = Action{"organization.activated"}
-	OrganizationProvisioningFailed = Action{"organization.provisioning_failed"}
-	OrganizationUpdated            = Action{"organization.updated"}
-	OrganizationSuspended          = Action{"organization.suspended"}
-	OrganizationResumed            = Action{"organization.resumed"}
-	OrganizationDeletionRequested  = Action{"organization.deletion_requested"}
-	OrganizationDeletionHastened   = Action{"organization.deletion_hastened"} // its grace was ended
-	OrganizationDeletionFailed     = Action{"organization.deletion_failed"}
-	OrganizationRestored           = Action{"organization.restored"}
-	OrganizationDeleted            = Action{"organization.deleted"}
-	OperationRetried               = Action{"operation.retried"}
-	UserCreated                    = Action{"user.created"}
-	UserUpdated                    = Action{"user.updated"}
-	UserSuspended                  = Action{"user.suspended"}
-	UserResumed                    = Action{"user.resumed"}
-	UserRemoved                    = Action{"user.removed"}
-	RoleCreated                    = Action{"role.created"}
-	RoleUpdated                    = Action{"role.updated"}
-	RoleDeleted                    = Action{"role.deleted"}
-	APIKeyCreated                  = Action{"apikey.created"}
-	APIKeyRevoked                  = Action{"apikey.revoked"}
-	APIKeyUpdated                  = Action{"apikey.updated"}
-	APIKeyDisabled                 = Action{"apikey.disabled"}
-	APIKeyEnabled                  = Action{"apikey.enabled"}
-	APIKeyRotated                  = Action{"apikey.rotated"}
-	APIKeyDeleted                  = Action{"apikey.deleted"}
-	APIKeyOldSecretEnded           = Action{"apikey.old_secret_ended"} // its successor has been seen
-	APIKeyExpiresSoon              = Action{"apikey.expires_soon"}
-	APIKeyLeaked                   = Action{"apikey.leaked"}
+	OrganizationCreated            = action("organization.created")
+	OrganizationActivated          = action("organization.activated")
+	OrganizationProvisioningFailed = action("organization.provisioning_failed")
+	OrganizationUpdated            = action("organization.updated")
+	OrganizationSuspended          = action("organization.suspended")
+	OrganizationResumed            = action("organization.resumed")
+	OrganizationDeletionRequested  = action("organization.deletion_requested")
+	OrganizationDeletionHastened   = action("organization.deletion_hastened") // its grace was ended
+	OrganizationDeletionFailed     = action("organization.deletion_failed")
+	OrganizationRestored           = action("organization.restored")
+	OrganizationDeleted            = action("organization.deleted")
+	OperationRetried               = action("operation.retried")
+	UserCreated                    = action("user.created")
+	UserUpdated                    = action("user.updated")
+	UserSuspended                  = action("user.suspended")
+	UserResumed                    = action("user.resumed")
+	UserRemoved                    = action("user.removed")
+	RoleCreated                    = action("role.created")
+	RoleUpdated                    = action("role.updated")
+	RoleDeleted                    = action("role.deleted")
+	APIKeyCreated                  = action("apikey.created")
+	APIKeyRevoked                  = action("apikey.revoked")
+	APIKeyUpdated                  = action("apikey.updated")
+	APIKeyDisabled                 = action("apikey.disabled")
+	APIKeyEnabled                  = action("apikey.enabled")
+	APIKeyRotated                  = action("apikey.rotated")
+	APIKeyDeleted                  = action("apikey.deleted")
+	APIKeyOldSecretEnded           = action("apikey.old_secret_ended") // its successor has been seen
+	APIKeyExpiresSoon              = action("apikey.expires_soon")
+	APIKeyLeaked                   = action("apikey.leaked")
 	// What is asked of a workflow stands before it is done: what nobody can
 	// account for must not happen, while what Temporal then refuses may well be on
 	// record.
-	WorkflowStartRequested     = Action{"workflow.start_requested"}
-	WorkflowSignalRequested    = Action{"workflow.signal_requested"}
-	WorkflowUpdateRequested    = Action{"workflow.update_requested"}
-	WorkflowCancelRequested    = Action{"workflow.cancel_requested"}
-	WorkflowTerminateRequested = Action{"workflow.terminate_requested"}
-	WorkflowResetRequested     = Action{"workflow.reset_requested"}
+	WorkflowStartRequested     = action("workflow.start_requested")
+	WorkflowSignalRequested    = action("workflow.signal_requested")
+	WorkflowUpdateRequested    = action("workflow.update_requested")
+	WorkflowCancelRequested    = action("workflow.cancel_requested")
+	WorkflowTerminateRequested = action("workflow.terminate_requested")
+	WorkflowResetRequested     = action("workflow.reset_requested")
 
 	// What is asked of many workflows stands before it is done, for the same reason.
-	WorkflowBatchCancelRequested    = Action{"workflow.batch_cancel_requested"}
-	WorkflowBatchTerminateRequested = Action{"workflow.batch_terminate_requested"}
-	WorkflowBatchSignalRequested    = Action{"workflow.batch_signal_requested"}
-	WorkflowBatchStopRequested      = Action{"workflow.batch_stop_requested"}
+	WorkflowBatchCancelRequested    = action("workflow.batch_cancel_requested")
+	WorkflowBatchTerminateRequested = action("workflow.batch_terminate_requested")
+	WorkflowBatchSignalRequested    = action("workflow.batch_signal_requested")
+	WorkflowBatchStopRequested      = action("workflow.batch_stop_requested")
 
 	// What is asked of a schedule stands before it is done, for the same reason.
-	ScheduleCreateRequested   = Action{"schedule.create_requested"}
-	ScheduleUpdateRequested   = Action{"schedule.update_requested"}
-	SchedulePauseRequested    = Action{"schedule.pause_requested"}
-	ScheduleResumeRequested   = Action{"schedule.resume_requested"}
-	ScheduleTriggerRequested  = Action{"schedule.trigger_requested"}
-	ScheduleBackfillRequested = Action{"schedule.backfill_requested"}
-	ScheduleDeleteRequested   = Action{"schedule.delete_requested"}
+	ScheduleCreateRequested   = action("schedule.create_requested")
+	ScheduleUpdateRequested   = action("schedule.update_requested")
+	SchedulePauseRequested    = action("schedule.pause_requested")
+	ScheduleResumeRequested   = action("schedule.resume_requested")
+	ScheduleTriggerRequested  = action("schedule.trigger_requested")
+	ScheduleBackfillRequested = action("schedule.backfill_requested")
+	ScheduleDeleteRequested   = action("schedule.delete_requested")
 
 	// NamespaceReconcileRequested is that the namespace is to be repaired.
-	NamespaceReconcileRequested = Action{"namespace.reconcile_requested"}
+	NamespaceReconcileRequested = action("namespace.reconcile_requested")
 
 	// ScheduleHeld is that Bulkhead is to pause a schedule, and ScheduleReleased that it
 	// has let go of it.
-	ScheduleHeld     = Action{"schedule.held"}
-	ScheduleReleased = Action{"schedule.released"}
+	ScheduleHeld     = action("schedule.held")
+	ScheduleReleased = action("schedule.released")
 
 	// AccessRefused is a request that an actor's power did not allow, and
 	// AccessUnauthenticated one whose credential was not good. Both are counted
 	// and written once in a while: see Count.
-	AccessRefused         = Action{"access.refused"}
-	AccessUnauthenticated = Action{"access.unauthenticated"}
+	AccessRefused         = action("access.refused")
+	AccessUnauthenticated = action("access.unauthenticated")
 	// LimitWarned is that an organization has used most of a limit.
-	LimitWarned  = Action{"limit.warned"}
-	LimitUpdated = Action{"limit.updated"}
+	LimitWarned  = action("limit.warned")
+	LimitUpdated = action("limit.updated")
 	// TrailPurged is the end of entries older than the organization keeps them.
-	TrailPurged = Action{"audit.purged"}
+	TrailPurged = action("audit.purged")
 )
 
 // Outcome is how it ended.

@@ -2,6 +2,7 @@ package audit_test
 
 import (
 	"encoding/json"
+	"errors"
 	"regexp"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/bulkheadhq/bulkhead/core/audit"
 	"github.com/bulkheadhq/bulkhead/core/authz"
+	"github.com/bulkheadhq/bulkhead/core/fault"
 	"github.com/bulkheadhq/bulkhead/core/id"
 )
 
@@ -76,5 +78,27 @@ func TestNames(t *testing.T) {
 		is.Equal(audit.Succeeded.String(), "succeeded")
 		is.Equal(audit.Refused.String(), "refused")
 		is.Equal(audit.Errored.String(), "failed")
+	})
+}
+
+func TestFilter(t *testing.T) {
+	t.Parallel()
+
+	t.Run("Should choose by the words that entries have", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		is.NoErr(audit.Filter{}.Validate())
+		is.NoErr(audit.Filter{Action: audit.TrailPurged.String(), ResourceType: "workflow_batch"}.Validate())
+	})
+
+	t.Run("Should name every word that no entry has", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		var f *fault.Error
+		is.True(errors.As(audit.Filter{Action: "user.made", ResourceType: "users"}.Validate(), &f))
+		is.True(errors.Is(f, fault.ErrInvalid))
+		is.Equal(len(f.Fields), 2)
+		is.Equal(f.Fields[0].Pointer+" "+f.Fields[0].Rule, "action enum")
+		is.Equal(f.Fields[1].Pointer+" "+f.Fields[1].Rule, "resource_type enum")
 	})
 }

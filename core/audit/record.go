@@ -3,9 +3,11 @@ package audit
 import (
 	"encoding/json"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/bulkheadhq/bulkhead/core/fault"
 	"github.com/bulkheadhq/bulkhead/core/id"
 )
 
@@ -76,6 +78,23 @@ type Filter struct {
 	ResourceID   string
 	Outcome      string
 	From, To     time.Time // from is within, to is not
+}
+
+// Validate fails with fault.ErrInvalid for a filter that no entry can ever pass, as
+// no entry has that action or is about things of that type: who misspells one is to
+// be told, and not that nothing has happened.
+func (f Filter) Validate() error {
+	var broken []fault.Field
+	if f.Action != "" && !actions[f.Action] {
+		broken = append(broken, fault.Field{Pointer: "action", Rule: "enum", Detail: "must be an action that entries have, such as user.created"})
+	}
+	if f.ResourceType != "" && !slices.Contains(resourceTypes, f.ResourceType) {
+		broken = append(broken, fault.Field{Pointer: "resource_type", Rule: "enum", Detail: "must be one of: " + strings.Join(resourceTypes, ", ")})
+	}
+	if broken == nil {
+		return nil
+	}
+	return fault.ErrInvalid.WithFields(broken...)
 }
 
 // Canonical returns the canonical form of the filter, which a cursor is bound to.

@@ -343,6 +343,7 @@ func (w operationWriter) UpdateOpen(ctx context.Context, k operation.Kind, fn fu
 }
 
 func (w auditWriter) Append(ctx context.Context, e audit.Entry) error {
+	canBeFound(w.t, e)
 	return done(w.spy, "Audit.Append", func() error { return w.real.Append(ctx, e) })
 }
 

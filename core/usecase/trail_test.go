@@ -245,3 +245,11 @@ func TestTrailExport(t *testing.T) {
 		is.True(slices.Index(w.called(), "Trail.Chain") < slices.Index(w.called(), "Trail.Span"))
 	})
 }
+
+// canBeFound holds an entry to be one that the trail can be asked for.
+func canBeFound(t testing.TB, e audit.Entry) {
+	t.Helper()
+	if err := (audit.Filter{Action: e.Action.String(), ResourceType: e.ResourceType}).Validate(); err != nil {
+		t.Errorf("an entry that no filter finds: %s of a %s", e.Action, e.ResourceType)
+	}
+}

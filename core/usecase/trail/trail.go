@@ -30,17 +30,24 @@ func (s *Service) Get(ctx context.Context, by authz.Actor, o id.Org, e id.Event)
 	return s.trail.Event(ctx, o, e)
 }
 
-// List lists the entries that the filter chooses, the newest first.
+// List lists the entries that the filter chooses, the newest first. It fails with
+// fault.ErrInvalid for an action or a type of resource that no entry has.
 func (s *Service) List(ctx context.Context, by authz.Actor, o id.Org, f audit.Filter, r page.Request) (page.Page[audit.Record], error) {
 	if err := by.Require(authz.AuditRead, o); err != nil {
+		return page.Page[audit.Record]{}, err
+	}
+	if err := f.Validate(); err != nil {
 		return page.Page[audit.Record]{}, err
 	}
 	return s.trail.Events(ctx, o, f, r)
 }
 
-// ListAll lists those of all organizations. For operators.
+// ListAll lists those of all organizations, and fails as List does. For operators.
 func (s *Service) ListAll(ctx context.Context, by authz.Actor, f audit.Filter, r page.Request) (page.Page[audit.Record], error) {
 	if err := by.RequirePlatform(authz.AuditList); err != nil {
+		return page.Page[audit.Record]{}, err
+	}
+	if err := f.Validate(); err != nil {
 		return page.Page[audit.Record]{}, err
 	}
 	return s.trail.AllEvents(ctx, f, r)

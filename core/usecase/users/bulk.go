@@ -123,7 +123,7 @@ func (s *Service) roles(ctx context.Context, org id.Org, items []BulkItem) (map[
 		if _, ok := out[ref]; ok || ref == "" {
 			continue
 		}
-		r, err := s.role(ctx, org, ref)
+		r, err := s.role(ctx, org, "/role", ref)
 		if err != nil && !fault.IsKind(err, fault.Invalid) {
 			return nil, err
 		}

@@ -50,7 +50,7 @@ func (s *Service) Add(ctx context.Context, by authz.Actor, org id.Org, in AddInp
 	if err := by.Require(authz.UsersCreate, org); err != nil {
 		return user.User{}, err
 	}
-	r, err := s.role(ctx, org, in.Role)
+	r, err := s.role(ctx, org, "/role", in.Role)
 	if err != nil {
 		return user.User{}, err
 	}
@@ -132,10 +132,10 @@ func created(u user.User, by authz.Actor, now time.Time) audit.Entry {
 }
 
 // role returns the role that a text names in the organization. It fails with
-// role.ErrUnknown.
-func (s *Service) role(ctx context.Context, org id.Org, ref string) (authz.Role, error) {
+// role.ErrUnknown, and names the place of the text.
+func (s *Service) role(ctx context.Context, org id.Org, pointer, ref string) (authz.Role, error) {
 	if ref == "" {
-		return authz.Role{}, fault.InvalidField("/role", "required", "must be a role")
+		return authz.Role{}, fault.InvalidField(pointer, "required", "must be a role")
 	}
 	if r, err := authz.ParseRole(ref); err == nil {
 		return r, nil
@@ -147,7 +147,7 @@ func (s *Service) role(ctx context.Context, org id.Org, ref string) (authz.Role,
 	custom, err := find()
 	if fault.IsKind(err, fault.NotFound) {
 		return authz.Role{}, role.ErrUnknown.WithFields(fault.Field{
-			Pointer: "/role", Rule: "exists", Detail: "must be a built-in role, or the id or name of a custom role",
+			Pointer: pointer, Rule: "exists", Detail: "must be a built-in role, or the id or name of a custom role",
 		})
 	}
 	if err != nil {
@@ -164,10 +164,16 @@ func (s *Service) Get(ctx context.Context, by authz.Actor, org id.Org, u id.User
 	return s.store.Reads(org).User(ctx, u)
 }
 
-// List lists the users that the filter chooses.
+// List lists the users that the filter chooses. It fails with role.ErrUnknown for a
+// role that nobody can have.
 func (s *Service) List(ctx context.Context, by authz.Actor, org id.Org, f user.Filter, r page.Request) (page.Page[user.User], error) {
 	if err := by.Require(authz.UsersRead, org); err != nil {
 		return page.Page[user.User]{}, err
+	}
+	if f.Role != "" {
+		if _, err := s.role(ctx, org, "role", f.Role); err != nil {
+			return page.Page[user.User]{}, err
+		}
 	}
 	return s.store.Reads(org).Users(ctx, f, r)
 }
