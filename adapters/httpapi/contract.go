@@ -58,8 +58,13 @@ type parameter struct {
 	words    string // what it is, for those who got it wrong
 }
 
-// probes are the paths that load balancers and orchestrators ask.
-var probes = []string{"/livez", "/readyz"}
+// The paths that load balancers and orchestrators ask.
+const (
+	livePath  = "/livez"
+	readyPath = "/readyz"
+)
+
+var probes = []string{livePath, readyPath}
 
 // loadContract reads the document. What it can not express as a check is an
 // error, so that a rule of the document is never dropped in silence.

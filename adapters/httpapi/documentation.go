@@ -49,7 +49,6 @@ func describe(router chi.Router) error {
 	all, err := sheets()
 	for path, p := range all {
 		router.Get(path, p.serve)
-		router.Head(path, p.serve)
 	}
 	return err
 }

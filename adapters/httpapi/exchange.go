@@ -38,6 +38,8 @@ type exchange struct {
 	org    id.Org        // which it is
 	grants *authz.Grants // notes what the actor is allowed, where that is needed later
 
+	bodiless bool // the answer has no body, as it is to HEAD
+
 	status  int   // 0 until the answer begins
 	bytes   int64 // of the body
 	problem *fault.Error
@@ -47,7 +49,7 @@ type exchange struct {
 
 // newExchange begins an exchange.
 func newExchange(w http.ResponseWriter, r *http.Request) *exchange {
-	e := &exchange{ResponseWriter: w, start: time.Now()}
+	e := &exchange{ResponseWriter: w, start: time.Now(), bodiless: r.Method == http.MethodHead}
 	e.context.init(r.Context(), e)
 	return e
 }
@@ -99,7 +101,9 @@ func (e *exchange) Write(b []byte) (int, error) {
 		e.status = http.StatusOK
 	}
 	n, err := e.ResponseWriter.Write(b)
-	e.bytes += int64(n)
+	if !e.bodiless { // else it goes nowhere, whatever the connection says
+		e.bytes += int64(n)
+	}
 	return n, err
 }
 

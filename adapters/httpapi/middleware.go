@@ -197,7 +197,7 @@ func rescue(w http.ResponseWriter, r *http.Request) {
 func (s *Server) identify(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		e := exchangeOf(r.Context())
-		e.endpoint = s.contract[route{r.Method, r.Pattern}]
+		e.endpoint = s.contract[route{routed(r.Method), r.Pattern}]
 		e.endpoint.deprecation.announce(w.Header())
 		next.ServeHTTP(w, r)
 	})

@@ -133,13 +133,15 @@ func TestRouting(t *testing.T) {
 		{"GET", "/metrics", 404, ""},
 		{"POST", "/nowhere", 404, ""},
 		{"BREW", "/nowhere", 404, ""},
-		{"BREW", "/livez", 405, "GET"},
-		{"POST", "/livez", 405, "GET"},
-		{"HEAD", "/livez", 405, "GET"},
-		{"OPTIONS", "/api/v0/organizations", 405, "GET, POST"},
-		{"DELETE", "/api/v0/organizations", 405, "GET, POST"},
-		{"PUT", "/api/v0/organizations/acme/workflows/a%2Fb", 405, "GET"},
-		{"TRACE", whoamiURL, 405, "GET"},
+		{"HEAD", "/nowhere", 404, ""},
+		{"OPTIONS", "/nowhere", 404, ""},
+		{"BREW", "/livez", 405, "GET, HEAD, OPTIONS"},
+		{"POST", "/livez", 405, "GET, HEAD, OPTIONS"},
+		{"POST", "/docs", 405, "GET, HEAD, OPTIONS"},
+		{"DELETE", "/api/v0/organizations", 405, "GET, HEAD, POST, OPTIONS"},
+		{"PUT", "/api/v0/organizations/acme/workflows/a%2Fb", 405, "GET, HEAD, OPTIONS"},
+		{"TRACE", whoamiURL, 405, "GET, HEAD, OPTIONS"},
+		{"HEAD", acmeURL + "/suspend", 405, "POST, OPTIONS"},
 	} {
 		t.Run("Should answer with a problem to "+c.method+" "+c.target, func(t *testing.T) {
 			t.Parallel()

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net/http"
+	"slices"
 
 	"github.com/bulkheadhq/bulkhead/adapters/httpapi/internal/gen"
 	"github.com/bulkheadhq/bulkhead/ports"
@@ -28,13 +29,20 @@ func (p *Probe) SetDraining() { p.drain.begin() }
 
 // ServeHTTP answers one request.
 func (p *Probe) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	switch r.URL.Path {
-	case "/livez":
-		answerHealth(w, gen.Health{Status: gen.HealthStatusOk})
-	case "/readyz":
-		answerHealth(w, p.health(r.Context()))
-	default:
+	const allow = "GET, HEAD, OPTIONS"
+	switch {
+	case !slices.Contains(probes, r.URL.Path):
 		w.WriteHeader(http.StatusNotFound)
+	case r.Method == http.MethodOptions:
+		w.Header().Set("Allow", allow)
+		w.WriteHeader(http.StatusNoContent)
+	case routed(r.Method) != http.MethodGet:
+		w.Header().Set("Allow", allow)
+		w.WriteHeader(http.StatusMethodNotAllowed)
+	case r.URL.Path == livePath:
+		answerHealth(w, gen.Health{Status: gen.HealthStatusOk})
+	default:
+		answerHealth(w, p.health(r.Context()))
 	}
 }
 

@@ -56,6 +56,22 @@ func TestProbe(t *testing.T) {
 		is.Equal(code, http.StatusOK)
 	})
 
+	t.Run("Should answer HEAD as GET, and say to any other method which there are", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		for _, path := range []string{"/livez", "/readyz"} {
+			for method, want := range map[string]int{http.MethodHead: 503, http.MethodOptions: 204, http.MethodPost: 405, "BREW": 405} {
+				if method == http.MethodHead && path == "/livez" {
+					want = http.StatusOK
+				}
+				w := httptest.NewRecorder()
+				probe(away).ServeHTTP(w, httptest.NewRequest(method, path, http.NoBody))
+				is.Equal(w.Code, want)
+				is.Equal(w.Header().Get("Allow") != "", method != http.MethodHead)
+			}
+		}
+	})
+
 	t.Run("Should know no other page", func(t *testing.T) {
 		t.Parallel()
 		is := is.New(t)

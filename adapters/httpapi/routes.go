@@ -18,6 +18,7 @@ func (s *Server) routes(h *handlers) (http.Handler, error) {
 		s.accessLog,   // outside of recovery, to see what became of a panic
 		recoverPanics, // outside of whatever may panic
 		s.secureHeaders,
+		headAsGet,
 	)
 	router.NotFound(noRoute)
 	router.MethodNotAllowed(methodNotAllowed(router))
@@ -65,24 +66,47 @@ func registered(router chi.Routes) ([]route, error) {
 
 func noRoute(w http.ResponseWriter, r *http.Request) { fail(w, r, errNoRoute) }
 
-// methods are those that a route could have.
+// headAsGet has a request by HEAD answered as one by GET, from the credential to the
+// headers; net/http sends no body.
+func headAsGet(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		chi.RouteContext(r.Context()).RouteMethod = routed(r.Method)
+		next.ServeHTTP(w, r)
+	})
+}
+
+// routed returns the method whose routes answer a method.
+func routed(method string) string {
+	if method == http.MethodHead {
+		return http.MethodGet
+	}
+	return method
+}
+
+// methods are those that a request could have, in the order of the header Allow.
 var methods = []string{
 	http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch,
 	http.MethodDelete, http.MethodConnect, http.MethodOptions, http.MethodTrace,
 }
 
-// methodNotAllowed answers with the methods that the path does have. The router
-// comes here, too, with a method that it never heard of, whatever the path.
+// methodNotAllowed answers with the methods that the path does have, which to
+// OPTIONS is all there is to say: what the document says to everybody, whoever asks
+// and whatever the path names. The router comes here, too, with a method that it
+// never heard of, whatever the path.
 func methodNotAllowed(router chi.Routes) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		allowed := slices.DeleteFunc(slices.Clone(methods), func(m string) bool {
-			return !router.Match(chi.NewRouteContext(), m, r.URL.EscapedPath())
+			return !router.Match(chi.NewRouteContext(), routed(m), r.URL.EscapedPath())
 		})
 		if len(allowed) == 0 {
 			noRoute(w, r)
 			return
 		}
-		w.Header().Set("Allow", strings.Join(allowed, ", "))
+		w.Header().Set("Allow", strings.Join(append(allowed, http.MethodOptions), ", "))
+		if r.Method == http.MethodOptions {
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
 		fail(w, r, errMethod)
 	}
 }

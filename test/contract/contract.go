@@ -138,7 +138,17 @@ type Answer struct {
 // Check returns what the answer has that the document does not state, and what
 // it lacks; nil when it is as stated.
 func (c *Contract) Check(a Answer) error {
-	op := c.find(a.Method, a.Path)
+	if a.Method == http.MethodOptions && a.Status == http.StatusNoContent {
+		return c.checkMethods(a)
+	}
+	method := a.Method
+	if method == http.MethodHead { // is answered as GET, without the body
+		method = http.MethodGet
+		if len(a.Body) == 0 {
+			a.Body = nil
+		}
+	}
+	op := c.find(method, a.Path)
 	if op == nil {
 		if a.Status != http.StatusNotFound && a.Status != http.StatusMethodNotAllowed {
 			return fmt.Errorf("%s %s: the document has no such operation, and the answer is %d", a.Method, a.Path, a.Status)
@@ -150,6 +160,31 @@ func (c *Contract) Check(a Answer) error {
 		failures = append(failures, fmt.Errorf("%s answered %d: %w", op.OperationID, a.Status, err))
 	}
 	return errors.Join(failures...)
+}
+
+// checkMethods checks an answer to OPTIONS: the methods that the document states for
+// the path, HEAD with GET, and OPTIONS itself.
+func (c *Contract) checkMethods(a Answer) error {
+	var want []string
+	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
+		if c.find(method, a.Path) == nil {
+			continue
+		}
+		want = append(want, method)
+		if method == http.MethodGet {
+			want = append(want, http.MethodHead)
+		}
+	}
+	allowed := strings.Join(append(want, http.MethodOptions), ", ")
+	switch {
+	case want == nil:
+		return fmt.Errorf("OPTIONS %s: the document has no such path", a.Path)
+	case a.Header.Get("Allow") != allowed:
+		return fmt.Errorf("OPTIONS %s: the methods are %s, and the answer says %q", a.Path, allowed, a.Header.Get("Allow"))
+	case len(a.Body) > 0:
+		return errors.New("an answer to OPTIONS has no body")
+	}
+	return nil
 }
 
 func checkAnswer(op *openapi3.Operation, a Answer) error {

@@ -64,6 +64,10 @@ func TestCheck(t *testing.T) {
 		}
 	}
 
+	methods := func(path, allow string) contract.Answer {
+		return contract.Answer{Method: "OPTIONS", Path: path, Status: 204, Header: http.Header{"Allow": {allow}}}
+	}
+
 	t.Run("Should accept what is stated", func(t *testing.T) {
 		is := is.New(t)
 		is.NoErr(c.Check(good()))
@@ -71,6 +75,10 @@ func TestCheck(t *testing.T) {
 		is.NoErr(c.Check(contract.Answer{Method: "GET", Path: "/things/x", Status: 304}))
 		is.NoErr(c.Check(contract.Answer{Method: "GET", Path: "/nothing", Status: 404}))
 		is.NoErr(c.Check(problem(`{"type":"/docs/errors#a.b","code":"a.b","status":409,"request_id":"r"}`)))
+		head := good()
+		head.Method, head.Body = "HEAD", []byte{}
+		is.NoErr(c.Check(head))
+		is.NoErr(c.Check(methods("/things/x", "GET, HEAD, OPTIONS")))
 	})
 
 	for name, change := range map[string]func(*contract.Answer){
@@ -109,6 +117,10 @@ func TestCheck(t *testing.T) {
 		"a problem that names no rule": func(a *contract.Answer) {
 			*a = problem(`{"type":"/docs/errors#a","code":"a","status":409,"request_id":"r","fields":[{"pointer":"/a"}]}`)
 		},
+		"a header that is missing to HEAD":     func(a *contract.Answer) { a.Method = "HEAD"; a.Header.Del("Etag") },
+		"a method that is not allowed":         func(a *contract.Answer) { *a = methods("/things/x", "GET, HEAD, POST, OPTIONS") },
+		"methods of a path that is not stated": func(a *contract.Answer) { *a = methods("/nothing", "OPTIONS") },
+		"a body to a question for methods":     func(a *contract.Answer) { *a = methods("/things/x", "GET, HEAD, OPTIONS"); a.Body = []byte("x") },
 		"a 401 without a way to authenticate": func(a *contract.Answer) {
 			*a = problem(`{"type":"/docs/errors#a","code":"a","status":401,"request_id":"r"}`)
 			a.Status = 401

@@ -225,7 +225,16 @@ var verbs = []string{
 // methods sends the methods that the path does not have.
 func (g *generator) methods() {
 	for _, verb := range verbs {
-		if slices.Contains(g.o.siblings, verb) {
+		switch {
+		case slices.Contains(g.o.siblings, verb):
+			continue
+		case verb == http.MethodOptions:
+			g.options()
+			continue
+		case verb == http.MethodHead && slices.Contains(g.o.siblings, http.MethodGet):
+			if g.o.method == http.MethodGet {
+				g.head()
+			}
 			continue
 		}
 		own := g.ours()
@@ -238,6 +247,35 @@ func (g *generator) methods() {
 			g.deny("method "+verb, foreignSuccess, t, twin)
 		}
 	}
+}
+
+// head asks as GET does, and must be told as little.
+func (g *generator) head() {
+	own := g.ours()
+	own.method = http.MethodHead
+	g.try("method HEAD", own)
+	if !g.o.ofOrg() {
+		return
+	}
+	g.pairs(func(victim, nobody *party, slug bool) {
+		t, twin := g.at(victim, victim), g.at(nobody, nobody)
+		t.method, twin.method = http.MethodHead, http.MethodHead
+		t.slug, twin.slug = slug, slug
+		g.deny("method HEAD", foreignSuccess, t, twin).tells = http.StatusForbidden
+	})
+}
+
+// options asks for the methods, which anybody may know: of what is foreign as of
+// what is absent, to the byte.
+func (g *generator) options() {
+	if !g.o.ofOrg() {
+		return
+	}
+	t, twin := g.at(g.w.b, g.w.b), g.at(g.w.absent, g.w.absent)
+	t.method, twin.method = http.MethodOptions, http.MethodOptions
+	t.body, twin.body = nil, nil
+	a := g.deny("method OPTIONS", "", t, twin)
+	a.same = true
 }
 
 // bent are other ways to write a path.

@@ -48,6 +48,8 @@ type attack struct {
 	// twin is the same request about what does not exist. Both must be answered
 	// with the same bytes.
 	twin *request
+	// same says so also of two answers that are successes.
+	same bool
 	// refused is the rule that any success breaks; "" when it may succeed.
 	refused string
 	// tells is a status that says something of another; 0 is none.

@@ -215,7 +215,7 @@ func (r *run) attack(ctx context.Context, a *attack) {
 		return
 	}
 	r.judge(a, a.twin, second)
-	both := got.succeeded() && second.succeeded() // one's own, twice
+	both := got.succeeded() && second.succeeded() && !a.same // one's own, twice
 	if !platform && !both && got.plain() != second.plain() {
 		r.found(foreignTold, a, "foreign "+got.plain()+"\nabsent  "+second.plain())
 	}
