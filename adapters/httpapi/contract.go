@@ -30,6 +30,7 @@ type endpoint struct {
 
 	limit time.Duration // how long it may take; 0: as long as any request
 	cost  int64         // how many requests it counts for
+	items itemCost      // and for how many more
 
 	deprecation *deprecation // nil: it stays
 
@@ -109,6 +110,9 @@ func newEndpoint(doc *openapi3.T, at route, item *openapi3.PathItem, declared *o
 	if op.cost, err = costOf(declared); err != nil {
 		return nil, err
 	}
+	if op.items, err = itemCostOf(declared); err != nil {
+		return nil, err
+	}
 	for _, ref := range slices.Concat(item.Parameters, declared.Parameters) {
 		if err := op.add(ref.Value); err != nil {
 			return nil, err
@@ -153,6 +157,39 @@ func costOf(declared *openapi3.Operation) (int64, error) {
 		return 0, fmt.Errorf("%s must be a number of requests", costExtension)
 	}
 	return int64(cost), nil
+}
+
+// itemsExtension is how the document has an operation cost more for more items.
+const itemsExtension = "x-cost-items"
+
+// itemCost is what the items of a body cost; the zero value is nothing.
+type itemCost struct {
+	of   string // the property that is the list
+	each int64  // as many cost one request more
+}
+
+func itemCostOf(declared *openapi3.Operation) (itemCost, error) {
+	given, ok := declared.Extensions[itemsExtension]
+	if !ok {
+		return itemCost{}, nil
+	}
+	object, _ := given.(map[string]any)
+	of, _ := object["of"].(string)
+	each, _ := object["each"].(float64)
+	if len(object) != 2 || of == "" || each < 1 || each != float64(int64(each)) {
+		return itemCost{}, fmt.Errorf("%s must have the name of a list, as of, and a number of items, as each", itemsExtension)
+	}
+	return itemCost{of, int64(each)}, nil
+}
+
+// weigh returns how many requests more a body counts for.
+func (c itemCost) weigh(body any) int64 {
+	object, _ := body.(map[string]any)
+	list, _ := object[c.of].([]any)
+	if len(list) == 0 {
+		return 0
+	}
+	return int64(len(list)) / c.each
 }
 
 func (e *endpoint) add(declared *openapi3.Parameter) error {

@@ -32,6 +32,7 @@ type exchange struct {
 	actor           authz.Actor
 	holder          limit.Holder // whose limits the request is held to
 	check           limit.Check  // and how they stand; nothing until that is known
+	further         int64        // what its items cost beside
 	limitLine       [1]string    // the same, as a header has it
 
 	orgRef string        // what the path calls the organization, once that is known

@@ -32,6 +32,26 @@ func (s *Server) limit(next http.Handler) http.Handler {
 	})
 }
 
+// weigh charges a request for its items, which are known now that the body was read, and
+// before any of them is done.
+func (s *Server) weigh(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		e := exchangeOf(r.Context())
+		if e.further == 0 {
+			next.ServeHTTP(w, r)
+			return
+		}
+		e.check.Before(e.endpoint.cost)
+		err := s.limiter.Take(r.Context(), limit.Requests, e.holder, e.further, &e.check)
+		s.tellLimits(w.Header(), e)
+		if err != nil {
+			fail(w, r, err)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
 // The headers of draft-ietf-httpapi-ratelimit-headers, in canonical form.
 const (
 	limitHeader  = "Ratelimit"

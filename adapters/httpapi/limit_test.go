@@ -3,8 +3,11 @@ package httpapi
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -96,6 +99,53 @@ func TestLimit(t *testing.T) {
 			is.Equal(b.do(r).Header().Get("RateLimit"), "")
 		}
 		is.Equal(b.do(request("GET", whoamiURL, b.admin, "")).Header().Get("RateLimit"), `"organization";r=49;t=31`)
+	})
+
+	bulk := func(b *bundle, n int) *httptest.ResponseRecorder {
+		items := make([]string, n)
+		for i := range items {
+			items[i] = fmt.Sprintf(`{"op":"add","email":"u%d@acme.example","role":"viewer"}`, i)
+		}
+		return b.do(request("POST", usersURL+"/bulk", b.admin, `{"operations":[`+strings.Join(items, ",")+`]}`))
+	}
+
+	t.Run("Should charge many changes by their number", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		for n, cost := range map[int]int64{1: 1, 9: 1, 10: 2, 25: 3, 1000: 101} {
+			b := setup(t)
+			b.limited(perMinute(1000, 1000), nil)
+			w := bulk(b, n)
+			is.Equal(w.Code, http.StatusOK)
+			is.Equal(1000-b.left(w), cost)
+		}
+	})
+
+	t.Run("Should do none of many changes that the limit does not let through", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		b := setup(t)
+		b.limited(perMinute(60, 20), nil)
+		is.Equal(bulk(b, 100).Code, http.StatusOK) // 11
+		before := len(b.memory.users)
+		w := bulk(b, 100)
+		is.Equal(w.Code, http.StatusTooManyRequests)
+		is.Equal(w.Header().Get("RateLimit-Policy"), `"organization";q=60;w=60`)
+		is.Equal(w.Header().Get("RateLimit"), `"organization";r=8;t=12`) // the 1 for asking is charged
+		is.Equal(w.Header().Get("Retry-After"), "2")                     // when there are 10
+		is.Equal(len(b.memory.users), before)
+	})
+
+	t.Run("Should let through what costs more than there can be, for all that there is", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		for _, burst := range []int64{1, 50} {
+			b := setup(t)
+			b.limited(perMinute(1000, burst), nil)
+			w := bulk(b, 1000)
+			is.Equal(w.Code, http.StatusOK)
+			is.Equal(b.left(w), int64(0))
+		}
 	})
 
 	t.Run("Should answer while the buckets are away, and not start workflows", func(t *testing.T) {

@@ -35,6 +35,7 @@ func (s *Server) routes(h *handlers) (http.Handler, error) {
 				s.limit,        // how often they may
 				s.signed,       // or whether it is signed, where that is asked for
 				s.validate,     // and whether the request is one at all
+				s.weigh,        // and how much of one
 				s.once,         // and whether it was carried out before
 			),
 			// After validate nothing is left that could not be bound.

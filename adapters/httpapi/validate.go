@@ -162,6 +162,7 @@ func (e *endpoint) checkBody(r *http.Request, limit int64) error {
 		return fault.ErrInvalid.WithFields(fields...)
 	}
 	r.Body = io.NopCloser(bytes.NewReader(raw))
+	exchangeOf(r.Context()).further = e.items.weigh(value)
 	return nil
 }
 

@@ -41,6 +41,7 @@ type Holder struct {
 type Check struct {
 	name      Name
 	n         int
+	before    int64
 	tiers     [tiers]Tier
 	limits    [tiers]Limit
 	charges   [tiers]ratelimit.Charge
@@ -59,12 +60,16 @@ func (c *Check) Begin(s Standard, n Name, h Holder, cost int64) {
 	}
 }
 
+// Before says what the same thing has cost already, a moment ago. What costs more than
+// a burst altogether takes the rest of it from now on, and is let through by that.
+func (c *Check) Before(cost int64) { c.before = cost }
+
 func (c *Check) add(t Tier, b ratelimit.Bucket, l Limit, cost int64) {
 	if l.Rate.Unlimited() {
 		return
 	}
 	c.tiers[c.n], c.limits[c.n] = t, l
-	c.charges[c.n] = ratelimit.Charge{Bucket: b, Rate: l.Rate, Cost: min(cost, l.Rate.Burst), DryRun: l.DryRun}
+	c.charges[c.n] = ratelimit.Charge{Bucket: b, Rate: l.Rate, Cost: max(0, min(cost, l.Rate.Burst-c.before)), DryRun: l.DryRun}
 	c.n++
 }
 

@@ -2869,10 +2869,10 @@ type ListAllAuditEventsParams struct {
 	// Actor Who acted, as the id of a user or an API key.
 	Actor *AuditActor `form:"actor,omitempty" json:"actor,omitempty"`
 
-	// Action What was done, such as user.created.
+	// Action What was done, such as user.created. One that no entry can have is refused.
 	Action *AuditAction `form:"action,omitempty" json:"action,omitempty"`
 
-	// ResourceType The kind of thing it was done to, such as user.
+	// ResourceType The kind of thing it was done to: apikey, limit, namespace, operation, organization, role, schedule, user, workflow or workflow_batch.
 	ResourceType *AuditResourceType `form:"resource_type,omitempty" json:"resource_type,omitempty"`
 
 	// ResourceID The id of the thing it was done to.
@@ -3040,10 +3040,10 @@ type ListAuditEventsParams struct {
 	// Actor Who acted, as the id of a user or an API key.
 	Actor *AuditActor `form:"actor,omitempty" json:"actor,omitempty"`
 
-	// Action What was done, such as user.created.
+	// Action What was done, such as user.created. One that no entry can have is refused.
 	Action *AuditAction `form:"action,omitempty" json:"action,omitempty"`
 
-	// ResourceType The kind of thing it was done to, such as user.
+	// ResourceType The kind of thing it was done to: apikey, limit, namespace, operation, organization, role, schedule, user, workflow or workflow_batch.
 	ResourceType *AuditResourceType `form:"resource_type,omitempty" json:"resource_type,omitempty"`
 
 	// ResourceID The id of the thing it was done to.
@@ -3235,7 +3235,7 @@ type ListUsersParams struct {
 	// Kind Users of this kind.
 	Kind *UserKind `form:"kind,omitempty" json:"kind,omitempty"`
 
-	// Role Users who have the role of this name.
+	// Role Users who have the role of this name, which must be a built-in one or the organization's own.
 	Role *string `form:"role,omitempty" json:"role,omitempty"`
 
 	// EmailPrefix Users whose address begins with this.
