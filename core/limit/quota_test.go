@@ -18,7 +18,6 @@ func TestQuota(t *testing.T) {
 		t.Parallel()
 		is := is.New(t)
 		is.NoErr(ten.Admit(limit.Users, 9, 1))
-		is.NoErr(ten.Admit(limit.PayloadBytes, 0, 10))
 		for _, c := range []struct {
 			n          limit.Name
 			used, more int64
@@ -27,7 +26,7 @@ func TestQuota(t *testing.T) {
 			{limit.Users, 10, 1, "allows 10, and 10 are used"},
 			{limit.APIKeys, 12, 1, "allows 10, and 12 are used"}, // the quota was made smaller
 			{limit.Users, 9, 2, "allows 10, and 9 are used"},
-			{limit.PayloadBytes, 0, 11, "allows 10, not 11"},
+			{limit.Schedules, 0, 11, "allows 10, not 11"},
 		} {
 			err := ten.Admit(c.n, c.used, c.more)
 			is.True(errors.Is(err, limit.ErrExceeded))
@@ -36,6 +35,20 @@ func TestQuota(t *testing.T) {
 			is.True(f.RetryAfter == 0) // no time brings it back
 		}
 		is.True(errors.Is(limit.Limit{}.Admit(limit.Users, 0, 1), limit.ErrExceeded)) // none at all
+	})
+
+	t.Run("Should admit arguments up to the quota, and say where they stand when it refuses", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		is.NoErr(ten.AdmitPayload(10, "/input"))
+		is.NoErr(limit.Limit{Max: 1, DryRun: true}.AdmitPayload(7, "/input"))
+		err := ten.AdmitPayload(11, "/input", "/signal/input")
+		is.True(errors.Is(err, limit.ErrPayloadTooLarge))
+		f := fault.From(err)
+		is.Equal(len(f.Fields), 2)
+		is.Equal(f.Fields[1], fault.Field{
+			Pointer: "/signal/input", Rule: "max_size", Detail: "all arguments must have at most 10 bytes together, not 11",
+		})
 	})
 
 	t.Run("Should refuse nothing in a dry run", func(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -267,9 +268,17 @@ func TestWorkflowQuotas(t *testing.T) {
 			_, batch := s.StartBatch(t.Context(), by, o, workflow.BatchStart{Kind: workflow.BatchSignal, Query: allThatRuns, Signal: &said})
 			return []error{err, s.Signal(t.Context(), by, o, at, said), updating, both, batch}
 		}
-		for _, err := range try(large) {
-			is.True(errors.Is(err, limit.ErrExceeded))
-			is.Equal(fault.From(err).Fields[0].Detail, "allows 10, not 11")
+		where := []string{"/input", "/input", "/input", "/input /signal/input", "/signal/input"}
+		for i, err := range try(large) {
+			is.True(errors.Is(err, limit.ErrPayloadTooLarge))
+			is.Equal(fault.KindOf(err), fault.Invalid) // to wait does not help
+			var at []string
+			for _, f := range fault.From(err).Fields {
+				at = append(at, f.Pointer)
+				is.Equal(f.Rule, "max_size") // as it is called where nobody may have so much
+				is.Equal(f.Detail, "all arguments must have at most 10 bytes together, not 11")
+			}
+			is.Equal(strings.Join(at, " "), where[i])
 		}
 		is.Equal(len(w.temporal.starts), 0)
 		for _, err := range try(fits) {

@@ -52,7 +52,7 @@ func TestSchedulesQuotas(t *testing.T) {
 	} {
 		t.Run("Should hold to the quota of payloads "+name, func(t *testing.T) {
 			t.Parallel()
-			refused(t, limit.PayloadBytes, limit.Limit{Max: 4}, call, limit.ErrExceeded, "payload_bytes")
+			refused(t, limit.PayloadBytes, limit.Limit{Max: 4}, call, limit.ErrPayloadTooLarge, "/action/input")
 		})
 	}
 

@@ -11,7 +11,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/workflow"
 )
 
-// admitPayload fails with limit.ErrExceeded when the arguments of what a schedule starts
+// admitPayload fails with limit.ErrPayloadTooLarge when the arguments of what a schedule starts
 // are larger together than the organization's quota.
 func (s *Service) admitPayload(row org.Org, arguments []json.RawMessage) error {
 	var size int64
@@ -19,7 +19,7 @@ func (s *Service) admitPayload(row org.Org, arguments []json.RawMessage) error {
 		size += int64(len(a))
 	}
 	l, _ := s.limits.Of(limit.PayloadBytes, row.Snapshot().Limits)
-	return l.Admit(limit.PayloadBytes, 0, size)
+	return l.AdmitPayload(size, "/action/input")
 }
 
 // admit fails with limit.ErrRateExceeded or limit.ErrExceeded when the organization can

@@ -33,7 +33,7 @@ var batchRules = map[workflow.BatchKind]struct {
 // StartBatch does something to every execution that runs and that a query chooses.
 // The request stands in the audit trail, with the query and how many it chooses,
 // before anything is done. A claimed request has one batch, however often it is
-// made. It fails with workflow.ErrBatchRunning, org.ErrNotActive, limit.ErrExceeded
+// made. It fails with workflow.ErrBatchRunning, org.ErrNotActive, limit.ErrPayloadTooLarge
 // for a signal that is too large and, for a broken rule or a query that Temporal
 // does not understand, fault.ErrInvalid.
 func (s *Service) StartBatch(ctx context.Context, by authz.Actor, o id.Org, in workflow.BatchStart) (workflow.Batch, error) {
@@ -49,7 +49,7 @@ func (s *Service) StartBatch(ctx context.Context, by authz.Actor, o id.Org, in w
 		return workflow.Batch{}, err
 	}
 	if in.Signal != nil {
-		if err := s.admitPayload(row.Snapshot().Limits, in.Signal.Input); err != nil {
+		if err := s.admitPayload(row.Snapshot().Limits, part{"/signal/input", in.Signal.Input}); err != nil {
 			return workflow.Batch{}, err
 		}
 	}

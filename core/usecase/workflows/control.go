@@ -13,14 +13,14 @@ import (
 )
 
 // Signal sends a signal to a workflow. It fails with workflow.ErrNotFound,
-// workflow.ErrClosed, org.ErrNotActive, limit.ErrExceeded for a payload that is too
-// large and, for a broken rule, fault.ErrInvalid.
+// workflow.ErrClosed, org.ErrNotActive, limit.ErrPayloadTooLarge and, for a broken
+// rule, fault.ErrInvalid.
 func (s *Service) Signal(ctx context.Context, by authz.Actor, o id.Org, at workflow.Target, in workflow.Message) error {
 	run, err := s.find(ctx, by, authz.WorkflowsSignal, o, at, in.Validate)
 	if err != nil {
 		return err
 	}
-	if err := s.admitPayload(run.limits, in.Input); err != nil {
+	if err := s.admitPayload(run.limits, part{"/input", in.Input}); err != nil {
 		return err
 	}
 	// Whether it has ended is for Temporal to say, which knows a repeated signal from a new one.

@@ -30,7 +30,7 @@ func (s *Service) Query(ctx context.Context, by authz.Actor, o id.Org, at workfl
 // Update sends an update to a workflow and returns when its code has taken or
 // refused it. That of one id reaches a run once; without an id it gets that of
 // the request. It fails with workflow.ErrNotFound, ErrClosed, ErrNoWorker and
-// ErrNoAnswer, with org.ErrNotActive, limit.ErrExceeded and fault.ErrInvalid.
+// ErrNoAnswer, with org.ErrNotActive, limit.ErrPayloadTooLarge and fault.ErrInvalid.
 func (s *Service) Update(ctx context.Context, by authz.Actor, o id.Org, at workflow.Target, updateID string, m workflow.Message) (workflow.Update, error) {
 	if updateID == "" {
 		updateID = newID(ctx)
@@ -44,7 +44,7 @@ func (s *Service) Update(ctx context.Context, by authz.Actor, o id.Org, at workf
 	if err != nil {
 		return workflow.Update{}, err
 	}
-	if err := s.admitPayload(run.limits, m.Input); err != nil {
+	if err := s.admitPayload(run.limits, part{"/input", m.Input}); err != nil {
 		return workflow.Update{}, err
 	}
 	// Whether it has ended is for Temporal to say, which knows a repeated update from a new one.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"slices"
 
 	"github.com/bulkheadhq/bulkhead/core/limit"
 	"github.com/bulkheadhq/bulkhead/core/org"
@@ -12,15 +11,15 @@ import (
 )
 
 // admit fails with limit.ErrExceeded when the organization can not have one more
-// workflow, or not one with so much input, and with limit.ErrRateExceeded when it has
-// started too many.
+// workflow, with limit.ErrPayloadTooLarge when not one with so much input, and with
+// limit.ErrRateExceeded when it has started too many.
 func (s *Service) admit(ctx context.Context, row org.Org, in workflow.Start) error {
 	set := row.Snapshot().Limits
-	arguments := in.Input
+	parts := []part{{"/input", in.Input}}
 	if in.Signal != nil {
-		arguments = slices.Concat(arguments, in.Signal.Input)
+		parts = append(parts, part{"/signal/input", in.Signal.Input})
 	}
-	if err := s.admitPayload(set, arguments); err != nil {
+	if err := s.admitPayload(set, parts...); err != nil {
 		return err
 	}
 	var c limit.Check
@@ -43,13 +42,25 @@ func (s *Service) admitRunning(ctx context.Context, row org.Org, set limit.Set) 
 	return err
 }
 
-// admitPayload fails with limit.ErrExceeded when the arguments are larger together
-// than the organization's quota.
-func (s *Service) admitPayload(set limit.Set, arguments []json.RawMessage) error {
+// part is a part of the arguments, and where it stands in the request.
+type part struct {
+	pointer   string
+	arguments []json.RawMessage
+}
+
+// admitPayload fails with limit.ErrPayloadTooLarge when the arguments are larger
+// together than the organization's quota.
+func (s *Service) admitPayload(set limit.Set, parts ...part) error {
 	var size int64
-	for _, a := range arguments {
-		size += int64(len(a))
+	var pointers []string
+	for _, p := range parts {
+		for _, a := range p.arguments {
+			size += int64(len(a))
+		}
+		if len(p.arguments) > 0 {
+			pointers = append(pointers, p.pointer)
+		}
 	}
 	l, _ := s.limits.Of(limit.PayloadBytes, set)
-	return l.Admit(limit.PayloadBytes, 0, size)
+	return l.AdmitPayload(size, pointers...)
 }

@@ -36,8 +36,8 @@ func New(store ports.Store, dispatcher ports.Dispatcher, batches ports.Batches, 
 // the permission to send one, a workflow that runs under the id is sent that
 // instead. To terminate what runs takes the permission to. It fails with
 // workflow.ErrAlreadyStarted, org.ErrNotAllowed, org.ErrNotActive,
-// org.ErrReserved, limit.ErrRateExceeded, limit.ErrExceeded and, for a broken rule,
-// fault.ErrInvalid.
+// org.ErrReserved, limit.ErrRateExceeded, limit.ErrExceeded, limit.ErrPayloadTooLarge
+// and, for a broken rule, fault.ErrInvalid.
 func (s *Service) Start(ctx context.Context, by authz.Actor, o id.Org, in workflow.Start) (workflow.Execution, error) {
 	if err := by.Require(authz.WorkflowsStart, o); err != nil {
 		return workflow.Execution{}, err
