@@ -60,6 +60,8 @@ type memory struct {
 	listed     string // what was last listed or counted
 	controlled string // what was last done to an execution
 
+	answerFailure error // what waiting for the answer to an update fails with
+
 	planned scheduling
 	batched batching
 

@@ -64,7 +64,7 @@ func (m *memory) Update(_ context.Context, _ string, _ authz.Actor, at workflow.
 
 func (m *memory) UpdateResult(_ context.Context, _ string, at workflow.Target, id string, wait time.Duration) (workflow.Update, error) {
 	m.controlled += fmt.Sprintf(", wait %s %s %s", at.ID, at.RunID, wait)
-	return workflow.Update{ID: id, RunID: at.RunID, Done: true, Output: json.RawMessage(`true`)}, nil
+	return workflow.Update{ID: id, RunID: at.RunID, Done: true, Output: json.RawMessage(`true`)}, m.answerFailure
 }
 
 func (m *memory) Cancel(_ context.Context, _ string, _ authz.Actor, at workflow.Target, reason string) error {

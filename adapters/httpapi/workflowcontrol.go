@@ -3,10 +3,10 @@ package httpapi
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"time"
 
 	"github.com/bulkheadhq/bulkhead/adapters/httpapi/internal/gen"
+	"github.com/bulkheadhq/bulkhead/core/fault"
 	"github.com/bulkheadhq/bulkhead/core/workflow"
 )
 
@@ -107,7 +107,7 @@ func (h *handlers) UpdateWorkflow(ctx context.Context, req gen.UpdateWorkflowReq
 		switch {
 		case err == nil:
 			u = answered
-		case !errors.Is(err, errTooManyWaiting): // then it is sent, and only not waited for
+		case !fault.Passes(err): // else it is taken, and its answer is only not here yet
 			return nil, err
 		}
 	}

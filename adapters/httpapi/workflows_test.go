@@ -3,11 +3,13 @@ package httpapi
 import (
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"testing"
 
 	"github.com/matryer/is"
 
+	"github.com/bulkheadhq/bulkhead/core/fault"
 	"github.com/bulkheadhq/bulkhead/core/workflow"
 )
 
@@ -94,6 +96,21 @@ func TestWorkflowMessages(t *testing.T) {
 		got = b.do(request("POST", flowsURL+"/a/update?wait=7", b.admin, body))
 		is.Equal(got.Body.String(), `{"output":true,"run_id":"run","status":"completed","update_id":"u1","workflow_id":"a"}`+"\n")
 		is.Equal(b.memory.controlled, `update a  approve [1], wait a run 7s`)
+	})
+
+	t.Run("Should say that an update is taken whose answer can not be waited for now", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		b := setup(t)
+		update := func() *httptest.ResponseRecorder {
+			return b.do(request("POST", flowsURL+"/a/update?wait=1", b.admin, `{"name":"add","update_id":"u"}`))
+		}
+		for _, passing := range []error{fault.ErrTimeout, fault.ErrUnavailable, errTooManyWaiting} {
+			b.memory.answerFailure = passing
+			is.Equal(update().Body.String(), `{"run_id":"run","status":"accepted","update_id":"u","workflow_id":"a"}`+"\n")
+		}
+		b.memory.answerFailure = fault.ErrNotFound
+		is.Equal(update().Code, http.StatusNotFound)
 	})
 
 	t.Run("Should tell how an update stands", func(t *testing.T) {

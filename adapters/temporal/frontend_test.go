@@ -40,8 +40,11 @@ type frontend struct {
 	err     error // of every call but GetSystemInfo
 	history func(ctx context.Context, call int) (*workflowservice.GetWorkflowExecutionHistoryResponse, error)
 
-	histories atomic.Int32
-	infos     atomic.Int32
+	describe func(ctx context.Context, call int) error // nil: it runs
+
+	histories    atomic.Int32
+	descriptions atomic.Int32
+	infos        atomic.Int32
 
 	mu    sync.Mutex
 	calls []string // "method token"
@@ -108,7 +111,12 @@ func (f *frontend) RegisterNamespace(context.Context, *workflowservice.RegisterN
 	return &workflowservice.RegisterNamespaceResponse{}, nil
 }
 
-func (f *frontend) DescribeWorkflowExecution(_ context.Context, req *workflowservice.DescribeWorkflowExecutionRequest) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
+func (f *frontend) DescribeWorkflowExecution(ctx context.Context, req *workflowservice.DescribeWorkflowExecutionRequest) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
+	if n := f.descriptions.Add(1); f.describe != nil {
+		if err := f.describe(ctx, int(n)); err != nil {
+			return nil, err
+		}
+	}
 	return &workflowservice.DescribeWorkflowExecutionResponse{WorkflowExecutionInfo: &workflowpb.WorkflowExecutionInfo{
 		Execution: &commonpb.WorkflowExecution{WorkflowId: req.GetExecution().GetWorkflowId(), RunId: uuid.NewString()},
 		Status:    enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING,
@@ -185,6 +193,79 @@ func TestResultOfLostNotification(t *testing.T) {
 		is.Equal(r.Status, workflow.Running)
 		is.True(f.histories.Load() <= 21)
 	})
+}
+
+func TestResultOfTroubledTemporal(t *testing.T) {
+	t.Parallel()
+	const wait, timeout = 1500 * time.Millisecond, time.Second
+	slow := func(ctx context.Context) error {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	for name, c := range map[string]struct {
+		fails func(context.Context) error
+		kind  fault.Kind
+	}{
+		"busy": {func(context.Context) error { return status.Error(codes.ResourceExhausted, "rps") }, fault.Exhausted},
+		"away": {func(context.Context) error { return status.Error(codes.Unavailable, "gone") }, fault.Unavailable},
+		"slow": {slow, fault.Timeout},
+	} {
+		troubled := func(knows int) *frontend { // Temporal, which answers a description so often and then no more
+			return &frontend{
+				describe: func(ctx context.Context, call int) error {
+					if call <= knows {
+						return nil
+					}
+					return c.fails(ctx)
+				},
+				history: func(ctx context.Context, _ int) (*workflowservice.GetWorkflowExecutionHistoryResponse, error) {
+					return nil, c.fails(ctx)
+				},
+			}
+		}
+		result := func(t *testing.T, f *frontend, runID string, wait time.Duration) (workflow.Result, error) {
+			t.Helper()
+			conn := startFrontend(t, f, temporal.Config{PollSlice: timeout / 2, CallTimeout: timeout})
+			return temporal.NewDispatcher(conn).Result(t.Context(), "org-a", "x", runID, wait)
+		}
+		for _, run := range []string{"", uuid.NewString()} {
+			t.Run("Should say that what was seen running runs when Temporal is "+name+" since, run "+run, func(t *testing.T) {
+				t.Parallel()
+				is := is.New(t)
+				f, begun := troubled(1), time.Now()
+				r, err := result(t, f, run, wait)
+				is.NoErr(err)
+				is.Equal(r.Status, workflow.Running)
+				is.True(r.RunID != "")
+				took := time.Since(begun)
+				is.True(took >= wait)                      // the trouble may have passed before
+				is.True(took < wait+timeout+2*time.Second) // and then it is over
+				is.True(f.histories.Load() <= 12)          // nobody makes it worse
+			})
+		}
+		t.Run("Should fail when nothing is known, and Temporal is "+name, func(t *testing.T) {
+			t.Parallel()
+			is := is.New(t)
+			for _, wait := range []time.Duration{0, wait} {
+				_, err := result(t, troubled(0), uuid.NewString(), wait)
+				is.Equal(fault.KindOf(err), c.kind)
+			}
+		})
+		t.Run("Should find the end when Temporal was "+name+" for a moment", func(t *testing.T) {
+			t.Parallel()
+			is := is.New(t)
+			f := troubled(1)
+			f.history = func(ctx context.Context, call int) (*workflowservice.GetWorkflowExecutionHistoryResponse, error) {
+				if call == 1 {
+					return nil, c.fails(ctx)
+				}
+				return closedHistory(), nil
+			}
+			r, err := result(t, f, "", time.Minute)
+			is.NoErr(err)
+			is.Equal(r.Status, workflow.Completed)
+		})
+	}
 }
 
 func TestFaults(t *testing.T) {

@@ -174,6 +174,12 @@ func KindOf(err error) Kind {
 // false for a nil error.
 func IsKind(err error, k Kind) bool { return err != nil && KindOf(err) == k }
 
+// Passes tells whether err is of the present moment alone: the very same may succeed
+// soon, as a limit is reached or something we depend on is away or slow.
+func Passes(err error) bool {
+	return IsKind(err, Exhausted) || IsKind(err, Unavailable) || IsKind(err, Timeout)
+}
+
 // The faults that belong to no aggregate.
 var (
 	ErrInternal        = Define(Internal, "internal", "Something went wrong on our side. The request id helps us find it.")
