@@ -46,12 +46,12 @@ type Dispatcher interface {
 	// and, unless that signal was sent before, workflow.ErrClosed.
 	Signal(ctx context.Context, namespace string, by authz.Actor, at workflow.Target, s workflow.Message) error
 	// Query asks the code of the run, and returns its answer as JSON; nil is none.
-	// It fails with workflow.ErrNotFound, ErrNoWorker, ErrNoAnswer and
-	// ErrQueryFailed.
+	// It fails with workflow.ErrNotFound and ErrQueryFailed, with ErrNoWorker when no
+	// worker has polled for the run's work of late, and with ErrNoAnswer when one has.
 	Query(ctx context.Context, namespace string, at workflow.Target, m workflow.Message) (json.RawMessage, error)
 	// Update sends an update and returns when the run has taken or refused it. That
 	// of one id reaches a run once. It fails with workflow.ErrNotFound, ErrClosed,
-	// ErrNoWorker and ErrNoAnswer: then the run may take it yet.
+	// ErrNoWorker and ErrNoAnswer, as Query does: then the run may take it yet.
 	Update(ctx context.Context, namespace string, by authz.Actor, at workflow.Target, id string, m workflow.Message) (workflow.Update, error)
 	// UpdateResult waits up to wait for the answer to an update that was taken, and
 	// returns how it stands. It fails with workflow.ErrNotFound.
@@ -72,8 +72,9 @@ type Dispatcher interface {
 	Reset(ctx context.Context, namespace string, by authz.Actor, at workflow.Target, r workflow.Reset) (string, error)
 	// Result waits up to wait for the execution to close and returns how it
 	// ended, or its running state. It follows continued runs when runID is "".
-	// It never waits longer, even when the server loses the notification. It
-	// fails with workflow.ErrNotFound.
+	// It never waits longer, even when the server loses the notification. Once the
+	// execution was seen running, a fault that passes ends no wait. It fails with
+	// workflow.ErrNotFound.
 	Result(ctx context.Context, namespace, workflowID, runID string, wait time.Duration) (workflow.Result, error)
 }
 

@@ -47,7 +47,12 @@ func (n *Namespaces) Pollers(ctx context.Context, namespace, queue string) (int,
 	if err != nil {
 		return 0, err
 	}
-	found, err := invoke(inside, n.conn.cfg.CallTimeout, n.conn.tenant.WorkflowService().DescribeTaskQueue, &workflowservice.DescribeTaskQueueRequest{
+	return n.conn.pollers(inside, namespace, queue)
+}
+
+// pollers is Pollers in a context that is within the namespace already.
+func (c *Connection) pollers(inside context.Context, namespace, queue string) (int, error) {
+	found, err := invoke(inside, c.cfg.CallTimeout, c.tenant.WorkflowService().DescribeTaskQueue, &workflowservice.DescribeTaskQueueRequest{
 		Namespace: namespace, TaskQueue: &taskqueuepb.TaskQueue{Name: queue, Kind: enumspb.TASK_QUEUE_KIND_NORMAL},
 		TaskQueueType: enumspb.TASK_QUEUE_TYPE_WORKFLOW,
 	})

@@ -34,7 +34,7 @@ func (d *Dispatcher) Query(ctx context.Context, namespace string, at workflow.Ta
 		Query:     &querypb.WorkflowQuery{QueryType: m.Name, QueryArgs: encodeInput(m.Input)},
 	})
 	if err != nil {
-		return nil, unanswered(err)
+		return nil, d.noWorkerOr(ctx, namespace, at, unanswered(err))
 	}
 	return decoded(res.GetQueryResult())
 }
@@ -55,10 +55,10 @@ func (d *Dispatcher) Update(ctx context.Context, namespace string, by authz.Acto
 		},
 	})
 	if err != nil {
-		return workflow.Update{}, d.closedOr(ctx, namespace, at, unanswered(err))
+		return workflow.Update{}, d.noWorkerOr(ctx, namespace, at, d.closedOr(ctx, namespace, at, unanswered(err)))
 	}
 	if res.GetStage() < enumspb.UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_ACCEPTED && res.GetOutcome() == nil {
-		return workflow.Update{}, workflow.ErrNoAnswer // Temporal itself has waited long enough
+		return workflow.Update{}, d.noWorkerOr(ctx, namespace, at, workflow.ErrNoAnswer) // Temporal itself has waited long enough
 	}
 	return updated(id, res.GetUpdateRef().GetWorkflowExecution().GetRunId(), res.GetOutcome())
 }
@@ -126,6 +126,24 @@ func unanswered(err error) error {
 		return workflow.ErrNoAnswer.Because(err)
 	}
 	return err
+}
+
+// noWorkerOr tells whether it is for want of a worker that there was no answer: none has
+// polled the run's task queue within Temporal's last minutes. Nobody is asked before an
+// answer is late, so that one which comes costs nothing more; and what can not be found
+// out leaves the fault as it is.
+func (d *Dispatcher) noWorkerOr(ctx context.Context, namespace string, at workflow.Target, err error) error {
+	if !errors.Is(err, workflow.ErrNoAnswer) {
+		return err
+	}
+	e, failed := d.describe(ctx, namespace, at.ID, at.RunID)
+	if failed != nil {
+		return err
+	}
+	if n, failed := d.conn.pollers(ctx, namespace, e.TaskQueue); failed != nil || n > 0 {
+		return err
+	}
+	return workflow.ErrNoWorker.Because(err)
 }
 
 // maxSaid bounds what the code of an execution says in a problem, in bytes.

@@ -98,14 +98,14 @@ func talking(
 		signal(t, e, "null")
 	})
 
-	t.Run("Should not wait for ever for a worker that is not there", func(t *testing.T) {
+	t.Run("Should not wait for ever for a worker that is not there, and say that it is not", func(t *testing.T) {
 		is := is.New(t)
 		at := unserved(t)
 		late := passed(t, waitLimit)
 		_, err := d.Query(t.Context(), s.Namespace, at, message(QueryName, "1"))
-		is.True(errors.Is(err, workflow.ErrNoWorker) || errors.Is(err, workflow.ErrNoAnswer))
+		is.True(errors.Is(err, workflow.ErrNoWorker))
 		_, err = d.Update(t.Context(), s.Namespace, by, at, "x", message(UpdateName, "1"))
-		is.True(errors.Is(err, workflow.ErrNoWorker) || errors.Is(err, workflow.ErrNoAnswer))
+		is.True(errors.Is(err, workflow.ErrNoWorker))
 		is.True(!late())
 	})
 
