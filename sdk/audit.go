@@ -111,6 +111,9 @@ func (c *Client) ExportAuditEvents(ctx context.Context, org string, from, to tim
 	}
 	var end *AuditExportEnd
 	for line, err := range ReadAuditExport(io.TeeReader(res.Body, w)) {
+		if errors.Is(err, errExportCut) {
+			return nil, fmt.Errorf("%w: %w", errCutShort, err)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -118,6 +121,8 @@ func (c *Client) ExportAuditEvents(ctx context.Context, org string, from, to tim
 	}
 	return end, nil
 }
+
+var errExportCut = errors.New("the export is cut short: the line that ends it is missing")
 
 // maxExportLine is more than any line of an export has.
 const maxExportLine = 4 << 20
@@ -132,7 +137,12 @@ func ReadAuditExport(r io.Reader) iter.Seq2[AuditExportLine, error] {
 		for n := 1; lines.Scan(); n++ {
 			var l AuditExportLine
 			if err := json.Unmarshal(lines.Bytes(), &l); err != nil || ended {
-				yield(l, fmt.Errorf("line %d is none of an export: %w", n, errors.Join(err)))
+				if err != nil && !lines.Scan() && lines.Err() == nil { // it broke off within its last line
+					err = errExportCut
+				} else {
+					err = fmt.Errorf("line %d is none of an export: %w", n, errors.Join(err))
+				}
+				yield(l, err)
 				return
 			}
 			ended = l.End.HeadHash != ""
@@ -141,7 +151,7 @@ func ReadAuditExport(r io.Reader) iter.Seq2[AuditExportLine, error] {
 			}
 		}
 		if err := lines.Err(); err != nil || !ended {
-			yield(AuditExportLine{}, errors.Join(errCutShort, err))
+			yield(AuditExportLine{}, errors.Join(errExportCut, err))
 		}
 	}
 }

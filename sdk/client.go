@@ -39,6 +39,12 @@ type Config struct {
 	// Retries is how often a request that is safe to repeat is sent again; 0 is
 	// three times, a negative number never.
 	Retries int
+	// MaxPause is the longest that the server can make a request wait before it is
+	// sent again. When it asks for more, the call fails at once, with an Error whose
+	// RetryAfter says when to come back. 0 is as long as the server asks.
+	MaxPause time.Duration
+	// OnPause is told, before the pause begins, of each that the server asks for.
+	OnPause func(why error, pause time.Duration)
 }
 
 // Client speaks to the API. It is safe for concurrent use.
@@ -49,6 +55,8 @@ type Client struct {
 	userAgent string
 	timeout   time.Duration
 	retries   int
+	maxPause  time.Duration // 0: none is too long
+	onPause   func(error, time.Duration)
 
 	// Replaced by tests, which neither wait nor throw dice nor fill the memory.
 	maxAnswer int64
@@ -68,7 +76,7 @@ func New(cfg Config) (*Client, error) {
 	c := &Client{
 		base: base, key: secret(cfg.APIKey), http: &http.Client{}, userAgent: userAgent(cfg.UserAgent),
 		timeout: cfg.Timeout, retries: cfg.Retries, sleep: sleep, jitter: dice,
-		maxAnswer: maxAnswer,
+		maxAnswer: maxAnswer, maxPause: cfg.MaxPause, onPause: cfg.OnPause,
 	}
 	if cfg.HTTPClient != nil {
 		own := *cfg.HTTPClient
@@ -77,6 +85,9 @@ func New(cfg Config) (*Client, error) {
 	c.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	if c.timeout <= 0 {
 		c.timeout = defaultTimeout
+	}
+	if c.onPause == nil {
+		c.onPause = func(error, time.Duration) {}
 	}
 	if c.retries == 0 {
 		c.retries = defaultRetries

@@ -233,7 +233,7 @@ func TestRetries(t *testing.T) {
 			answer(w, status, `{"code":"x","detail":"no"}`)
 		}, &asked
 	}
-	for _, status := range []int{429, 502, 503, 504} {
+	for _, status := range []int{502, 503, 504} {
 		t.Run(fmt.Sprintf("Should repeat a read after %d, with growing pauses", status), func(t *testing.T) {
 			is := is.New(t)
 			h, asked := failing(3, status)
@@ -259,6 +259,45 @@ func TestRetries(t *testing.T) {
 		_, err := c.Whoami(t.Context())
 		is.NoErr(err)
 		is.Equal(*made, pauses{7 * time.Second})
+	})
+	t.Run("Should say what it waits for, and for how long", func(t *testing.T) {
+		is := is.New(t)
+		h, _ := failing(1, 429, "Retry-After", "7")
+		c, _ := newTestClient(t, h)
+		var told []time.Duration
+		c.onPause = func(why error, pause time.Duration) {
+			is.True(hasStatus(why, 429))
+			told = append(told, pause)
+		}
+		_, err := c.Whoami(t.Context())
+		is.NoErr(err)
+		is.Equal(told, []time.Duration{7 * time.Second})
+	})
+	t.Run("Should fail at once when the server asks for a longer pause than may be", func(t *testing.T) {
+		is := is.New(t)
+		for seconds, asks := range map[string]int32{"10": 2, "11": 1} {
+			h, asked := failing(1, 429, "Retry-After", seconds)
+			c, made := newTestClient(t, h)
+			c.maxPause = 10 * time.Second
+			_, err := c.Whoami(t.Context())
+			is.Equal(err == nil, asks == 2)
+			is.Equal(asked.Load(), asks)
+			is.Equal(len(*made), int(asks)-1)
+		}
+	})
+	t.Run("Should not repeat a 429 that patience does not mend", func(t *testing.T) {
+		is := is.New(t)
+		for code, after := range map[string]string{"limit.quota_exceeded": "1", "limit.rate_exceeded": ""} {
+			var asked atomic.Int32
+			c, _ := newTestClient(t, func(w http.ResponseWriter, _ *http.Request) {
+				asked.Add(1)
+				w.Header().Set("Retry-After", after)
+				answer(w, 429, `{"code":"`+code+`","detail":"no"}`)
+			})
+			_, err := c.CreateUser(t.Context(), "acme", UserCreate{Email: "a@b", Role: RoleAdmin})
+			is.True(hasStatus(err, 429))
+			is.Equal(asked.Load(), int32(1))
+		}
 	})
 	for _, status := range []int{400, 401, 403, 404, 409, 500} {
 		t.Run(fmt.Sprintf("Should not repeat a read after %d", status), func(t *testing.T) {

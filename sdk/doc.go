@@ -26,7 +26,8 @@
 // Everything else, such as a connection that could not be made, is wrapped as it
 // came. Requests that read are repeated a few times, with growing pauses, when
 // there is hope; those that change something only if they have certainly not
-// been sent. The context bounds all of it.
+// been sent. The context bounds all of it; Config.MaxPause bounds how long the
+// server can have a request wait. What a quota refuses is not repeated.
 //
 // # Secrets
 //

@@ -80,10 +80,14 @@ func (c *Client) do(ctx context.Context, r request) (*response, error) {
 		if c.key == "" && IsUnauthenticated(err) {
 			return nil, fmt.Errorf("%w: %w", errNoKey, err)
 		}
-		if attempt >= c.retries || ctx.Err() != nil || !repeatable(r.method, err) {
+		asked := askedPause(err)
+		if attempt >= c.retries || ctx.Err() != nil || !repeatable(r.method, err) || (c.maxPause > 0 && asked > c.maxPause) {
 			return nil, err
 		}
-		if c.sleep(ctx, c.pause(attempt, err)) != nil {
+		if asked > 0 {
+			c.onPause(err, asked)
+		}
+		if c.sleep(ctx, c.pause(attempt, asked)) != nil {
 			return nil, err // what went wrong says more than that the time is over
 		}
 	}
@@ -106,19 +110,32 @@ func repeatable(method string, err error) bool {
 		return true // by an attempt of ours whose answer did not arrive
 	}
 	switch problem.Status {
-	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+	case http.StatusTooManyRequests:
+		return problem.RetryAfter > 0 && problem.Code != codeQuota // patience mends a rate, and no quota
+	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return true
 	}
 	return false
 }
 
+// codeQuota is the problem of a request that would be beyond a quota.
+const codeQuota = "limit.quota_exceeded"
+
+// askedPause is how long the server asks to wait after err; 0 when it does not say.
+func askedPause(err error) time.Duration {
+	var problem *Error
+	if !errors.As(err, &problem) {
+		return 0
+	}
+	return problem.RetryAfter
+}
+
 // pause is how long to wait before the next attempt: what the server asks for,
 // else exponentially longer, and in both cases spread so that clients who failed
 // together do not come back together.
-func (c *Client) pause(attempt int, err error) time.Duration {
-	var problem *Error
-	if errors.As(err, &problem) && problem.RetryAfter > 0 {
-		return problem.RetryAfter + time.Duration(c.jitter()*float64(firstPause))
+func (c *Client) pause(attempt int, asked time.Duration) time.Duration {
+	if asked > 0 {
+		return asked + time.Duration(c.jitter()*float64(firstPause))
 	}
 	return backoff(attempt, firstPause, longestPause, c.jitter())
 }
