@@ -64,6 +64,28 @@ func readArguments(app *cli.App, args []string) (commandLine, error) {
 	return l, nil
 }
 
+// readsJSON tells whether a program reads what is printed. A line that is wrong,
+// whose flags are not all known, is taken by its words.
+func (l commandLine) readsJSON(right bool, words []string) bool {
+	if right {
+		words = l.global
+	}
+	format := outputTable
+	for i, word := range words {
+		name, value, joined := strings.Cut(strings.TrimLeft(word, "-"), "=")
+		switch {
+		case word == "--":
+			return format == outputJSON
+		case !strings.HasPrefix(word, "-") || (name != "o" && name != "output"):
+		case joined:
+			format = value
+		case i+1 < len(words):
+			format = words[i+1]
+		}
+	}
+	return format == outputJSON
+}
+
 // readFlag reads the flag that args begins with, and returns how many of them
 // belong to it.
 func (l *commandLine) readFlag(app *cli.App, args []string) (int, error) {

@@ -8,9 +8,11 @@ import (
 	"os"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/bulkheadhq/bulkhead/core/authz"
 	"github.com/bulkheadhq/bulkhead/core/org"
 	"github.com/bulkheadhq/bulkhead/sdk"
 )
@@ -26,7 +28,7 @@ func (s *shell) client(c *cli.Context) (*sdk.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	cfg := sdk.Config{URL: s.url, UserAgent: "bulkhead-cli/" + first(s.deps.Version, "dev")}
+	cfg := sdk.Config{URL: s.url, UserAgent: "bulkhead-cli/" + first(s.deps.Version, "dev"), MaxPause: longestPause, OnPause: s.sayPause}
 	if _, err := sdk.New(cfg); err != nil {
 		// Without the key first: what is wrong then is the address.
 		return nil, &failure{code: exitUsage, message: err.Error(), hint: "Set it by --url or BULKHEAD_URL."}
@@ -40,6 +42,19 @@ func (s *shell) client(c *cli.Context) (*sdk.Client, error) {
 		c.Context = sdk.WithIdempotencyKey(c.Context, word)
 	}
 	return api, nil
+}
+
+// longestPause is the longest that a command waits until it asks again: who waits
+// longer had better know, and decide.
+const longestPause = 10 * time.Second
+
+// sayPause says what a command waits for.
+func (s *shell) sayPause(why error, pause time.Duration) {
+	var problem *sdk.Error
+	if s.json || !errors.As(why, &problem) {
+		return
+	}
+	s.say("waiting %s: %s\n", pause, printable(problem.Detail))
 }
 
 // maxKeyFile is more than any file with a key has.
@@ -109,12 +124,24 @@ func (s *shell) within(c *cli.Context) (*sdk.Client, string, error) {
 	return api, s.orgName, err
 }
 
+const userIDPrefix = "usr_"
+
 // findUser returns the id of a user who is named by id or e-mail address.
 func findUser(ctx context.Context, api *sdk.Client, org, named string) (string, error) {
-	if !strings.Contains(named, "@") {
+	if strings.HasPrefix(named, userIDPrefix) {
 		return named, nil
 	}
+	if !strings.Contains(named, "@") {
+		return "", usageError(fmt.Sprintf("a user is named by id, usr_…, or by e-mail address, and not by %q", named))
+	}
 	for u, err := range api.AllUsers(ctx, org, sdk.UserFilter{EmailPrefix: named}) {
+		var problem *sdk.Error
+		if errors.As(err, &problem) && sdk.IsForbidden(err) {
+			return "", &failure{
+				code: exitDenied, message: fmt.Sprintf("to find the user %s takes the permission %s, which the API key lacks", named, authz.UsersRead),
+				hint: "Name the user by id, which takes none: usr_…", cause: problem,
+			}
+		}
 		if err != nil {
 			return "", err
 		}

@@ -53,6 +53,22 @@ func (s *shell) printExitCodes() error {
 	for _, e := range exitCodes {
 		fmt.Fprintf(&page, "  %3d  %s\n", e.code, e.meaning)
 	}
+	page.WriteString(`
+A failure is told on the standard error, with the code in brackets by which the API
+names it. With --output json it is one JSON object there:
+
+  detail               what is wrong, in words
+  exit_code            one of the above
+  hint                 the next step, for people
+  code, status         the API's code for it, and the HTTP status
+  fields               the rules that are broken: pointer, rule and detail
+  request_id           for the operator
+  retry_after_seconds  when the API says to come back
+
+What is absent is not known. When the API asks to come back within 10 seconds, the
+command waits, says so (not with --output json), and asks again, three times at most.
+When it asks for more, the command fails.
+`)
 	_, err := fmt.Fprint(s.env.Out, page.String())
 	return err
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -46,6 +47,7 @@ func Main(ctx context.Context, args []string, env Environment, deps Deps) int {
 		return int(exitOK)
 	}
 	line, err := readArguments(app, args[min(1, len(args)):])
+	s.json = line.readsJSON(err == nil, args)
 	if err == nil {
 		switch {
 		case line.help || line.command == nil:
@@ -65,6 +67,7 @@ type shell struct {
 	env  Environment
 	deps Deps
 	url  string // of the API, once a command speaks to it
+	json bool   // a program reads what is printed
 
 	// What the command is about, as far as it has got, for the next step when it fails.
 	orgName, workflowID string
@@ -112,7 +115,30 @@ func prepare(c *cli.Command) {
 	}
 }
 
-func asUsageError(_ *cli.Context, err error, _ bool) error { return usageError(err.Error()) }
+// asUsageError says what a flag takes, where urfave/cli says how it failed to read it.
+func asUsageError(c *cli.Context, err error, _ bool) error {
+	m := unreadable.FindStringSubmatch(err.Error())
+	if m == nil || c.Command == nil {
+		return usageError(err.Error())
+	}
+	rule := ""
+	switch f := findFlag(c.Command.Flags, m[2]).(type) {
+	case *cli.IntFlag:
+		if rule = "a whole number"; f.Action != nil {
+			rule = "a whole number above 0" // that is what actions see to
+		}
+	case *cli.Int64Flag:
+		rule = "a whole number"
+	case *cli.DurationFlag:
+		rule = "a time such as 90s, 15m or 12h"
+	default:
+		return usageError(err.Error())
+	}
+	return usageError(fmt.Sprintf("%s is %s, not %s", dashed(m[2]), rule, m[1]))
+}
+
+// unreadable is what urfave/cli says of a flag's value.
+var unreadable = regexp.MustCompile(`^invalid value (".*") for flag -+(\S+): `)
 
 func (s *shell) checkOutput(c *cli.Context) error {
 	switch o := c.String("output"); o {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -40,8 +41,10 @@ func (s *shell) printSecret(secret, before, after string) error {
 }
 
 // printJSON prints a value as the API would.
-func (s *shell) printJSON(v any) error {
-	e := json.NewEncoder(s.env.Out)
+func (s *shell) printJSON(v any) error { return writeJSON(s.env.Out, v) }
+
+func writeJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
 	return e.Encode(v)
@@ -137,6 +140,14 @@ func (s *shell) red(text string) string {
 		return text
 	}
 	return "\x1b[31m" + text + "\x1b[0m"
+}
+
+// dim is for what is there to be looked up.
+func (s *shell) dim(text string) string {
+	if !s.coloured(s.env.ErrTerminal) {
+		return text
+	}
+	return "\x1b[2m" + text + "\x1b[0m"
 }
 
 // ago says when something was, or will be, as people do.
