@@ -23,7 +23,7 @@ Example:
 				Name: "create", Usage: "create an API key", ArgsUsage: "NAME",
 				Flags: []cli.Flag{
 					orgFlag(),
-					&cli.StringFlag{Name: "user", Usage: "id or e-mail address of the user whose key it is (`USER`)"},
+					&cli.StringFlag{Name: "user", Usage: "whose key it is: an id, usr_…, or an e-mail address, which takes users:read to find (`USER`)"},
 					&cli.StringSliceFlag{Name: "scope", Usage: "what the key may do, such as workflows:start; repeat for more (`SCOPE`)"},
 					&cli.StringFlag{Name: "expires-in", Usage: "how long it is valid, such as 12h or 30d; as the organization says if absent (`DURATION`)"},
 					&cli.StringFlag{Name: "description", Usage: "what it is for (`TEXT`)"},
@@ -48,6 +48,7 @@ Examples:
 					&cli.StringFlag{Name: "user", Usage: "only those of this user, by id or e-mail address (`USER`)"},
 					&cli.StringFlag{Name: "state", Usage: "only those that are active, disabled or revoked (`STATE`)"},
 					&cli.BoolFlag{Name: "expires-soon", Usage: "only those that expire within 30 days"},
+					limitFlag("keys to list", 0),
 				},
 				Description: `Oldest first, revoked ones too.
 
@@ -229,7 +230,7 @@ func (s *shell) apikeyList(c *cli.Context) error {
 			return err
 		}
 	}
-	all, err := collect(api.AllAPIKeys(c.Context, org, filter))
+	all, err := collect(c, api.AllAPIKeys(c.Context, org, filter))
 	if err != nil {
 		return err
 	}

@@ -40,7 +40,7 @@ Example:
 		Subcommands: []*cli.Command{
 			{
 				Name: "list", Usage: "list entries",
-				Flags: slices.Concat(filters, []cli.Flag{since, until, &cli.IntFlag{Name: "limit", Value: 50, Usage: "the most entries to list (`N`)"}}),
+				Flags: slices.Concat(filters, []cli.Flag{since, until, limitFlag("entries to list", 50)}),
 				Description: `The newest first.
 
 Examples:
@@ -149,14 +149,11 @@ func (s *shell) auditList(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	left := c.Int("limit")
-	if left < 1 {
-		return usageError("--limit is a number above 0")
-	}
 	pages, err := s.auditPages(c)
 	if err != nil {
 		return err
 	}
+	left := c.Int("limit")
 	list := sdk.AuditEventList{Items: []sdk.AuditEvent{}}
 	for o := (sdk.ListOptions{}); ; o.Cursor = list.NextCursor {
 		o.Limit = min(left, 200)
@@ -292,7 +289,7 @@ func (s *shell) auditVerifyFile(c *cli.Context, name string) error {
 	defer f.Close()
 	v, err := verifyExport(f, c.String("after"))
 	if err != nil {
-		return &failure{code: exitFailure, message: err.Error()}
+		return &failure{code: exitFailure, message: fmt.Sprintf("the file %s: %s", name, err)}
 	}
 	return s.printVerification(c, v)
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -98,6 +99,20 @@ func TestAuditVerifyFile(t *testing.T) {
 		}
 		_, _, err := verify(t, append(exportOf(t, 5)[:2], exportOf(t, 5)[2:]...))
 		is.True(strings.Contains(err, "broken at entry 2")) // another organization's
+	})
+
+	t.Run("Should say that the file is cut, not the answer of somebody who was not asked", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		whole := exportOf(t, 5)
+		last := len(whole) - 1
+		for _, cut := range [][]string{whole[:last], append(slices.Clone(whole[:last]), whole[last][:9]), append(slices.Clone(whole[:3]), whole[3][:40])} {
+			_, _, err := verify(t, cut)
+			is.True(strings.Contains(err, "error: the file "))
+			is.True(strings.Contains(err, ": the export is cut short: the line that ends it is missing"))
+		}
+		_, _, err := verify(t, append(slices.Clone(whole[:3]), "{", whole[4]))
+		is.True(strings.Contains(err, "line 4 is none of an export")) // it goes on after it
 	})
 
 	t.Run("Should tie an export to the one before it", func(t *testing.T) {

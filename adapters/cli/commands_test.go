@@ -123,7 +123,7 @@ func TestCommands(t *testing.T) {
 		{"schedule-show", "schedule show nightly --org acme", "GET /api/v0/organizations/acme/schedules/nightly"},
 		{
 			"schedule-update", "schedule update nightly --org acme --overlap allow_all --type Other -q others --every 1h",
-			`PATCH /api/v0/organizations/acme/schedules/nightly {"action":{"task_queue":"others","type":"Other"},"policy":{"catchup_window_seconds":60,"overlap":"allow_all","pause_on_failure":true},"spec":{"intervals":[{"every_seconds":3600}]}}`,
+			`PATCH /api/v0/organizations/acme/schedules/nightly {"action":{"task_queue":"others","type":"Other"},"policy":{"catchup_window_seconds":60,"overlap":"allow_all","pause_on_failure":true},"spec":{"intervals":[{"every_seconds":3600}],"time_zone":"Europe/Berlin"}}`,
 		},
 		{"schedule-pause", "schedule pause nightly --org acme --note holiday", `POST /api/v0/organizations/acme/schedules/nightly/pause {"note":"holiday"}`},
 		{"schedule-resume", "schedule resume nightly --org acme", `POST /api/v0/organizations/acme/schedules/nightly/resume {}`},

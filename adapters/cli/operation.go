@@ -27,7 +27,7 @@ Example:
 				Action: s.operationShow,
 			},
 			{
-				Name: "list", Usage: "list an organization's operations", Flags: []cli.Flag{orgFlag()},
+				Name: "list", Usage: "list an organization's operations", Flags: []cli.Flag{orgFlag(), limitFlag("operations to list", 0)},
 				Description: `All of them, ended ones too, oldest first.
 
 Example:
@@ -90,7 +90,7 @@ func (s *shell) operationList(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	all, err := collect(api.AllOperations(c.Context, org))
+	all, err := collect(c, api.AllOperations(c.Context, org))
 	if err != nil {
 		return err
 	}

@@ -49,6 +49,7 @@ Examples:
 					&cli.StringFlag{Name: "slug-prefix", Usage: "only those whose slug begins so (`PREFIX`)"},
 					&cli.StringFlag{Name: "metadata", Usage: "only those with this in their metadata (`KEY=VALUE`)"},
 					&cli.StringFlag{Name: "sort", Usage: "created_at or slug; with a - before, the reverse (`ORDER`)"},
+					limitFlag("organizations to list", 0),
 				},
 				Description: `Oldest first. Deleted ones are shown with --state deleted only. For operators.
 
@@ -177,7 +178,7 @@ func (s *shell) orgList(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	all, err := collect(api.AllOrganizations(c.Context, sdk.OrganizationFilter{
+	all, err := collect(c, api.AllOrganizations(c.Context, sdk.OrganizationFilter{
 		State: sdk.OrganizationState(c.String("state")), SlugPrefix: c.String("slug-prefix"), Metadata: c.String("metadata"), Sort: c.String("sort"),
 	}))
 	if err != nil {

@@ -20,7 +20,7 @@ Example:
   bulkhead role create deployer --org acme --permission workflows:start --permission workflows:read`,
 		Subcommands: []*cli.Command{
 			{
-				Name: "list", Usage: "list roles", Flags: []cli.Flag{orgFlag()},
+				Name: "list", Usage: "list roles", Flags: []cli.Flag{orgFlag(), limitFlag("roles to list", 0)},
 				Description: `The built-in ones from the weakest to the strongest, then the organization's own.
 
 Example:
@@ -94,7 +94,7 @@ func (s *shell) roleList(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	all, err := collect(api.AllRoles(c.Context, org))
+	all, err := collect(c, api.AllRoles(c.Context, org))
 	if err != nil {
 		return err
 	}

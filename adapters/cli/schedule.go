@@ -16,11 +16,13 @@ import (
 func (s *shell) scheduleCommand() *cli.Command {
 	note := &cli.StringFlag{Name: "note", Usage: "why, for people (`TEXT`)"}
 	overlap := &cli.StringFlag{Name: "overlap", Usage: "while one still runs: skip, buffer_one, buffer_all, allow_all, … (`POLICY`)"}
-	when := []cli.Flag{
-		&cli.StringSliceFlag{Name: "cron", Usage: "5 fields, or a name such as @daily; repeat for more (`CRON`)"},
-		&cli.DurationFlag{Name: "every", Usage: "start every so often, such as 15m (`DURATION`)"},
-		&cli.StringFlag{Name: "time-zone", Usage: "of the crons, such as Europe/Berlin; UTC if absent (`ZONE`)"},
-		&cli.DurationFlag{Name: "jitter", Usage: "be late by a random part of it (`DURATION`)"},
+	when := func(zone, jitter string) []cli.Flag {
+		return []cli.Flag{
+			&cli.StringSliceFlag{Name: "cron", Usage: "5 fields, or a name such as @daily; repeat for more (`CRON`)"},
+			&cli.DurationFlag{Name: "every", Usage: "start every so often, such as 15m (`DURATION`)"},
+			&cli.StringFlag{Name: "time-zone", Usage: "of the crons, such as Europe/Berlin; " + zone + " if absent (`ZONE`)"},
+			&cli.DurationFlag{Name: "jitter", Usage: "be late by a random part of it; " + jitter + " if absent (`DURATION`)"},
+		}
 	}
 	what := []cli.Flag{
 		&cli.StringFlag{Name: "type", Aliases: []string{"t"}, Usage: "workflow type that a worker has registered (`TYPE`)"},
@@ -38,7 +40,7 @@ Example:
 		Subcommands: []*cli.Command{
 			{
 				Name: "create", Usage: "make a schedule", ArgsUsage: "ID --type TYPE --task-queue QUEUE",
-				Flags: slices.Concat([]cli.Flag{orgFlag()}, when, what, []cli.Flag{
+				Flags: slices.Concat([]cli.Flag{orgFlag()}, when("UTC", "never"), what, []cli.Flag{
 					&cli.BoolFlag{Name: "paused", Usage: "start nothing until it is resumed"}, note,
 					&cli.BoolFlag{Name: "pause-on-failure", Usage: "pause when a workflow fails"},
 				}),
@@ -50,7 +52,7 @@ Examples:
 				Action: s.scheduleCreate,
 			},
 			{
-				Name: "list", Usage: "list schedules", Flags: []cli.Flag{orgFlag()},
+				Name: "list", Usage: "list schedules", Flags: []cli.Flag{orgFlag(), limitFlag("schedules to list", 0)},
 				Description: `What has just changed may be shown a moment late.
 
 Example:
@@ -67,9 +69,10 @@ Example:
 			},
 			{
 				Name: "update", Usage: "change when or what a schedule starts", ArgsUsage: "ID",
-				Flags: slices.Concat([]cli.Flag{orgFlag()}, when, what),
-				Description: `With --cron or --every the times are other ones altogether. --type and --task-queue
-belong together, and the input is what stands beside them.
+				Flags: slices.Concat([]cli.Flag{orgFlag()}, when("the present one", "as it is"), what),
+				Description: `With --cron or --every the times are other ones altogether, in the same time zone and
+with the same jitter. --type and --task-queue belong together, and the input is what
+stands beside them.
 
 Examples:
   bulkhead schedule update nightly --org acme --cron "30 4 * * *" --time-zone Europe/Berlin
@@ -204,7 +207,7 @@ func (s *shell) scheduleList(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	all, err := collect(api.AllSchedules(c.Context, org))
+	all, err := collect(c, api.AllSchedules(c.Context, org))
 	if err != nil {
 		return err
 	}
@@ -258,7 +261,9 @@ func (s *shell) printSchedule(c *cli.Context, v *sdk.Schedule) error {
 		when = append(when, "every "+(time.Duration(i.EverySeconds)*time.Second).String())
 	}
 	for _, t := range v.NextAt[:min(3, len(v.NextAt))] {
-		next = append(next, s.moment(t))
+		if !v.Paused { // what would be next is not
+			next = append(next, s.moment(t))
+		}
 	}
 	for _, r := range v.Recent[max(0, len(v.Recent)-3):] {
 		last = append(last, r.WorkflowID)
@@ -284,9 +289,6 @@ func (s *shell) scheduleUpdate(c *cli.Context) error {
 		return err
 	}
 	var in sdk.ScheduleUpdate
-	if spec != nil {
-		in.Spec = *spec
-	}
 	if action != nil {
 		in.Action = *action
 	}
@@ -300,6 +302,14 @@ func (s *shell) scheduleUpdate(c *cli.Context) error {
 	was, err := api.Schedule(c.Context, org, id)
 	if err != nil {
 		return err
+	}
+	if spec != nil {
+		if in.Spec = *spec; !c.IsSet("time-zone") {
+			in.Spec.TimeZone = was.Spec.TimeZone
+		}
+		if !c.IsSet("jitter") {
+			in.Spec.JitterSeconds = was.Spec.JitterSeconds
+		}
 	}
 	if c.IsSet("overlap") {
 		in.Policy = was.Policy // what no flag names stays

@@ -16,6 +16,7 @@ func (s *shell) orgUsageCommand() *cli.Command {
 			&cli.StringFlag{Name: "by", Usage: "what to sum by: key, hour or day; key if absent (`WHAT`)"},
 			&cli.StringFlag{Name: "since", Usage: "the earliest time: a date and time, or how long ago, such as 24h or 30d; 24h if absent (`TIME`)"},
 			&cli.StringFlag{Name: "until", Usage: "the end of the time, in the same forms; now if absent (`TIME`)"},
+			limitFlag("sums to list", 0),
 		},
 		Description: `Requests, and those among them that were refused (403) and limited (429). What was
 asked in the last seconds is not counted yet. Days are of UTC.
@@ -40,7 +41,7 @@ func (s *shell) orgUsage(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	all, err := collect(api.AllUsage(c.Context, org, f))
+	all, err := collect(c, api.AllUsage(c.Context, org, f))
 	if err != nil {
 		return err
 	}

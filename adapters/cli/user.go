@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"iter"
 	"strconv"
 
 	"github.com/urfave/cli/v2"
@@ -103,6 +102,7 @@ func (s *shell) userListCommand() *cli.Command {
 			&cli.StringFlag{Name: "kind", Usage: "only users of this `KIND`: person or service_account"},
 			&cli.StringFlag{Name: "role", Usage: "only users with the role of this `NAME`"},
 			&cli.StringFlag{Name: "email-prefix", Usage: "only users whose address begins with `TEXT`"},
+			limitFlag("users to list", 0),
 		},
 		Description: `Oldest first; removed users are listed when their state is asked for.
 
@@ -276,7 +276,7 @@ func (s *shell) userList(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	all, err := collect(api.AllUsers(c.Context, org, sdk.UserFilter{
+	all, err := collect(c, api.AllUsers(c.Context, org, sdk.UserFilter{
 		State: sdk.UserState(c.String("state")), Kind: sdk.UserKind(c.String("kind")), Role: c.String("role"), EmailPrefix: c.String("email-prefix"),
 	}))
 	if err != nil {
@@ -290,17 +290,4 @@ func (s *shell) userList(c *cli.Context) error {
 		rows = append(rows, []string{called(&u), u.Name, u.Role, string(u.State), u.ID, s.ago(u.CreatedAt)})
 	}
 	return s.printTable([]string{"USER", "NAME", "ROLE", "STATE", "ID", "CREATED"}, rows)
-}
-
-// collect takes everything out of a list. It is never nil, which in JSON would
-// not be a list.
-func collect[T any](list iter.Seq2[T, error]) ([]T, error) {
-	all := []T{}
-	for item, err := range list {
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, item)
-	}
-	return all, nil
 }

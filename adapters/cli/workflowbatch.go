@@ -56,7 +56,7 @@ Example:
 				Action: s.batchSignal,
 			},
 			{
-				Name: "list", Usage: "list batches", Flags: []cli.Flag{orgFlag()},
+				Name: "list", Usage: "list batches", Flags: []cli.Flag{orgFlag(), limitFlag("batches to list", 0)},
 				Description: `What runs first; a change is seen a moment after it has happened.
 
 Example:
@@ -207,12 +207,9 @@ func (s *shell) batchList(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	all := []sdk.WorkflowBatch{}
-	for b, err := range api.AllWorkflowBatches(c.Context, org) {
-		if err != nil {
-			return err
-		}
-		all = append(all, b)
+	all, err := collect(c, api.AllWorkflowBatches(c.Context, org))
+	if err != nil {
+		return err
 	}
 	if asJSON(c) {
 		return s.printJSON(sdk.WorkflowBatchList{Items: all})

@@ -54,6 +54,7 @@ Example:
 				&cli.DurationFlag{Name: "wait", Value: 10 * time.Second, Usage: "how long to wait for the answer, 1m at most (`DURATION`)"},
 			},
 			Description: `Prints how it stands: completed with the answer, failed, or accepted and not answered yet.
+Ends with 7 when it has failed.
 
 Example:
   bulkhead workflow update charge-42 --org acme --name approve --input '"ada"'`,
@@ -161,12 +162,17 @@ func (s *shell) workflowUpdate(c *cli.Context) error {
 		return err
 	}
 	if asJSON(c) {
-		return s.printJSON(u)
+		err = s.printJSON(u)
+	} else {
+		err = s.printPairs(
+			pair{"workflow", u.WorkflowID}, pair{"run", u.RunID}, pair{"update", u.UpdateID}, pair{"status", string(u.Status)},
+			pair{"answer", string(u.Output)}, pair{"failure", u.Failure.Message},
+		)
 	}
-	return s.printPairs(
-		pair{"workflow", u.WorkflowID}, pair{"run", u.RunID}, pair{"update", u.UpdateID}, pair{"status", string(u.Status)},
-		pair{"answer", string(u.Output)}, pair{"failure", u.Failure.Message},
-	)
+	if err == nil && u.Status == sdk.WorkflowUpdateStatusFailed {
+		return &failure{code: exitWorkflow, message: "the update has failed: " + first(u.Failure.Message, "the reason is not known")}
+	}
+	return err
 }
 
 func (s *shell) workflowCancel(c *cli.Context) error {
@@ -192,6 +198,12 @@ func (s *shell) workflowReset(c *cli.Context) error {
 	id, err := argument(c, "ID")
 	if err != nil {
 		return err
+	}
+	if c.IsSet("to") && c.IsSet("event") {
+		return usageError("--to and --event exclude each other")
+	}
+	if c.IsSet("event") && c.Int64("event") < 1 {
+		return usageError("--event is a number above 0")
 	}
 	in := sdk.WorkflowReset{To: sdk.WorkflowResetTo(c.String("to")), EventID: c.Int64("event"), Reason: c.String("reason")}
 	if in.EventID != 0 {

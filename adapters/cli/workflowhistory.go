@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"iter"
 	"strconv"
 	"time"
 
@@ -16,7 +15,7 @@ func (s *shell) workflowHistoryCommand() *cli.Command {
 		Flags: []cli.Flag{
 			orgFlag(), runFlag(),
 			&cli.BoolFlag{Name: "tasks", Usage: "sum up its activities, timers, children, signals and updates"},
-			&cli.IntFlag{Name: "limit", Value: 1000, Usage: "the most events or tasks to show (`N`)"},
+			limitFlag("events or tasks to show", 1000),
 		},
 		Description: `Event by event, oldest first. With --output json each event has all that it says.
 
@@ -32,41 +31,23 @@ func (s *shell) workflowHistory(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	limit := c.Int("limit")
-	if limit < 1 {
-		return usageError("--limit is a number above 0")
-	}
 	api, org, err := s.within(c)
 	if err != nil {
 		return err
 	}
 	s.workflowID = id
 	if c.Bool("tasks") {
-		tasks, err := upTo(limit, api.WorkflowTasks(c.Context, org, id, c.String("run")))
+		tasks, err := collect(c, api.WorkflowTasks(c.Context, org, id, c.String("run")))
 		if err != nil {
 			return err
 		}
 		return s.printTasks(c, tasks)
 	}
-	events, err := upTo(limit, api.WorkflowEvents(c.Context, org, id, c.String("run")))
+	events, err := collect(c, api.WorkflowEvents(c.Context, org, id, c.String("run")))
 	if err != nil {
 		return err
 	}
 	return s.printEvents(c, events)
-}
-
-// upTo takes the first of a list.
-func upTo[T any](limit int, list iter.Seq2[T, error]) ([]T, error) {
-	out := []T{}
-	for v, err := range list {
-		if err != nil {
-			return nil, err
-		}
-		if out = append(out, v); len(out) == limit {
-			break
-		}
-	}
-	return out, nil
 }
 
 func (s *shell) printEvents(c *cli.Context, events []sdk.WorkflowEvent) error {

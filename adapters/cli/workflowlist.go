@@ -13,7 +13,7 @@ func (s *shell) workflowListCommands() []*cli.Command {
 	return []*cli.Command{
 		{
 			Name: "list", Usage: "list workflows",
-			Flags: []cli.Flag{orgFlag(), query, &cli.IntFlag{Name: "limit", Value: 50, Usage: "the most workflows to list (`N`)"}},
+			Flags: []cli.Flag{orgFlag(), query, limitFlag("workflows to list", 50)},
 			Description: `What runs first, then what has ended; a change is seen a moment after it has happened.
 
 Examples:
@@ -36,15 +36,11 @@ func (s *shell) workflowList(c *cli.Context) error {
 	if _, err := arguments(c); err != nil {
 		return err
 	}
-	limit := c.Int("limit")
-	if limit < 1 {
-		return usageError("--limit is a number above 0")
-	}
 	api, org, err := s.within(c)
 	if err != nil {
 		return err
 	}
-	all, err := upTo(limit, api.AllWorkflows(c.Context, org, c.String("query")))
+	all, err := collect(c, api.AllWorkflows(c.Context, org, c.String("query")))
 	if err != nil {
 		return err
 	}
