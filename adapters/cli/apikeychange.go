@@ -46,17 +46,26 @@ func (s *shell) printKey(c *cli.Context, k *sdk.APIKey) error {
 		{"scopes", first(strings.Join(k.Scopes, ","), "(all of the role)")},
 		{"allowed from", strings.Join(k.AllowedIPs, ",")},
 		{"state", string(k.State)},
-		{"secret", hint(*k)},
+		{"secret", hint(*k) + secretEnd(s, k)},
 		{"last used", s.moment(k.LastUsedAt)},
 	}
 	if own := ownRequests(k); own != "" {
 		pairs = append(pairs, pair{"requests", own})
 	}
 	if old := k.OldSecret; old.Prefix != "" {
-		pairs = append(pairs, pair{"old secret", old.Prefix + "…" + old.LastFour + ", " + oldLife(s, old)}, pair{"old one used", s.moment(old.LastUsedAt)})
+		pairs = append(pairs, pair{"old secret", old.Prefix + "…" + old.LastFour + ", " + first(strings.TrimPrefix(secretEnd(s, k), ", "), oldLife(s, old))}, pair{"old one used", s.moment(old.LastUsedAt)})
 	}
+	pairs = append(pairs, sortedPairs("metadata", k.Metadata, func(v string) string { return v })...)
 	return s.printPairs(append(pairs,
 		pair{"expires", s.moment(k.ExpiresAt)}, pair{"revoked", s.moment(k.RevokedAt)}, pair{"created", s.moment(k.CreatedAt)})...)
+}
+
+// secretEnd says of all secrets of a key that they have ended, if they have: with it.
+func secretEnd(s *shell, k *sdk.APIKey) string {
+	if k.State == sdk.APIKeyStateRevoked || (!k.ExpiresAt.IsZero() && !k.ExpiresAt.After(s.env.Now())) {
+		return ", ended"
+	}
+	return ""
 }
 
 // oldLife says until when an old secret lives.

@@ -121,7 +121,7 @@ func asUsageError(c *cli.Context, err error, _ bool) error {
 	if m == nil || c.Command == nil {
 		return usageError(err.Error())
 	}
-	rule := ""
+	var rule string
 	switch f := findFlag(c.Command.Flags, m[2]).(type) {
 	case *cli.IntFlag:
 		if rule = "a whole number"; f.Action != nil {

@@ -28,8 +28,9 @@ Example:
 			},
 			{
 				Name: "set", Usage: "replace the allow-list", ArgsUsage: "[ORG]",
-				Flags: []cli.Flag{orgFlag(), &cli.StringSliceFlag{Name: "rule", Usage: "a rule, as JSON; repeat for more, none for none (`JSON`)"}},
-				Description: `A type or a queue stands in full, or as what it begins with and *.
+				Flags: []cli.Flag{orgFlag(), &cli.StringSliceFlag{Name: "rule", Usage: "a rule, as JSON; repeat for more, none for none (`JSON`)"}, yesFlag()},
+				Description: `A type or a queue stands in full, or as what it begins with and *. Without a rule the
+list is emptied, and every role may start everything: asks before, unless --yes.
 
 Examples:
   bulkhead org allow-list set acme --rule '{"role":"member","workflow_types":["Order*"],"task_queues":["orders"]}'
@@ -64,6 +65,11 @@ func (s *shell) orgAllowListSet(c *cli.Context) error {
 	api, named, err := s.named(c)
 	if err != nil {
 		return err
+	}
+	if len(in.Rules) == 0 {
+		if err := s.confirm(c, fmt.Sprintf("Remove every rule of %s? Then each role may start every workflow.", printable(named))); err != nil {
+			return err
+		}
 	}
 	l, err := api.SetAllowList(c.Context, named, sdk.AnyVersion, in)
 	if err != nil {

@@ -284,7 +284,7 @@ func (s *shell) orgDelete(c *cli.Context) error {
 		return err
 	}
 	if !c.Bool("now") {
-		s.say("\nTo take it back:\n  bulkhead org restore %s\n", quote(d.Organization.Slug))
+		s.say("\nTo take it back, have an operator run:\n  bulkhead org restore %s\n", quote(d.Organization.Slug))
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/matryer/is"
 
+	"github.com/bulkheadhq/bulkhead/ports"
 	"github.com/bulkheadhq/bulkhead/sdk"
 )
 
@@ -74,6 +75,44 @@ func TestOrganizationLife(t *testing.T) {
 		code, _, err = w.run("operation", "wait", opID, "--timeout", "50ms")
 		is.Equal(code, 6)
 		is.True(strings.Contains(err, "bulkhead operation wait "+opID))
+	})
+	t.Run("Should say who can take a deletion back", func(t *testing.T) {
+		is := is.New(t)
+		_, _, err := newWorld(t).run("org", "delete", "acme", "--yes")
+		is.True(strings.HasSuffix(err, "To take it back, have an operator run:\n  bulkhead org restore acme\n"))
+	})
+	t.Run("Should not call it a failure that Temporal takes its time", func(t *testing.T) {
+		is := is.New(t)
+		w := newWorld(t)
+		waits := operation(sdk.OperationStateRunning, "namespace_deleted")
+		looks := 0
+		w.answers["GET /operations/"+opID] = func(out http.ResponseWriter, _ *http.Request) {
+			if looks++; looks > 3 {
+				waits = operation(sdk.OperationStateSucceeded, "namespace_gone")
+			} else {
+				waits.Attempts, waits.Failure = int32(looks), ports.ErrNamespaceReclaiming.Public
+			}
+			send(out, 200, waits)
+		}
+		code, _, err := w.run("org", "delete", "acme", "--now", "--yes")
+		is.Equal(code, 0)
+		is.Equal(err, "Deleting organization acme\n  namespace deleted; waiting for Temporal to remove what was in the namespace\n  namespace gone\n")
+	})
+	t.Run("Should ask before it removes every rule of the allow-list", func(t *testing.T) {
+		is := is.New(t)
+		line := []string{"org", "allow-list", "set", "acme"}
+		w := newWorld(t)
+		w.typing("n\n")
+		code, _, err := w.run(line...)
+		is.Equal(code, 1)
+		is.True(strings.Contains(err, "Remove every rule of acme? Then each role may start every workflow. [y/N]"))
+		code, _, _ = newWorld(t).run(line...) // nobody to ask
+		is.Equal(code, 2)
+		is.Equal(len(w.asked()), 0)
+		w = newWorld(t)
+		code, _, _ = w.run(append(line, "--yes")...)
+		is.Equal(code, 0)
+		is.Equal(w.last().body, `{"rules":[]}`)
 	})
 	t.Run("Should refuse a command line that names nothing or too much", func(t *testing.T) {
 		is := is.New(t)

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/bulkheadhq/bulkhead/ports"
 )
 
 // progress shows how far long work has come: a moving line on a terminal, a line
@@ -60,6 +62,9 @@ func (p *progress) spin() {
 // report says which step was completed last, and what hinders the next.
 func (p *progress) report(step string, attempts int, trouble string) {
 	said := strings.ReplaceAll(step, "_", " ")
+	if trouble == ports.ErrNamespaceReclaiming.Public { // which is no failure: it takes its time
+		trouble, said = "", strings.TrimPrefix(said+"; waiting for Temporal to remove what was in the namespace", "; ")
+	}
 	if trouble != "" {
 		said = strings.TrimPrefix(fmt.Sprintf("%s; attempt %d failed: %s", said, attempts, trouble), "; ")
 	}

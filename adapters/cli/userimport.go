@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -135,8 +136,32 @@ func (s *shell) printImport(c *cli.Context, operations []sdk.UserBulkOperation, 
 			return err
 		}
 	}
+	if c.Bool("atomic") && !total.Applied {
+		return &failure{code: exitFailure, message: fmt.Sprintf("none of %d was added: %s", len(operations), refusedLines(operations, total.Items))}
+	}
 	if total.Failed > 0 {
 		return &failure{code: exitFailure, message: fmt.Sprintf("%d of %d users could not be added", total.Failed, len(operations))}
 	}
 	return nil
+}
+
+// namedLines is how many lines of an import an error names.
+const namedLines = 5
+
+// refusedLines names the lines that could not be added, and why.
+func refusedLines(operations []sdk.UserBulkOperation, items []sdk.UserBulkItem) string {
+	var named []string
+	refused := 0
+	for i, item := range items {
+		if item.Status != sdk.UserBulkItemStatusFailed {
+			continue
+		}
+		if refused++; refused <= namedLines {
+			named = append(named, fmt.Sprintf("line %d (%s) failed, %s", i+2, operations[i].Email, item.Problem.Code))
+		}
+	}
+	if more := refused - namedLines; more > 0 {
+		named = append(named, fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(named, "; ")
 }
