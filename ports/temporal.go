@@ -113,6 +113,15 @@ var ErrTokenRefused = fault.Define(fault.Unavailable, "namespace.token_refused",
 var ErrTokenNotConfined = fault.Define(fault.Conflict, "namespace.token_not_confined",
 	"Temporal accepts the organization's token on another namespace.")
 
+// ErrCanaryRefused is returned when a namespace takes no workflow with the search
+// attributes that each start carries.
+var ErrCanaryRefused = fault.Define(fault.Unavailable, "namespace.canary_refused",
+	"Temporal takes no workflow with Bulkhead's search attributes: one is missing, or not known to its frontend yet.")
+
+// ErrCanaryUnlike is returned when a workflow is not read as it was started.
+var ErrCanaryUnlike = fault.Define(fault.Conflict, "namespace.canary_unlike",
+	"Temporal does not show a workflow with the search attributes that it was started with.")
+
 // Namespaces administers tenants' namespaces. Every method may be repeated.
 type Namespaces interface {
 	// Ensure registers the namespace. That it exists with our owner tag is
@@ -132,6 +141,12 @@ type Namespaces interface {
 	// started in the namespace, and leaves nothing running. It fails with
 	// fault.ErrUnavailable as long as that is not so.
 	Probe(ctx context.Context, namespace string) error
+	// Canary takes the way of an organization's work, with a data-plane token: it starts
+	// a workflow that carries all search attributes, reads it, completes it as a worker
+	// would, and finds it by its attributes. It returns how far that came, with an error,
+	// too, within ctx's time, and leaves nothing behind. It fails with ErrCanaryRefused
+	// and ErrCanaryUnlike.
+	Canary(ctx context.Context, name string) (namespace.Canary, error)
 	// Confined succeeds when Temporal accepts a data-plane token on its namespace and
 	// refuses it on another one. It fails with ErrTokenRefused and ErrTokenNotConfined.
 	Confined(ctx context.Context, namespace string) error

@@ -35,9 +35,10 @@ Examples:
 		},
 		{
 			Name: "doctor", Usage: "prove that an organization works", ArgsUsage: "[ORG]",
-			Flags: []cli.Flag{orgFlag(), &cli.StringSliceFlag{Name: "task-queue", Aliases: []string{"q"}, Usage: "where to look for workers; repeat for more (`QUEUE`)"}},
-			Description: `Checks its state, its namespace, a data-plane token and a workflow that is started and
-terminated; nothing is left running. Ends with 1 when a check has failed.
+			Flags: []cli.Flag{orgFlag(), &cli.StringSliceFlag{Name: "task-queue", Aliases: []string{"q"}, Usage: "where to look for workers, besides those that are found; repeat for more (`QUEUE`)"}},
+			Description: `Checks its state, its namespace, a data-plane token, a workflow's way from its start to
+its end, of which nothing is left, and the workers on the task queues of what runs and is
+scheduled. Ends with 1 when a check has failed.
 
 Examples:
   bulkhead org doctor acme

@@ -45,6 +45,10 @@ func (temporalNamespaces) Confined(context.Context, string) error { return nil }
 
 func (temporalNamespaces) Probe(context.Context, string) error { return nil }
 
+func (temporalNamespaces) Canary(context.Context, string) (namespace.Canary, error) {
+	return namespace.Canary{Started: time.Millisecond, Read: 2 * time.Millisecond, Completed: 3 * time.Millisecond, Listed: 4 * time.Millisecond}, nil
+}
+
 func (temporalNamespaces) Pollers(context.Context, string, string) (int, error) { return 0, nil }
 
 func TestNamespaces(t *testing.T) {
@@ -75,6 +79,7 @@ func TestNamespaces(t *testing.T) {
 		for _, c := range got.Checks {
 			statuses = append(statuses, c.Name+" "+string(c.Status))
 		}
-		is.Equal(statuses, []string{"organization ok", "namespace ok", "drift failed", "token ok", "canary ok", "task_queue orders warning"})
+		is.Equal(statuses, []string{"organization ok", "namespace ok", "drift failed", "token ok", "canary ok", "task_queues warning", "task_queue orders warning", "task_queue reports warning"})
+		is.Equal(got.Checks[4].Detail, "A workflow was started after 1 ms, read with its search attributes after 2 ms, completed by a worker after 3 ms, listed after 4 ms.")
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 	"google.golang.org/grpc/codes"
 
+	"github.com/bulkheadhq/bulkhead/core/fault"
 	"github.com/bulkheadhq/bulkhead/ports"
 )
 
@@ -24,20 +25,30 @@ func (n *Namespaces) Confined(ctx context.Context, namespace string) error {
 	if _, err := invoke(inside, n.conn.cfg.CallTimeout, n.conn.tenant.WorkflowService().DescribeNamespace, &workflowservice.DescribeNamespaceRequest{
 		Namespace: namespace,
 	}); err != nil {
-		return ports.ErrTokenRefused.Because(err)
+		return refusedOr(err)
 	}
 	own, _ := inside.Value(scopeKey{}).(scope)
 	outside := context.WithValue(ctx, scopeKey{}, scope{namespace: n.conn.cfg.SystemNamespace, token: own.token})
-	_, err = n.conn.tenant.WorkflowService().DescribeNamespace(outside, &workflowservice.DescribeNamespaceRequest{
+	_, err = invoke(outside, n.conn.cfg.CallTimeout, n.conn.tenant.WorkflowService().DescribeNamespace, &workflowservice.DescribeNamespaceRequest{
 		Namespace: n.conn.cfg.SystemNamespace,
 	})
 	if err == nil {
 		return ports.ErrTokenNotConfined.Because(errors.New("the system namespace was described with a tenant's token"))
 	}
 	if codeOf(err) != codes.PermissionDenied {
-		return toFault(fmt.Errorf("use a token elsewhere: %w", err))
+		return fmt.Errorf("use a token elsewhere: %w", err)
 	}
 	return nil
+}
+
+// refusedOr tells a token that is refused from a Temporal that does not answer, which
+// says nothing of tokens.
+func refusedOr(err error) error {
+	switch fault.KindOf(err) {
+	case fault.Unavailable, fault.Timeout, fault.Exhausted:
+		return err
+	}
+	return ports.ErrTokenRefused.Because(err)
 }
 
 // Pollers counts the workers that have polled for workflow tasks within Temporal's

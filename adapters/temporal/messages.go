@@ -74,25 +74,40 @@ func (d *Dispatcher) UpdateResult(ctx context.Context, namespace string, at work
 	}
 	deadline := time.Now().Add(wait)
 	for {
+		left := time.Until(deadline)
+		if left <= 0 { // how it stands: that nobody has told within the wait says nothing
+			res, err := d.pollUpdate(ctx, namespace, at, id, enumspb.UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_UNSPECIFIED, d.conn.cfg.CallTimeout)
+			if err != nil {
+				return workflow.Update{}, err
+			}
+			return updated(id, at.RunID, res.GetOutcome())
+		}
 		began := time.Now()
-		slice := min(max(time.Until(deadline), minSlice), d.conn.cfg.PollSlice)
-		res, err := invoke(ctx, slice, d.service().PollWorkflowExecutionUpdate, &workflowservice.PollWorkflowExecutionUpdateRequest{
-			Namespace:  namespace,
-			UpdateRef:  &updatepb.UpdateRef{WorkflowExecution: executionAt(at), UpdateId: id},
-			Identity:   identity,
-			WaitPolicy: &updatepb.WaitPolicy{LifecycleStage: enumspb.UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_COMPLETED},
-		})
+		slice := min(max(left, minSlice), d.conn.cfg.PollSlice)
+		res, err := d.pollUpdate(ctx, namespace, at, id, enumspb.UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_COMPLETED, slice)
 		if err != nil && (!fault.IsKind(err, fault.Timeout) || ctx.Err() != nil) {
 			return workflow.Update{}, err
 		}
-		left := time.Until(deadline)
-		if res.GetOutcome() != nil || left <= 0 {
+		if res.GetOutcome() != nil {
 			return updated(id, at.RunID, res.GetOutcome())
 		}
 		if rest := minSlice - time.Since(began); rest > 0 && !sleep(ctx, min(rest, left)) {
 			return workflow.Update{}, toFault(ctx.Err())
 		}
 	}
+}
+
+// pollUpdate waits until an update has come to a stage, or tells how it stands when
+// the stage is unspecified.
+func (d *Dispatcher) pollUpdate(
+	ctx context.Context, namespace string, at workflow.Target, id string, stage enumspb.UpdateWorkflowExecutionLifecycleStage, limit time.Duration,
+) (*workflowservice.PollWorkflowExecutionUpdateResponse, error) {
+	return invoke(ctx, limit, d.service().PollWorkflowExecutionUpdate, &workflowservice.PollWorkflowExecutionUpdateRequest{
+		Namespace:  namespace,
+		UpdateRef:  &updatepb.UpdateRef{WorkflowExecution: executionAt(at), UpdateId: id},
+		Identity:   identity,
+		WaitPolicy: &updatepb.WaitPolicy{LifecycleStage: stage},
+	})
 }
 
 // updated reads the outcome of an update, which is nil as long as there is none.

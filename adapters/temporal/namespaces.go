@@ -38,11 +38,11 @@ const (
 	managedBy    = "bulkhead"
 )
 
-// The canary of Probe. It is not to run: nobody serves its queue, and it would
+// The workflow of Probe. It is not to run: nobody serves its queue, and it would
 // start only long after it has timed out.
 const (
-	canaryID      = "bulkhead-probe"
-	canaryTimeout = time.Minute
+	probeID      = namespace.OwnPrefix + "probe"
+	probeTimeout = time.Minute
 )
 
 // Namespaces implements ports.Namespaces.
@@ -122,26 +122,22 @@ func notYet(err error) error {
 // Probe starts a workflow with every search attribute, and terminates it. Until
 // an attribute is known to the frontend that answers, it calls it invalid.
 func (n *Namespaces) Probe(ctx context.Context, namespace string) error {
-	value, err := keywordPayload(canaryID)
+	marked, err := markedBy(probeID)
 	if err != nil {
 		return err
 	}
-	fields := make(map[string]*commonpb.Payload, len(attributes))
-	for name := range attributes {
-		fields[name] = value
-	}
 	started, err := invoke(ctx, n.conn.cfg.CallTimeout, n.conn.adminService().StartWorkflowExecution, &workflowservice.StartWorkflowExecutionRequest{
 		Namespace:                namespace,
-		WorkflowId:               canaryID,
-		WorkflowType:             &commonpb.WorkflowType{Name: canaryID},
-		TaskQueue:                &taskqueuepb.TaskQueue{Name: canaryID, Kind: enumspb.TASK_QUEUE_KIND_NORMAL},
-		WorkflowExecutionTimeout: durationpb.New(canaryTimeout),
-		WorkflowStartDelay:       durationpb.New(2 * canaryTimeout), // no task, so no queue that the server would load
+		WorkflowId:               probeID,
+		WorkflowType:             &commonpb.WorkflowType{Name: probeID},
+		TaskQueue:                &taskqueuepb.TaskQueue{Name: probeID, Kind: enumspb.TASK_QUEUE_KIND_NORMAL},
+		WorkflowExecutionTimeout: durationpb.New(probeTimeout),
+		WorkflowStartDelay:       durationpb.New(2 * probeTimeout), // no task, so no queue that the server would load
 		Identity:                 identity,
 		RequestId:                uuid.NewString(),
 		WorkflowIdReusePolicy:    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
 		WorkflowIdConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_TERMINATE_EXISTING, // one that a crash left behind
-		SearchAttributes:         &commonpb.SearchAttributes{IndexedFields: fields},
+		SearchAttributes:         marked,
 	})
 	if fault.IsKind(err, fault.Invalid) {
 		return fault.ErrUnavailable.After(retryAfter).Because(err)
@@ -151,7 +147,7 @@ func (n *Namespaces) Probe(ctx context.Context, namespace string) error {
 	}
 	_, err = invoke(ctx, n.conn.cfg.CallTimeout, n.conn.adminService().TerminateWorkflowExecution, &workflowservice.TerminateWorkflowExecutionRequest{
 		Namespace:         namespace,
-		WorkflowExecution: &commonpb.WorkflowExecution{WorkflowId: canaryID, RunId: started.GetRunId()},
+		WorkflowExecution: &commonpb.WorkflowExecution{WorkflowId: probeID, RunId: started.GetRunId()},
 		Reason:            "The namespace is usable.",
 		Identity:          identity,
 	})
@@ -159,6 +155,19 @@ func (n *Namespaces) Probe(ctx context.Context, namespace string) error {
 		return nil // another probe, at the same time, has ended ours
 	}
 	return err
+}
+
+// markedBy returns every search attribute of a tenant's namespace with the same value.
+func markedBy(value string) (*commonpb.SearchAttributes, error) {
+	p, err := keywordPayload(value)
+	if err != nil {
+		return nil, err
+	}
+	fields := make(map[string]*commonpb.Payload, len(attributes))
+	for name := range attributes {
+		fields[name] = p
+	}
+	return &commonpb.SearchAttributes{IndexedFields: fields}, nil
 }
 
 // Delete deletes the namespace by its name, which is never given to another: what

@@ -25,6 +25,19 @@ type Check struct {
 	Duration time.Duration
 }
 
+// Canary is how far a workflow of Bulkhead's own has come in a namespace: how long
+// after its beginning each step was done. Zero: it has not come so far.
+type Canary struct {
+	Started   time.Duration
+	Read      time.Duration // with its search attributes
+	Completed time.Duration // by a worker, which was given its task
+	Listed    time.Duration // by its search attributes
+}
+
+// OwnPrefix is what the task queues of Bulkhead's own workflows in an organization's
+// namespace begin with. Nobody else polls them.
+const OwnPrefix = "bulkhead-"
+
 // Healthy tells whether no check has failed.
 func Healthy(checks []Check) bool {
 	for _, c := range checks {

@@ -3,6 +3,7 @@ package usecase_test
 import (
 	"context"
 	"encoding/json"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -34,6 +35,9 @@ type temporal struct {
 	batches    map[string]workflow.BatchStart
 	batch      workflow.BatchState  // of every batch
 	pollers    int                  // of every task queue
+	runs       []string             // the task queues of what runs, one for each
+	planned    []schedule.Schedule  // that there are already
+	canary     namespace.Canary     // of every namespace
 	started    map[id.Operation]int // deliveries
 	deliver    func(context.Context, outbox.ProvisionPayload) error
 }
@@ -62,8 +66,18 @@ func (d *temporal) Tasks(_ context.Context, namespace string, at workflow.Target
 	return workflow.Tasks{RunID: at.RunID, Items: []workflow.Task{{EventID: 5}, {EventID: 6}}}, d.remote("Tasks " + namespace)
 }
 
-func (d *temporal) List(_ context.Context, namespace, _ string, _ page.TokenRequest) (page.TokenPage[workflow.Execution], error) {
-	return page.TokenPage[workflow.Execution]{}, d.remote("List " + namespace)
+// List lists what runs in queues that the query does not leave out, one to a page.
+func (d *temporal) List(_ context.Context, namespace, query string, _ page.TokenRequest) (out page.TokenPage[workflow.Execution], _ error) {
+	for _, q := range d.runs {
+		switch {
+		case strings.Contains(query, ` AND TaskQueue != "`+q+`"`):
+		case len(out.Items) > 0:
+			out.Next = []byte("more")
+		default:
+			out.Items = []workflow.Execution{{TaskQueue: q}}
+		}
+	}
+	return out, d.remote("List " + namespace)
 }
 
 func (d *temporal) Count(_ context.Context, namespace, _ string, _ bool) (workflow.Count, error) {
@@ -110,6 +124,10 @@ func (d *temporal) State(_ context.Context, name string) (namespace.State, error
 
 func (d *temporal) Confined(_ context.Context, name string) error {
 	return d.remote("Confined " + name)
+}
+
+func (d *temporal) Canary(_ context.Context, name string) (namespace.Canary, error) {
+	return d.canary, d.remote("Canary " + name)
 }
 
 func (d *temporal) Pollers(_ context.Context, name, queue string) (int, error) {

@@ -40,11 +40,24 @@ func (d scheduler) Create(_ context.Context, namespace string, by authz.Actor, s
 }
 
 func (d scheduler) Describe(_ context.Context, namespace, scheduleID string) (schedule.Status, error) {
-	return schedule.Status{Schedule: schedule.Schedule{ID: scheduleID}, Version: 1}, d.remote("Schedules.Describe " + namespace)
+	is := schedule.Schedule{ID: scheduleID}
+	for _, s := range d.planned {
+		if s.ID == scheduleID {
+			is = s
+		}
+	}
+	return schedule.Status{Schedule: is, Version: 1}, d.remote("Schedules.Describe " + namespace)
 }
 
-func (d scheduler) List(_ context.Context, namespace string, _ page.TokenRequest) (page.TokenPage[schedule.Summary], error) {
-	return page.TokenPage[schedule.Summary]{}, d.remote("Schedules.List " + namespace)
+func (d scheduler) List(_ context.Context, namespace string, r page.TokenRequest) (out page.TokenPage[schedule.Summary], _ error) {
+	for i, s := range d.planned {
+		if i == r.Limit {
+			out.Next = []byte("more")
+			break
+		}
+		out.Items = append(out.Items, schedule.Summary{ID: s.ID})
+	}
+	return out, d.remote("Schedules.List " + namespace)
 }
 
 func (d scheduler) Update(_ context.Context, namespace string, by authz.Actor, _ string, _ int64, _ schedule.Change) error {

@@ -1,7 +1,9 @@
 package porttest
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -42,6 +44,38 @@ func Namespaces(t *testing.T, s NamespacesSetup) {
 	})
 
 	t.Run("Should find and repair drift", func(t *testing.T) { namespaceDrift(t, s, blueprint) })
+
+	t.Run("Should fly canaries, also at the same time, and leave nothing of them", func(t *testing.T) {
+		is := is.New(t)
+		b := blueprint()
+		is.NoErr(s.Namespaces.Ensure(t.Context(), b))
+		is.NoErr(s.Namespaces.EnsureSearchAttributes(t.Context(), b.Namespace))
+		is.NoErr(untilAvailable(t, func() error { return s.Namespaces.Probe(t.Context(), b.Namespace) }))
+		for _, err := range together(4, func(int) error {
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			defer cancel()
+			came, err := s.Namespaces.Canary(ctx, b.Namespace)
+			if err == nil && (came.Started <= 0 || came.Read < came.Started || came.Completed < came.Read || came.Listed < came.Completed) {
+				err = fmt.Errorf("it came like this: %+v", came)
+			}
+			return err
+		}) {
+			is.NoErr(err)
+		}
+		is.Equal(s.Running(t, b.Namespace), 0)
+	})
+
+	t.Run("Should fly no canary where there are no search attributes, or no namespace", func(t *testing.T) {
+		is := is.New(t)
+		b := blueprint()
+		is.NoErr(s.Namespaces.Ensure(t.Context(), b))
+		is.NoErr(untilAvailable(t, func() error { return s.Namespaces.Confined(t.Context(), b.Namespace) })) // it is known
+		came, err := s.Namespaces.Canary(t.Context(), b.Namespace)
+		is.True(errors.Is(err, ports.ErrCanaryRefused))
+		is.Equal(came, namespace.Canary{})
+		_, err = s.Namespaces.Canary(t.Context(), blueprint().Namespace)
+		is.True(fault.IsKind(err, fault.Unavailable))
+	})
 
 	t.Run("Should let concurrent calls for one owner succeed", func(t *testing.T) {
 		is := is.New(t)

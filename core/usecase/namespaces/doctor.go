@@ -2,6 +2,7 @@ package namespaces
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -12,23 +13,22 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/id"
 	"github.com/bulkheadhq/bulkhead/core/namespace"
 	"github.com/bulkheadhq/bulkhead/core/org"
-	"github.com/bulkheadhq/bulkhead/core/text"
+	"github.com/bulkheadhq/bulkhead/ports"
 )
 
 const (
-	// checkLimit bounds one check, examineLimit all of them: less than a request may take.
+	// checkLimit bounds one check, canaryLimit that of the canary, which waits for
+	// visibility, and examineLimit all of them: less than a request may take.
 	checkLimit   = 4 * time.Second
+	canaryLimit  = 6 * time.Second
 	examineLimit = 12 * time.Second
-	// maxQueues is how many task queues are looked at, and maxQueueLen the longest name.
-	maxQueues   = 10
-	maxQueueLen = 1000
 )
 
 // Examine proves that an organization works, from its row to a workflow that is
-// started and terminated in its namespace, and looks for workers on the given task
-// queues. A check that needs what has failed is skipped. Nothing is left running. It
-// fails with org.ErrReserved, org.ErrState for an organization that is gone, and
-// fault.ErrInvalid.
+// completed in its namespace, and looks for workers on its task queues: those that are
+// named, and those that its workflows and schedules use. A check that needs what has
+// failed is skipped. Nothing is left behind. It fails with org.ErrReserved,
+// org.ErrState for an organization that is gone, and fault.ErrInvalid.
 func (s *Service) Examine(ctx context.Context, by authz.Actor, o id.Org, queues []string) ([]namespace.Check, error) {
 	if err := by.Require(authz.OrganizationsUpdate, o); err != nil {
 		return nil, err
@@ -51,26 +51,13 @@ func (s *Service) Examine(ctx context.Context, by authz.Actor, o id.Org, queues 
 	e.run(ctx, "namespace", e.registered)
 	e.run(ctx, "drift", e.drift)
 	e.run(ctx, "token", e.token)
-	e.run(ctx, "canary", e.canary)
-	for _, q := range queues {
+	e.runWithin(ctx, canaryLimit, "canary", e.canary)
+	e.queues = queues
+	e.run(ctx, "task_queues", e.collect)
+	for _, q := range e.queues {
 		e.run(ctx, "task_queue "+q, func(ctx context.Context) finding { return e.pollers(ctx, q) })
 	}
-	if len(queues) == 0 {
-		e.checks = append(e.checks, namespace.Check{Name: "task_queue", Verdict: namespace.Skipped, Detail: "No task queue was named."})
-	}
 	return e.checks, nil
-}
-
-func checkQueues(queues []string) error {
-	if len(queues) > maxQueues {
-		return fault.InvalidField("/task_queues", "max_items", "must have at most 10 items")
-	}
-	for i, q := range queues {
-		if err := text.Check("/task_queues/"+strconv.Itoa(i), q, maxQueueLen); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // finding is what a check found.
@@ -92,16 +79,21 @@ type examination struct {
 	org       org.Snapshot
 	blueprint namespace.Blueprint
 	state     namespace.State
-	stopped   bool // the rest has nothing to stand on
+	queues    []string // that are looked at
+	stopped   bool     // the rest has nothing to stand on
 	checks    []namespace.Check
 }
 
 func (e *examination) run(ctx context.Context, name string, check func(context.Context) finding) {
+	e.runWithin(ctx, checkLimit, name, check)
+}
+
+func (e *examination) runWithin(ctx context.Context, limit time.Duration, name string, check func(context.Context) finding) {
 	if e.stopped {
 		e.checks = append(e.checks, namespace.Check{Name: name, Verdict: namespace.Skipped, Detail: "What it needs has failed."})
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, checkLimit)
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	begun := e.clock.Now()
 	f := check(ctx)
@@ -154,16 +146,37 @@ func (e *examination) drift(context.Context) finding {
 
 func (e *examination) token(ctx context.Context) finding {
 	if err := e.namespaces.Confined(ctx, e.blueprint.Namespace); err != nil {
+		e.stopped = !errors.Is(err, ports.ErrTokenNotConfined) // the rest is done with such a token
 		return broken(err, "An operator must see to the authorization of Temporal's frontend: docs/deployment/multi-tenant-setup.md")
 	}
 	return well("A data-plane token is accepted on the namespace, and refused on another.")
 }
 
 func (e *examination) canary(ctx context.Context) finding {
-	if err := e.namespaces.Probe(ctx, e.blueprint.Namespace); err != nil {
-		return broken(err, "Repair the namespace, then look again: bulkhead org reconcile "+e.org.Slug)
+	came, err := e.namespaces.Canary(ctx, e.blueprint.Namespace)
+	var told []string
+	for _, step := range []struct {
+		done   string
+		at     time.Duration
+		repair string
+	}{
+		{"started", came.Started, "Repair the namespace, then look again: bulkhead org reconcile " + e.org.Slug},
+		{"read with its search attributes", came.Read, "An operator must see to Temporal's history service."},
+		{"completed by a worker", came.Completed, "An operator must see to Temporal's matching service: tasks do not come to those who poll for them."},
+		{"listed", came.Listed, "An operator must see to Temporal's visibility store: what runs is not found there."},
+	} {
+		if step.at == 0 && err != nil {
+			f := broken(err, step.repair)
+			f.detail = "A workflow was " + strings.Join(append(told, "not "+step.done), ", ") + ". " + f.detail
+			return f
+		}
+		told = append(told, step.done+" after "+milliseconds(step.at))
 	}
-	return well("A workflow was started and terminated.")
+	return well("A workflow was " + strings.Join(told, ", ") + ".")
+}
+
+func milliseconds(d time.Duration) string {
+	return strconv.FormatInt(d.Milliseconds(), 10) + " ms"
 }
 
 func (e *examination) pollers(ctx context.Context, queue string) finding {

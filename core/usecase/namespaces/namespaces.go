@@ -17,13 +17,17 @@ import (
 type Service struct {
 	store      ports.Store
 	namespaces ports.Namespaces
+	dispatcher ports.Dispatcher
+	schedules  ports.Schedules
 	standard   namespace.Standard
 	clock      ports.Clock
 }
 
 // New returns the service. standard is for organizations that have decided nothing.
-func New(store ports.Store, namespaces ports.Namespaces, standard namespace.Standard, clock ports.Clock) *Service {
-	return &Service{store: store, namespaces: namespaces, standard: standard, clock: clock}
+func New(
+	store ports.Store, namespaces ports.Namespaces, dispatcher ports.Dispatcher, schedules ports.Schedules, standard namespace.Standard, clock ports.Clock,
+) *Service {
+	return &Service{store: store, namespaces: namespaces, dispatcher: dispatcher, schedules: schedules, standard: standard, clock: clock}
 }
 
 // View is a namespace as it is at Temporal, and in what it is not as it must be.
