@@ -3,6 +3,8 @@ package ports
 import (
 	"context"
 	"time"
+
+	"github.com/bulkheadhq/bulkhead/core/pool"
 )
 
 // WorkerMembers is where the processes are kept that share the organizations of a
@@ -16,6 +18,8 @@ type WorkerMembers interface {
 	Hold(ctx context.Context, pool, member string, lease time.Duration) error
 	// Leave ends the membership at once. That there was none is success.
 	Leave(ctx context.Context, pool, member string) error
+	// Leases returns the leases of all members, by pool and member.
+	Leases(ctx context.Context) ([]pool.Lease, error)
 	// All returns the members of each pool.
 	All(ctx context.Context) (map[string][]string, error)
 	// Wait returns when a member may have come or gone, or an organization may have

@@ -2297,6 +2297,41 @@ type Version struct {
 	Version string `json:"version"`
 }
 
+// WorkerMember defines model for WorkerMember.
+type WorkerMember struct {
+	// Lapsed It has not asked in time. It keeps its share until another member asks, which then takes it over.
+	Lapsed      bool      `json:"lapsed"`
+	LeaseEndsAt time.Time `json:"lease_ends_at"`
+
+	// Member Example: worker-0
+	Member string `json:"member"`
+
+	// Organizations How many it is to serve.
+	//
+	// Example: 12
+	Organizations int64 `json:"organizations"`
+}
+
+// WorkerPool defines model for WorkerPool.
+type WorkerPool struct {
+	Members []WorkerMember `json:"members"`
+
+	// Organizations Those of it that are active.
+	//
+	// Example: 24
+	Organizations int64 `json:"organizations"`
+
+	// Pool Absent for the pool of all organizations.
+	//
+	// Example: default
+	Pool string `json:"pool,omitempty,omitzero"`
+}
+
+// WorkerPoolList defines model for WorkerPoolList.
+type WorkerPoolList struct {
+	Items []WorkerPool `json:"items"`
+}
+
 // Workflow defines model for Workflow.
 type Workflow struct {
 	ClosedAt time.Time `json:"closed_at,omitempty,omitzero"`

@@ -3,6 +3,10 @@ package sdk
 import "context"
 
 var workflowOperations = map[string]func(context.Context, *Client) error{
+	"GET /api/v0/worker/pools": func(ctx context.Context, c *Client) error {
+		_, err := c.WorkerPools(ctx, "gold", 2)
+		return err
+	},
 	"POST /api/v0/organizations/{org}/doctor": func(ctx context.Context, c *Client) error {
 		_, err := c.ExamineOrganization(ctx, "{org}", "orders")
 		return err

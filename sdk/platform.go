@@ -127,6 +127,17 @@ func (c *Client) Assignments(ctx context.Context, q AssignmentQuery, etag string
 	return list, res.header.Get("ETag"), nil
 }
 
+// WorkerPools returns the pools that have an organization or a member, or the one of a
+// name, with each member's share where each organization is served by so many members;
+// 0 is 1. It takes a key of the platform.
+func (c *Client) WorkerPools(ctx context.Context, pool string, replicas int) (*WorkerPoolList, error) {
+	r := get(path("api/v0/worker/pools")).with("pool", pool)
+	if replicas != 0 {
+		r = r.with("replicas", strconv.Itoa(replicas))
+	}
+	return call[WorkerPoolList](ctx, c, r)
+}
+
 // Liveness tells whether the process runs.
 func (c *Client) Liveness(ctx context.Context) (*Health, error) {
 	return call[Health](ctx, c, get(path("livez")))

@@ -99,6 +99,8 @@ func TestCommands(t *testing.T) {
 			`PUT /api/v0/organizations/acme/limits/requests {"burst":60,"count":600,"mode":"dry_run","period_seconds":60,"warn_percent":90}`,
 		},
 		{"org-limits-reset", "org limits reset users --org acme", "DELETE /api/v0/organizations/acme/limits/users"},
+		{"pool-list", "pool list", "GET /api/v0/worker/pools"},
+		{"pool-members", "pool members gold --replicas 2", "GET /api/v0/worker/pools?pool=gold&replicas=2"},
 		{"org-allow-list-get", "org allow-list get acme", "GET /api/v0/organizations/acme/allow-list"},
 		{
 			"org-allow-list-set", `org allow-list set acme --rule {"role":"member","workflow_types":["Order*","Charge"]}`,

@@ -337,6 +337,7 @@ var usual = map[string]struct {
 	"GET /organizations/globex/usage":           {200, sdk.UsageList{Items: []sdk.UsageSum{{Start: now.Add(-longAgo), Requests: 1204, Refused: 3, Limited: 17}}}},
 	"GET /audit":                                {200, sdk.AuditEventList{Items: []sdk.AuditEvent{auditEvent()}}},
 	"GET /organizations/acme/audit/" + eventID:  {200, auditEvent()},
+	"GET /worker/pools":                         {200, workerPools},
 	"GET /organizations/acme/allow-list":        {200, acmeAllows},
 	"PUT /organizations/acme/allow-list":        {200, acmeAllows},
 	"GET /organizations/acme/limits":            {200, sdk.OrganizationLimitList{Items: []sdk.OrganizationLimit{rateLimit, quotaLimit}}},
@@ -409,6 +410,13 @@ var usual = map[string]struct {
 		WorkflowID: "greet-1", RunID: runID, Status: sdk.WorkflowStatusCompleted, Output: json.RawMessage(greeting),
 	}},
 }
+
+var workerPools = sdk.WorkerPoolList{Items: []sdk.WorkerPool{
+	{Organizations: 5, Members: []sdk.WorkerMember{{Member: "everywhere", LeaseEndsAt: now.Add(9 * time.Second), Organizations: 5}}},
+	{Pool: "gold", Organizations: 3, Members: []sdk.WorkerMember{
+		{Member: "gold-0", LeaseEndsAt: now.Add(12 * time.Second), Organizations: 2}, {Member: "gold-1", LeaseEndsAt: now.Add(-time.Second), Lapsed: true, Organizations: 1},
+	}},
+}}
 
 var acmeAllows = sdk.AllowList{Rules: []sdk.AllowRule{{Role: "member", WorkflowTypes: []string{"Order*", "Charge"}}, {Role: "*", TaskQueues: []string{"default"}}}, Etag: `"3.a"`}
 

@@ -51,3 +51,20 @@ func (h *handlers) version(l assignments.List) string {
 	_, _ = sum.Write([]byte(h.Config.TemporalAddress)) // a hash never fails
 	return l.Version + "." + strconv.FormatUint(uint64(sum.Sum32()), 36)
 }
+
+// ListWorkerPools shows who serves which pool.
+func (h *handlers) ListWorkerPools(ctx context.Context, req gen.ListWorkerPoolsRequestObject) (gen.ListWorkerPoolsResponseObject, error) {
+	pools, err := h.Assignments.Pools(ctx, actorOf(ctx), orZero(req.Params.Pool), int(orZero(req.Params.Replicas)))
+	if err != nil {
+		return nil, err
+	}
+	return gen.ListWorkerPools200JSONResponse{Items: each(pools, toWorkerPool)}, nil
+}
+
+func toWorkerPool(p assignments.Pool) gen.WorkerPool {
+	return gen.WorkerPool{Pool: optional(p.Name), Organizations: int64(p.Orgs), Members: each(p.Members, toWorkerMember)}
+}
+
+func toWorkerMember(m assignments.Member) gen.WorkerMember {
+	return gen.WorkerMember{Member: m.Name, Organizations: int64(m.Orgs), LeaseEndsAt: m.LeaseEndsAt, Lapsed: m.HasLapsed}
+}

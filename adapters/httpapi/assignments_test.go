@@ -84,6 +84,27 @@ func TestAssignments(t *testing.T) {
 		is.Equal(len(decode[gen.AssignmentList](t, askAs(b, b.operator, "?member=one&leaving=true", "")).Items), 0)
 	})
 
+	t.Run("Should show the members of a pool with their shares, to the platform alone", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		b := setup(t)
+		for range 7 { // beside the two that there are
+			b.memory.orgs = append(b.memory.orgs, org.Restore(org.Snapshot{ID: id.New[id.OrgKind](), State: org.Active, WorkerPool: org.DefaultPool}))
+		}
+		w := b.do(request("GET", "/api/v0/worker/pools?pool=default", b.operator, ""))
+		is.Equal(w.Code, http.StatusOK)
+		pools := decode[gen.WorkerPoolList](t, w).Items
+		is.Equal(len(pools), 1)
+		p := pools[0]
+		is.Equal(*p.Pool, "default")
+		is.Equal(p.Organizations, int64(9))
+		is.Equal([]any{p.Members[0].Member, p.Members[0].Lapsed, p.Members[1].Member, p.Members[1].Lapsed}, []any{"one", false, "two", true})
+		is.Equal(p.Members[0].Organizations+p.Members[1].Organizations, int64(9))
+		is.Equal(p.Members[1].LeaseEndsAt, now)
+		is.Equal(b.do(request("GET", "/api/v0/worker/pools", b.admin, "")).Code, http.StatusForbidden)
+		is.Equal(field(b.problem(b.do(request("GET", "/api/v0/worker/pools?replicas=17", b.operator, "")))), "replicas range")
+	})
+
 	t.Run("Should have another version when the address changes", func(t *testing.T) {
 		t.Parallel()
 		is := is.New(t)

@@ -114,6 +114,7 @@ func (b *bundle) calls() map[string]*http.Request {
 		"listUsage":           request("GET", acmeURL+"/usage?by=day&from=2026-01-01T00:00:00Z&to=2026-01-31T00:00:00Z&limit=2", b.admin, ""),
 		"listAllAuditEvents":  request("GET", "/api/v0/audit", b.operator, ""),
 		"listAssignments":     request("GET", "/api/v0/worker/assignments", b.admin, ""),
+		"listWorkerPools":     request("GET", "/api/v0/worker/pools", b.operator, ""),
 
 		"batchCancelWorkflows":    request("POST", batchesURL+"/cancel", b.admin, goodBatch),
 		"batchTerminateWorkflows": request("POST", batchesURL+"/terminate", b.admin, goodBatch),

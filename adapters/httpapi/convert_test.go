@@ -201,7 +201,7 @@ func TestConvert(t *testing.T) {
 			(&handlers{}).toOrganization(org.Restore(org.Snapshot{})), (&handlers{}).toUser(user.Restore(user.Snapshot{})), whole.toAPIKey(apikey.Restore(apikey.Snapshot{})),
 			toOperation(operation.Restore(operation.Snapshot{})), toWorkflow(workflow.Execution{}), toWorkflowResult(workflow.Result{}),
 			toWorkflowCount(workflow.Count{}), toWorkflowTask(workflow.Task{}),
-			toAssignment(assignments.Assignment{}), toActor(authz.Actor{}), each(nil, (&handlers{}).toUser),
+			toAssignment(assignments.Assignment{}), toWorkerPool(assignments.Pool{}), toActor(authz.Actor{}), each(nil, (&handlers{}).toUser),
 		} {
 			text, err := json.Marshal(v)
 			is.NoErr(err)

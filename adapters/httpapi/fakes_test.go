@@ -17,6 +17,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/org"
 	"github.com/bulkheadhq/bulkhead/core/outbox"
 	"github.com/bulkheadhq/bulkhead/core/page"
+	"github.com/bulkheadhq/bulkhead/core/pool"
 	"github.com/bulkheadhq/bulkhead/core/role"
 	"github.com/bulkheadhq/bulkhead/core/schedule"
 	"github.com/bulkheadhq/bulkhead/core/usage"
@@ -273,6 +274,12 @@ type members struct{ ports.WorkerMembers }
 func (members) Hold(context.Context, string, string, time.Duration) error { return nil }
 
 func (members) Leave(context.Context, string, string) error { return nil }
+
+func (members) Leases(context.Context) ([]pool.Lease, error) {
+	return []pool.Lease{
+		{Pool: org.DefaultPool, Member: "one", EndsAt: now.Add(time.Second)}, {Pool: org.DefaultPool, Member: "two", EndsAt: now, HasEnded: true},
+	}, nil
+}
 
 func (members) All(context.Context) (map[string][]string, error) {
 	return map[string][]string{"": {"one", "two"}, org.DefaultPool: {"one", "two"}}, nil

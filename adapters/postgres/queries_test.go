@@ -36,6 +36,7 @@ var withoutOrg = map[string]string{
 	"WorkerMemberHold":      "of the platform",
 	"WorkerMemberLeave":     "of the platform",
 	"WorkerMemberList":      "of the platform",
+	"WorkerMemberLeases":    "of the platform",
 	"SigningKeyLock":        "reads no table",
 	"SigningKeyUpsert":      "of the platform",
 	"AuditPurge":            "the function is given it, and refuses any but the scope's",

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/bulkheadhq/bulkhead/adapters/postgres/internal/dbsqlc"
+	"github.com/bulkheadhq/bulkhead/core/pool"
 	"github.com/bulkheadhq/bulkhead/ports"
 )
 
@@ -36,6 +37,19 @@ func (m *WorkerMembers) Hold(ctx context.Context, pool, member string, lease tim
 // Leave implements ports.WorkerMembers.
 func (m *WorkerMembers) Leave(ctx context.Context, pool, member string) error {
 	return queries.WorkerMemberLeave(ctx, m.db.writing(scope{}), &dbsqlc.WorkerMemberLeaveParams{Pool: pool, Member: member})
+}
+
+// Leases implements ports.WorkerMembers.
+func (m *WorkerMembers) Leases(ctx context.Context) ([]pool.Lease, error) {
+	rows, err := queries.WorkerMemberLeases(ctx, m.db.reading(scope{}))
+	if err != nil {
+		return nil, err
+	}
+	out := make([]pool.Lease, len(rows))
+	for i, r := range rows {
+		out[i] = pool.Lease{Pool: r.Pool, Member: r.Member, EndsAt: r.ExpiresAt, HasEnded: r.HasEnded}
+	}
+	return out, nil
 }
 
 // All implements ports.WorkerMembers.

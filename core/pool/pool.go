@@ -9,6 +9,7 @@ package pool
 
 import (
 	"regexp"
+	"time"
 
 	"github.com/bulkheadhq/bulkhead/core/fault"
 	"github.com/bulkheadhq/bulkhead/core/id"
@@ -26,6 +27,16 @@ func CheckMember(name string) error {
 		return fault.InvalidField("member", "format", "must have 1 to 100 letters, digits, ., _, : and -, starting with a letter or digit")
 	}
 	return nil
+}
+
+// Lease is what makes a process a member of a pool.
+type Lease struct {
+	Pool   string // "": that of all organizations
+	Member string
+	EndsAt time.Time
+	// HasEnded is that the member has not asked in time. It keeps its share until
+	// another member asks.
+	HasEnded bool
 }
 
 // Share is what one of a pool's members serves.

@@ -116,6 +116,10 @@ var account = map[string]accounted{
 		_, err := s.assignments.List(ctx, by, assignments.Question{}, "", 0)
 		return err
 	}},
+	"assignments.Pools": {wholePlatform, authz.AssignmentsRead, func(s services, ctx context.Context, by authz.Actor, _ id.Org) error {
+		_, err := s.assignments.Pools(ctx, by, "", 0)
+		return err
+	}},
 	"operations.Get": {actorsOwn, authz.OperationsRead, func(s services, ctx context.Context, by authz.Actor, _ id.Org) error {
 		_, err := s.operations.Get(ctx, by, id.New[id.OperationKind](), 0)
 		return err

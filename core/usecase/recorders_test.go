@@ -15,6 +15,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/org"
 	"github.com/bulkheadhq/bulkhead/core/outbox"
 	"github.com/bulkheadhq/bulkhead/core/page"
+	"github.com/bulkheadhq/bulkhead/core/pool"
 	"github.com/bulkheadhq/bulkhead/core/schedule"
 	"github.com/bulkheadhq/bulkhead/core/signing"
 	"github.com/bulkheadhq/bulkhead/core/workflow"
@@ -229,6 +230,8 @@ type alone struct{}
 func (alone) Hold(context.Context, string, string, time.Duration) error { return nil }
 
 func (alone) Leave(context.Context, string, string) error { return nil }
+
+func (alone) Leases(context.Context) ([]pool.Lease, error) { return nil, nil }
 
 func (alone) All(context.Context) (map[string][]string, error) { return nil, nil }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/apikey"
 	"github.com/bulkheadhq/bulkhead/core/id"
 	"github.com/bulkheadhq/bulkhead/core/limit"
+	"github.com/bulkheadhq/bulkhead/core/pool"
 	"github.com/bulkheadhq/bulkhead/core/usage"
 	"github.com/bulkheadhq/bulkhead/ports"
 )
@@ -63,6 +64,10 @@ func (m members) Hold(ctx context.Context, pool, member string, lease time.Durat
 
 func (m members) Leave(ctx context.Context, pool, member string) error {
 	return done(m.spy, "Leave", func() error { return m.real.Leave(ctx, pool, member) })
+}
+
+func (m members) Leases(ctx context.Context) ([]pool.Lease, error) {
+	return asked(m.spy, "Members.Leases", func() ([]pool.Lease, error) { return m.real.Leases(ctx) })
 }
 
 func (m members) All(ctx context.Context) (map[string][]string, error) {

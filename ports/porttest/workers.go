@@ -9,6 +9,7 @@ import (
 	"github.com/matryer/is"
 
 	"github.com/bulkheadhq/bulkhead/core/org"
+	"github.com/bulkheadhq/bulkhead/core/pool"
 	"github.com/bulkheadhq/bulkhead/ports"
 )
 
@@ -30,6 +31,21 @@ func WorkerMembers(t *testing.T, open Open) {
 		all, err = m.All(t.Context())
 		is.NoErr(err)
 		is.Equal(all, map[string][]string{"": {"c"}, "default": {"a", "b"}, "gold": {"a"}})
+	})
+
+	should(t, "tell until when each is a member", func(t *testing.T, is *is.I) {
+		is.NoErr(m.Hold(t.Context(), "leased", "late", 0))
+		before := leasesOf(t, m, "leased")
+		is.NoErr(m.Hold(t.Context(), "leased", "new", lease))
+		got := leasesOf(t, m, "leased")
+		is.Equal(len(got), 2)
+		is.Equal(got[0], before[0])
+		is.Equal([]any{got[0].Member, got[0].HasEnded, got[1].Member, got[1].HasEnded}, []any{"late", true, "new", false})
+		life := got[1].EndsAt.Sub(got[0].EndsAt)
+		is.True(life >= lease && life < lease+time.Minute)
+		is.NoErr(m.Leave(t.Context(), "leased", "late"))
+		is.NoErr(m.Leave(t.Context(), "leased", "new"))
+		is.Equal(len(leasesOf(t, m, "leased")), 0)
 	})
 
 	should(t, "forget who leaves, in that pool only", func(t *testing.T, is *is.I) {
@@ -98,6 +114,18 @@ func WorkerMembers(t *testing.T, open Open) {
 		is.True(errors.Is(m.Wait(ctx, time.Minute), context.DeadlineExceeded))
 		is.NoErr(m.Wait(t.Context(), time.Millisecond))
 	})
+}
+
+func leasesOf(t *testing.T, m ports.WorkerMembers, of string) (out []pool.Lease) {
+	t.Helper()
+	all, err := m.Leases(t.Context())
+	must(t, err)
+	for _, l := range all {
+		if l.Pool == of {
+			out = append(out, l)
+		}
+	}
+	return out
 }
 
 func membersOf(t *testing.T, m ports.WorkerMembers, pool string) []string {

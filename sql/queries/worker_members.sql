@@ -24,3 +24,7 @@ DELETE FROM worker_members WHERE pool = @pool AND member = @member;
 -- WorkerMemberList lists the members of all pools.
 -- name: WorkerMemberList :many
 SELECT pool, member FROM worker_members ORDER BY pool, member;
+
+-- WorkerMemberLeases lists the members of all pools with their leases.
+-- name: WorkerMemberLeases :many
+SELECT pool, member, expires_at, (expires_at <= now())::boolean AS has_ended FROM worker_members ORDER BY pool, member;

@@ -128,6 +128,8 @@ var work = []step{
 		until: `{"count":1,"status":"completed"},{"count":3,"status":"terminated"}`,
 	},
 	{op: "listAssignments", as: "fleet"},
+	{op: "listAssignments", as: "fleet", query: "pool=default&member=worker-0", note: "As one of the processes that share a pool:"},
+	{op: "listWorkerPools", as: "operator", query: "pool=default"},
 	// What was asked just now is added within seconds; what is shown was asked yesterday.
 	{sql: `INSERT INTO usage_hours (org_id, key_id, hour, requests, refused, limited)
 		SELECT org_id, id, date_trunc('day', now(), 'UTC') - interval '12 hours', 1204, 3, 17 FROM api_keys WHERE name = 'first'`},

@@ -48,7 +48,7 @@ func (w *world) admit(key func(sort) string) {
 			a.own = w.system
 		}
 		if s.worker {
-			a.platform, a.reach = true, []string{"listAssignments", "createToken"}
+			a.platform, a.reach = true, []string{"listAssignments", "listWorkerPools", "createToken"}
 		}
 		a.credential = credential{name: s.name, header: bearer(key(s)), attacker: a}
 		w.attackers = append(w.attackers, a)

@@ -34,6 +34,7 @@ var rights = map[string]struct{ own, foreign, operator string }{
 
 	"createToken":     {"yyyy", "nnnn", "y"},
 	"listAssignments": {"fyyy", "----", "y"},
+	"listWorkerPools": {"ffff", "----", "y"},
 
 	"createOrganization": {"ffff", "----", "y"},
 	"listOrganizations":  {"ffff", "----", "y"},

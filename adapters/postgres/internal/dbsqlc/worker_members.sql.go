@@ -7,6 +7,7 @@ package dbsqlc
 
 import (
 	"context"
+	"time"
 )
 
 const workerMemberHold = `-- name: WorkerMemberHold :exec
@@ -38,6 +39,43 @@ type WorkerMemberHoldParams struct {
 func (q *Queries) WorkerMemberHold(ctx context.Context, db DBTX, arg *WorkerMemberHoldParams) error {
 	_, err := db.Exec(ctx, workerMemberHold, arg.Pool, arg.Member, arg.LeaseSeconds)
 	return err
+}
+
+const workerMemberLeases = `-- name: WorkerMemberLeases :many
+SELECT pool, member, expires_at, (expires_at <= now())::boolean AS has_ended FROM worker_members ORDER BY pool, member
+`
+
+type WorkerMemberLeasesRow struct {
+	Pool      string
+	Member    string
+	ExpiresAt time.Time
+	HasEnded  bool
+}
+
+// WorkerMemberLeases lists the members of all pools with their leases.
+func (q *Queries) WorkerMemberLeases(ctx context.Context, db DBTX) ([]*WorkerMemberLeasesRow, error) {
+	rows, err := db.Query(ctx, workerMemberLeases)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []*WorkerMemberLeasesRow{}
+	for rows.Next() {
+		var i WorkerMemberLeasesRow
+		if err := rows.Scan(
+			&i.Pool,
+			&i.Member,
+			&i.ExpiresAt,
+			&i.HasEnded,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, &i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const workerMemberLeave = `-- name: WorkerMemberLeave :exec
