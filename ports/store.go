@@ -25,6 +25,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/signing"
 	"github.com/bulkheadhq/bulkhead/core/usage"
 	"github.com/bulkheadhq/bulkhead/core/user"
+	"github.com/bulkheadhq/bulkhead/core/workflow"
 )
 
 // Store is the database as the tenants' work sees it. Nothing can be read or
@@ -76,6 +77,9 @@ type Reads interface {
 	KnownSchedules(ctx context.Context, ids []string) ([]string, error)
 	// Schedules lists the rows of schedules that the filter chooses, by their ids.
 	Schedules(ctx context.Context, f schedule.Filter) ([]schedule.Row, error)
+	// Dispatch returns what is known of a request to start a workflow. It fails with
+	// fault.ErrNotFound.
+	Dispatch(ctx context.Context, request uuid.UUID) (workflow.Dispatch, error)
 	// Operation fails with fault.ErrNotFound.
 	Operation(ctx context.Context, o id.Operation) (operation.Operation, error)
 	// Operations lists all operations, oldest first.
@@ -91,6 +95,7 @@ type Tx struct {
 	APIKeys    APIKeyWriter
 	Operations OperationWriter
 	Schedules  ScheduleWriter
+	Dispatches DispatchWriter
 	Audit      AuditWriter
 	Outbox     OutboxWriter
 }
@@ -203,6 +208,18 @@ type ScheduleWriter interface {
 	Unhold(ctx context.Context, scheduleID string, hold uuid.UUID) (ended bool, err error)
 }
 
+// DispatchWriter writes the organization's ledger of starts.
+type DispatchWriter interface {
+	// Request writes that a start is asked for, before Temporal is asked. Of a request
+	// that is there, nothing changes when it has a run; otherwise it is undecided again.
+	// It may be sent with the commit: what the database has against it is an error of
+	// WriteTx.
+	Request(ctx context.Context, d workflow.Dispatch) error
+	// Decide writes what has come of requests, and returns those that it has decided: of
+	// several who decide one, the first does, but a run comes before a refusal whenever.
+	Decide(ctx context.Context, ds []workflow.Dispatch) (decided []uuid.UUID, err error)
+}
+
 // AuditWriter appends to the organization's trail; nothing else is possible.
 type AuditWriter interface {
 	// Append adds an entry to the end of the organization's chain. The end is
@@ -240,6 +257,23 @@ type Platform interface {
 	ActiveOrgs(ctx context.Context) ([]org.Org, error)
 	// Operation returns any organization's operation. It fails with fault.ErrNotFound.
 	Operation(ctx context.Context, o id.Operation) (operation.Operation, error)
+}
+
+// Dispatches is the ledgers of all organizations, as who looks after them sees them.
+type Dispatches interface {
+	// Open returns up to limit requests that are undecided and older than before, those
+	// of one organization together, from after the given one; the zero one is before all.
+	Open(ctx context.Context, before time.Time, after workflow.Dispatch, limit int) ([]workflow.Dispatch, error)
+	// Erase forgets up to limit requests that were decided more than 30 days ago, and
+	// returns how many those were.
+	Erase(ctx context.Context, limit int) (int, error)
+}
+
+// DispatchRecorder is told what has come of starts.
+type DispatchRecorder interface {
+	// Decided takes what has come of a start that by has asked for. It takes no time and
+	// never fails: what is lost of it is found out later.
+	Decided(by authz.Actor, d workflow.Dispatch)
 }
 
 // Credentials finds the owner of a presented key before any organization is
@@ -303,7 +337,8 @@ type SigningKeys interface {
 // Idempotency remembers requests that may be sent again, each in the scope of
 // its actor's organization. Its clock is the database's.
 type Idempotency interface {
-	// Claim takes the request for the attempt of c.Token and sets c.Since. Of any
+	// Claim takes the request for the attempt of c.Token and sets c.Since, and c.Repeated
+	// when there was an attempt before. Of any
 	// number of concurrent claims one succeeds; the others return what is
 	// remembered of the request, and false. A request can be claimed that is new,
 	// that was forgotten, or that has the same fingerprint and whose last attempt

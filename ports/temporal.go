@@ -26,6 +26,12 @@ type Dispatcher interface {
 	// workflow.ErrAlreadyStarted, and with fault.ErrInvalid for a search attribute
 	// that the namespace does not have.
 	Start(ctx context.Context, namespace string, by authz.Actor, s workflow.Start) (workflow.Execution, error)
+	// Dispatched finds out what has come of a request whose answer was lost: it returns
+	// it with its outcome and run, whatever has become of the workflow's id since. It
+	// fails with workflow.ErrNotFound when the request has neither started nor joined a
+	// run that Temporal remembers. A run that is not the latest of its id may be missed
+	// for a moment after it was started.
+	Dispatched(ctx context.Context, namespace string, d workflow.Dispatch) (workflow.Dispatch, error)
 	// Describe returns the run, or the latest when runID is "", with its details. It
 	// fails with workflow.ErrNotFound.
 	Describe(ctx context.Context, namespace, workflowID, runID string) (workflow.Execution, error)

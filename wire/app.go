@@ -14,6 +14,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/usecase/assignments"
 	"github.com/bulkheadhq/bulkhead/core/usecase/auth"
 	"github.com/bulkheadhq/bulkhead/core/usecase/bootstrap"
+	"github.com/bulkheadhq/bulkhead/core/usecase/dispatches"
 	"github.com/bulkheadhq/bulkhead/core/usecase/keywatch"
 	"github.com/bulkheadhq/bulkhead/core/usecase/limits"
 	"github.com/bulkheadhq/bulkhead/core/usecase/metering"
@@ -38,6 +39,7 @@ type API struct {
 	Serving  *assignments.Service
 	Buckets  ports.Buckets
 	Usage    *metering.Service
+	Ledger   *dispatches.Service
 	HTTP     *httpapi.Server
 	Metrics  *telemetry.Metrics
 	Lines    *telemetry.Buffer
@@ -55,6 +57,8 @@ type Worker struct {
 	Archive  *retention.Service
 	Requests ports.Idempotency
 	Usage    ports.UsageHours
+	Starts   ports.Dispatches
+	Ledger   *dispatches.Service
 	System   *worker.Worker
 	Probe    *httpapi.Probe
 	Keys     *keywatch.Service

@@ -50,6 +50,7 @@ func (a *API) Run(ctx context.Context) error {
 	logged(func() error { a.Auth.Run(ctx); return nil })
 	logged(func() error { a.Usage.Run(ctx); return nil })
 	logged(func() error { a.Limits.Run(ctx); return nil })
+	logged(func() error { a.Ledger.Run(ctx); return nil })
 	logged(func() error { a.Serving.Run(ctx); return nil })
 	measure(ctx, g, a.Metrics, a.Config.Metrics.API(), a.Config.Metrics.Unset, a.Log)
 	err := g.Wait()
@@ -57,7 +58,7 @@ func (a *API) Run(ctx context.Context) error {
 	return ended(a.Log, "API", err)
 }
 
-// flushLimit bounds what the uses of keys, usage, refusals and warnings may take of the process's end.
+// flushLimit bounds what the uses of keys, usage, outcomes, refusals and warnings may take of the process's end.
 const flushLimit = 5 * time.Second
 
 func (a *API) flush(ctx context.Context) {
@@ -71,6 +72,9 @@ func (a *API) flush(ctx context.Context) {
 	}
 	if err := a.Limits.Flush(ctx); err != nil {
 		a.Log.WarnContext(ctx, "warnings of limits not written", "error", err)
+	}
+	if err := a.Ledger.Flush(ctx); err != nil {
+		a.Log.WarnContext(ctx, "outcomes of starts not written; the worker finds them out", "error", err)
 	}
 	a.Refusals.Flush(ctx) // those of the requests that ended last
 }
@@ -108,7 +112,9 @@ func (w *Worker) Run(ctx context.Context) error {
 	g.Go(func() error { return rotate(ctx, w.Log, w.Tokens.Rotate) })
 	g.Go(func() error { return erase(ctx, w.Log, "answers", w.Requests.Erase) })
 	g.Go(func() error { return erase(ctx, w.Log, "usage", w.Usage.Erase) })
+	g.Go(func() error { return erase(ctx, w.Log, "starts", w.Starts.Erase) })
 	g.Go(func() error { w.Relay.Run(ctx); return nil })
+	g.Go(func() error { w.Ledger.Repair(ctx); return nil })
 	g.Go(func() error { w.Keys.Run(ctx); return nil })
 	measure(ctx, g, w.Metrics, w.Config.Metrics.Worker(), w.Config.Metrics.Unset, w.Log)
 	g.Go(func() error { w.Archive.Run(ctx); return nil })

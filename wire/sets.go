@@ -18,6 +18,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/usecase/auth"
 	"github.com/bulkheadhq/bulkhead/core/usecase/bootstrap"
 	"github.com/bulkheadhq/bulkhead/core/usecase/deletion"
+	"github.com/bulkheadhq/bulkhead/core/usecase/dispatches"
 	"github.com/bulkheadhq/bulkhead/core/usecase/holds"
 	"github.com/bulkheadhq/bulkhead/core/usecase/keywatch"
 	"github.com/bulkheadhq/bulkhead/core/usecase/leaks"
@@ -57,6 +58,7 @@ var postgresSet = gw.NewSet(
 	postgres.NewTrail, gw.Bind(new(ports.Trail), new(*postgres.Trail)),
 	postgres.NewSigningKeys, gw.Bind(new(ports.SigningKeys), new(*postgres.SigningKeys)),
 	postgres.NewUsageHours, gw.Bind(new(ports.UsageHours), new(*postgres.UsageHours)),
+	postgres.NewDispatches, gw.Bind(new(ports.Dispatches), new(*postgres.Dispatches)),
 	postgres.NewIdempotency, gw.Bind(new(ports.Idempotency), new(*postgres.Idempotency)),
 )
 
@@ -71,6 +73,7 @@ var temporalSet = gw.NewSet(
 	temporal.NewDispatcher, gw.Bind(new(ports.Dispatcher), new(*temporal.Dispatcher)),
 	temporal.NewBatches, gw.Bind(new(ports.Batches), new(*temporal.Batches)),
 	temporal.NewSchedules, gw.Bind(new(ports.Schedules), new(*temporal.Schedules)),
+	dispatches.New, gw.Bind(new(ports.DispatchRecorder), new(*dispatches.Service)),
 	newBlueprint, temporal.NewNamespaces, gw.Bind(new(ports.Namespaces), new(*temporal.Namespaces)),
 	temporal.NewOrchestrator, gw.Bind(new(ports.Orchestrator), new(*temporal.Orchestrator)),
 )

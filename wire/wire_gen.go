@@ -21,6 +21,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/usecase/auth"
 	"github.com/bulkheadhq/bulkhead/core/usecase/bootstrap"
 	"github.com/bulkheadhq/bulkhead/core/usecase/deletion"
+	"github.com/bulkheadhq/bulkhead/core/usecase/dispatches"
 	"github.com/bulkheadhq/bulkhead/core/usecase/holds"
 	"github.com/bulkheadhq/bulkhead/core/usecase/keywatch"
 	"github.com/bulkheadhq/bulkhead/core/usecase/leaks"
@@ -114,9 +115,11 @@ func NewAPI(ctx context.Context, cfg config.Config, out Output, b Build) (*API, 
 	assignmentsService := assignments.New(store, platform, workerMembers)
 	usageHours := postgres.NewUsageHours(db)
 	meteringService := metering.New(usageHours, store, clock, logger)
+	postgresDispatches := postgres.NewDispatches(db)
+	dispatcher := temporal.NewDispatcher(connection)
+	dispatchesService := dispatches.New(store, postgresDispatches, dispatcher, clock, logger)
 	orgsService := orgs.New(store, platform, clock)
 	temporalNamespaces := temporal.NewNamespaces(connection)
-	dispatcher := temporal.NewDispatcher(connection)
 	temporalSchedules := temporal.NewSchedules(connection)
 	namespaceStandard := newBlueprint(cfg)
 	namespacesService := namespaces.New(store, temporalNamespaces, dispatcher, temporalSchedules, namespaceStandard, clock)
@@ -127,7 +130,7 @@ func NewAPI(ctx context.Context, cfg config.Config, out Output, b Build) (*API, 
 	apikeysService := apikeys.New(store, limitsService, standard, clock, peppers, reader)
 	leaksService := leaks.New(credentials, store, clock, peppers, metrics)
 	batches := temporal.NewBatches(dispatcher)
-	workflowsService := workflows.New(store, dispatcher, batches, limitsService, standard, clock)
+	workflowsService := workflows.New(store, dispatcher, batches, dispatchesService, limitsService, standard, clock)
 	schedulesService := schedules.New(store, temporalSchedules, dispatcher, limitsService, standard, clock)
 	operationsService := operations.New(store, platform, clock)
 	trailService := trail.New(postgresTrail)
@@ -227,6 +230,7 @@ func NewAPI(ctx context.Context, cfg config.Config, out Output, b Build) (*API, 
 		Serving:  assignmentsService,
 		Buckets:  buckets,
 		Usage:    meteringService,
+		Ledger:   dispatchesService,
 		HTTP:     server,
 		Metrics:  metrics,
 		Lines:    buffer,
@@ -280,6 +284,9 @@ func NewWorker(ctx context.Context, cfg config.Config, out Output, b Build) (*Wo
 	retentionService := retention.New(store, platform, clock, logger)
 	idempotency := postgres.NewIdempotency(db)
 	usageHours := postgres.NewUsageHours(db)
+	postgresDispatches := postgres.NewDispatches(db)
+	dispatcher := temporal.NewDispatcher(connection)
+	dispatchesService := dispatches.New(store, postgresDispatches, dispatcher, clock, logger)
 	temporalNamespaces := temporal.NewNamespaces(connection)
 	standard := newBlueprint(cfg)
 	provisioningService := provisioning.New(store, temporalNamespaces, clock, standard)
@@ -304,6 +311,8 @@ func NewWorker(ctx context.Context, cfg config.Config, out Output, b Build) (*Wo
 		Archive:  retentionService,
 		Requests: idempotency,
 		Usage:    usageHours,
+		Starts:   postgresDispatches,
+		Ledger:   dispatchesService,
 		System:   workerWorker,
 		Probe:    probe,
 		Keys:     keywatchService,

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/matryer/is"
 
 	"github.com/bulkheadhq/bulkhead/adapters/httpapi/internal/gen"
@@ -59,7 +60,7 @@ var (
 	}
 	wholeExecution = workflow.Execution{
 		ID: "order/1", RunID: "run", Type: "Order", TaskQueue: "orders", Status: workflow.Completed, StartedAt: now,
-		ClosedAt: now.Add(time.Second), Events: 12,
+		ClosedAt: now.Add(time.Second), Events: 12, Joined: true, // for the ledger
 		Details: &workflow.Details{
 			StartedBy: workflow.Starter{APIKey: "key_1", User: "usr_1"}, Memo: workflow.Memo{"note": json.RawMessage(`1`)},
 			Attributes:       workflow.Attributes{"Cents": {Type: workflow.Int, Value: json.RawMessage(`995`)}},
@@ -152,7 +153,7 @@ func TestConvert(t *testing.T) {
 		{"a result", wholeResult, toWorkflowResult(wholeResult)},
 		{"an assignment", wholeAssignment, toAssignment(wholeAssignment)},
 		{"a token", wholeToken, toToken(wholeToken, "temporal:7233")},
-		{"a start", wholeStart, started(wholeStart)},
+		{"a start", wholeStart, named(started(wholeStart))},
 		{"an actor", struct{}{}, toActor(wholeActor)},
 	} {
 		t.Run("Should set every field of "+c.name, func(t *testing.T) {
@@ -217,6 +218,12 @@ func started(in gen.WorkflowStart) workflow.Start {
 	if err != nil {
 		panic(err)
 	}
+	return s
+}
+
+// named gives a start what the use case gives it, and no client can.
+func named(s workflow.Start) workflow.Start {
+	s.Request = uuid.New()
 	return s
 }
 

@@ -108,7 +108,7 @@ func (m *memory) WriteTx(ctx context.Context, o id.Org, fn func(context.Context,
 	}
 	return fn(ctx, ports.Tx{
 		Orgs: orgWrites{w}, Users: userWrites{w}, Roles: roleWrites{w}, APIKeys: keyWrites{w}, Operations: operationWrites{w},
-		Schedules: scheduleWrites{}, Audit: auditWrites{w}, Outbox: outboxWrites{},
+		Schedules: scheduleWrites{}, Dispatches: dispatchWrites{}, Audit: auditWrites{w}, Outbox: outboxWrites{},
 	})
 }
 
@@ -225,6 +225,17 @@ func (r reads) APIKeys(_ context.Context, _ apikey.Filter, p page.Request) (page
 }
 
 // What is kept of schedules matters to no answer but that to their quota.
+func (reads) Dispatch(context.Context, uuid.UUID) (workflow.Dispatch, error) {
+	return workflow.Dispatch{}, fault.ErrNotFound
+}
+
+type dispatchWrites struct{ ports.DispatchWriter }
+
+func (dispatchWrites) Request(context.Context, workflow.Dispatch) error { return nil }
+
+// Decided hears of what was started.
+func (m *memory) Decided(authz.Actor, workflow.Dispatch) {}
+
 func (reads) KnownSchedules(_ context.Context, ids []string) ([]string, error) { return ids, nil }
 
 func (reads) Schedules(context.Context, schedule.Filter) ([]schedule.Row, error) { return nil, nil }
@@ -455,6 +466,10 @@ func (outboxWrites) Append(context.Context, outbox.Message) error { return nil }
 func (m *memory) Start(_ context.Context, _ string, _ authz.Actor, s workflow.Start) (workflow.Execution, error) {
 	m.started = s
 	return workflow.Execution{ID: s.ID, RunID: "run", Type: s.Type, TaskQueue: s.TaskQueue, Status: workflow.Running, StartedAt: now}, nil
+}
+
+func (m *memory) Dispatched(context.Context, string, workflow.Dispatch) (workflow.Dispatch, error) {
+	return workflow.Dispatch{}, workflow.ErrNotFound
 }
 
 func (m *memory) Describe(_ context.Context, namespace, workflowID, runID string) (workflow.Execution, error) {

@@ -140,7 +140,7 @@ func setup(t testing.TB, pingers ...ports.Pinger) *bundle {
 			Log: slog.New(slog.DiscardHandler),
 		}), Leaks: leaks.New(m, m, clock, peppers, m), Clock: clock,
 		Tokens:    tokens.New(m, signingKeys{}, crypto{}, clock, signing.DefaultPolicy),
-		Workflows: workflows.New(m, m, batcher{m}, limiter, limit.Standard{}, clock), Schedules: schedules.New(m, scheduler{m}, m, limiter, limit.Standard{}, clock), Operations: operations.New(m, platform{m}, clock), Assignments: assignments.New(m, platform{m}, members{}),
+		Workflows: workflows.New(m, m, batcher{m}, m, limiter, limit.Standard{}, clock), Schedules: schedules.New(m, scheduler{m}, m, limiter, limit.Standard{}, clock), Operations: operations.New(m, platform{m}, clock), Assignments: assignments.New(m, platform{m}, members{}),
 		Usage: metering.New(m, m, clock, slog.New(slog.DiscardHandler)),
 		Trail: trail.New(trails{m}), Refusals: refusals.New(m, clock, slog.New(slog.DiscardHandler)),
 		Cursors: page.NewSealer(make([]byte, 32)), ETagKey: make([]byte, 32), Requests: b.requests, Vault: vault{}, Pingers: pingers, Meter: m,

@@ -73,6 +73,11 @@ func TestIdempotency(t *testing.T) {
 	porttest.Idempotency(t, openBackend)
 }
 
+func TestDispatches(t *testing.T) {
+	t.Parallel()
+	porttest.Dispatches(t, openBackend)
+}
+
 func TestTrail(t *testing.T) {
 	t.Parallel()
 	porttest.Trail(t, openBackend)
@@ -98,7 +103,7 @@ func backend(t *testing.T, d harness.Database, db *postgres.DB) porttest.Backend
 		Store: postgres.NewStore(db), Platform: postgres.NewPlatform(db), Credentials: postgres.NewCredentials(db), Feed: feed,
 		KeyUses: postgres.NewKeyUses(db), KeyCensus: postgres.NewKeyCensus(db), UsageHours: postgres.NewUsageHours(db), Members: members,
 		Outbox: outbox, SigningKeys: postgres.NewSigningKeys(db), Idempotency: postgres.NewIdempotency(db),
-		Audit: postgres.NewTrail(db), Trail: trail(d),
+		Audit: postgres.NewTrail(db), Dispatches: postgres.NewDispatches(db), Trail: trail(d),
 	}
 }
 

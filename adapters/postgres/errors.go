@@ -36,6 +36,7 @@ const (
 	operationOrgFK = "operations_org_id_fkey"
 	outboxOrgFK    = "outbox_org_id_fkey"
 	scheduleOrgFK  = "schedules_org_id_fkey"
+	dispatchOrgFK  = "workflow_dispatches_org_id_fkey"
 )
 
 // violations says what the violation of a constraint means. Any other is a
@@ -57,6 +58,7 @@ var violations = map[string]*fault.Error{
 	operationOrgFK: fault.ErrNotFound,
 	outboxOrgFK:    fault.ErrNotFound,
 	scheduleOrgFK:  fault.ErrNotFound,
+	dispatchOrgFK:  fault.ErrNotFound,
 }
 
 // What stays empty in an entry of a trail that has no head: that of an organization

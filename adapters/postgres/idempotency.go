@@ -32,9 +32,9 @@ func (i *Idempotency) Claim(ctx context.Context, c *idempotency.Claim, fingerpri
 	}
 	db := i.db.writing(orgScope(c.Org))
 	for range maxClaims {
-		since, err := queries.IdempotencyClaim(ctx, db, &p)
+		won, err := queries.IdempotencyClaim(ctx, db, &p)
 		if err == nil {
-			c.Since = since.UTC()
+			c.Since, c.Repeated = won.CreatedAt.UTC(), won.Repeated
 			return idempotency.Record{}, true, nil
 		}
 		if !errors.Is(err, fault.ErrNotFound) {

@@ -27,6 +27,7 @@ var circumstances = map[string]string{
 	"RoleRelease":      "UPDATE users SET role = 'custom', role_id = id, state = 'removed'",
 	"UsageErase":       "UPDATE usage_hours SET hour = now() - interval '500 days'",
 	"ScheduleUnhold":   "UPDATE schedules SET suspension_hold = '00000000-0000-0000-0000-000000000000'",
+	"DispatchErase":    "UPDATE workflow_dispatches SET outcome = 'refused', decided_at = now() - interval '40 days'",
 	"IdempotencyErase": "UPDATE idempotency_keys SET expires_at = now() - interval '1 day'",
 	// The victim's entry, which was stored last, is further on.
 	"AuditLast":  "UPDATE audit_events SET seq = 7 WHERE ctid = (SELECT max(ctid) FROM audit_events)",

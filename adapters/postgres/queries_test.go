@@ -32,6 +32,8 @@ var withoutOrg = map[string]string{
 	"KeyCensusDue":          "authentication's role: whose key is to be warned of, of all",
 	"UsageAdd":              "platform: names the organization of each row",
 	"UsageErase":            "platform: what is older than it is kept, of all",
+	"DispatchOpen":          "platform: what is undecided, of all",
+	"DispatchErase":         "platform: what has been kept for its time, of all",
 	"SigningKeyList":        "of the platform",
 	"WorkerMemberHold":      "of the platform",
 	"WorkerMemberLeave":     "of the platform",

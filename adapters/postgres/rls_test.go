@@ -98,8 +98,8 @@ func TestRowLevelSecurityAlone(t *testing.T) {
 		}
 		is.Equal(seen, map[string]int{
 			"organizations": 2, "operations": 2, "outbox": 2, "api_key_uses": 2, "usage_hours": 2,
-			"audit_events": 2,
-			"users":        0, "roles": 0, "schedules": 0, "api_keys": 0, "audit_heads": 0, "audit_checkpoints": 0, "idempotency_keys": 0,
+			"audit_events": 2, "workflow_dispatches": 2,
+			"users": 0, "roles": 0, "schedules": 0, "api_keys": 0, "audit_heads": 0, "audit_checkpoints": 0, "idempotency_keys": 0,
 		})
 	})
 
@@ -251,6 +251,8 @@ func updatable(table string) string {
 		return "requests"
 	case "schedules":
 		return "request"
+	case "workflow_dispatches":
+		return "outcome"
 	default:
 		return "state"
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/id"
 	"github.com/bulkheadhq/bulkhead/core/idempotency"
 	"github.com/bulkheadhq/bulkhead/core/outbox"
+	"github.com/bulkheadhq/bulkhead/core/workflow"
 	"github.com/bulkheadhq/bulkhead/ports"
 	"github.com/bulkheadhq/bulkhead/test/harness"
 )
@@ -44,6 +45,10 @@ func TestRoundTrips(t *testing.T) {
 	}
 	appends := func(ctx context.Context, tx ports.Tx) error {
 		return errors.Join(tx.Audit.Append(ctx, entry(o)), tx.Audit.Append(ctx, entry(o)))
+	}
+	starts := func(ctx context.Context, tx ports.Tx) error {
+		d := workflow.Dispatch{Org: o, Request: uuid.New(), WorkflowID: "w", Type: "t", TaskQueue: "q", Subject: "s", RequestedAt: time.Now()}
+		return errors.Join(tx.Dispatches.Request(ctx, d), tx.Audit.Append(ctx, entry(o)))
 	}
 	messages := func(ctx context.Context, tx ports.Tx) error {
 		m, err := outbox.NewProvision(o, id.New[id.OperationKind](), time.Now())
@@ -98,7 +103,7 @@ func TestRoundTrips(t *testing.T) {
 				return err
 			}
 			_, err = b.Store.Reads(o).Org(ctx)
-			return errors.Join(err, b.Store.WriteTx(idempotency.With(ctx, c), o, appends), b.Idempotency.Answer(ctx, c, idempotency.Answer{Status: 201}))
+			return errors.Join(err, b.Store.WriteTx(idempotency.With(ctx, c), o, starts), b.Idempotency.Answer(ctx, c, idempotency.Answer{Status: 201}))
 		}},
 	} {
 		t.Run("Should need as few as can be for "+name, func(t *testing.T) {

@@ -43,6 +43,8 @@ var rows = map[string]string{
 	"usage_writers":  `INSERT INTO usage_writers (id, last_batch, at) VALUES (gen_random_uuid(), 1, now())`,
 	"schedules": `INSERT INTO schedules (org_id, schedule_id, created_at, request)
 		VALUES ($1, gen_random_uuid()::text, now(), gen_random_uuid())`,
+	"workflow_dispatches": `INSERT INTO workflow_dispatches (org_id, request, workflow_id, type, task_queue, subject, requested_at, outcome)
+		VALUES ($1, gen_random_uuid(), 'w', 't', 'q', 's', now(), 'requested')`,
 	"signing_keys": `INSERT INTO signing_keys (id, public_der, sealed, sealed_by, state, created_at, changed_at)
 		VALUES (gen_random_uuid()::text, '', '', 1, 'published', now(), now())`,
 }

@@ -43,7 +43,7 @@ func (s *Store) WriteTx(ctx context.Context, o id.Org, fn func(ctx context.Conte
 		trail := &auditWriter{writer: w}
 		err := fn(ctx, ports.Tx{
 			Orgs: orgWriter{w}, Users: userWriter{w}, Roles: roleWriter{w}, APIKeys: apiKeyWriter{w},
-			Operations: operationWriter{w}, Schedules: scheduleWriter{w}, Audit: noting(trail, about), Outbox: outboxWriter{w},
+			Operations: operationWriter{w}, Schedules: scheduleWriter{w}, Dispatches: dispatchWriter{w}, Audit: noting(trail, about), Outbox: outboxWriter{w},
 		})
 		if err != nil {
 			return err

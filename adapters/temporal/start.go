@@ -49,7 +49,14 @@ func (d *Dispatcher) Start(ctx context.Context, namespace string, by authz.Actor
 		return workflow.Execution{}, d.attributeFault(ctx, namespace, s.Attributes, err)
 	}
 	if !started { // what runs may be of another type
-		return d.describe(ctx, namespace, s.ID, runID)
+		res, err := d.describeWhole(ctx, namespace, s.ID, runID)
+		if err != nil {
+			return workflow.Execution{}, err
+		}
+		e := execution(res.GetWorkflowExecutionInfo())
+		info, known := res.GetWorkflowExtendedInfo().GetRequestIdInfos()[req.GetRequestId()]
+		e.Joined = !known || info.GetEventType() != enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED
+		return e, nil
 	}
 	// A second call would tell the start to the microsecond, and could fail although the workflow runs.
 	e := workflow.Execution{
@@ -124,7 +131,7 @@ func startRequest(ctx context.Context, namespace string, by authz.Actor, s workf
 		WorkflowStartDelay:       timeout(s.Delay),
 		RetryPolicy:              retryPolicy(s.Retry),
 		Identity:                 identityOf(by),
-		RequestId:                requestID(ctx),
+		RequestId:                nameOf(ctx, s),
 		WorkflowIdReusePolicy:    reusePolicies[reuse],
 		WorkflowIdConflictPolicy: conflictPolicies[conflict],
 		Memo:                     memo,
@@ -184,6 +191,14 @@ func retryPolicy(p *workflow.RetryPolicy) *commonpb.RetryPolicy {
 		MaximumAttempts:        p.MaximumAttempts,
 		NonRetryableErrorTypes: p.NonRetryableTypes,
 	}
+}
+
+// nameOf is the request's id of a start.
+func nameOf(ctx context.Context, s workflow.Start) string {
+	if s.Request != uuid.Nil {
+		return s.Request.String()
+	}
+	return requestID(ctx)
 }
 
 // requestID makes the repetitions of invoke one start, and those of a claimed

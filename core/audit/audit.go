@@ -72,6 +72,11 @@ var (
 	WorkflowTerminateRequested = action("workflow.terminate_requested")
 	WorkflowResetRequested     = action("workflow.reset_requested")
 
+	// What has come of a start that was asked for, with the run. It follows when that is
+	// known: an organization's trail and Temporal can not commit together.
+	WorkflowStarted = action("workflow.started")
+	WorkflowJoined  = action("workflow.joined") // what ran under the id already was used
+
 	// What is asked of many workflows stands before it is done, for the same reason.
 	WorkflowBatchCancelRequested    = action("workflow.batch_cancel_requested")
 	WorkflowBatchTerminateRequested = action("workflow.batch_terminate_requested")

@@ -101,6 +101,7 @@ var (
 	Archivist   = newSystemActor("archivist", 0)   // purges trails
 	Limiter     = newSystemActor("limiter", 0)     // warns of limits
 	Keeper      = newSystemActor("keeper", 0)      // pauses the schedules of who does not work, and lets them go on
+	Bookkeeper  = newSystemActor("bookkeeper", 0)  // finds out what has come of starts whose process was lost
 )
 
 // From returns the actor with the origin of its request.

@@ -38,6 +38,10 @@ type Claim struct {
 	Token uuid.UUID // the attempt's own
 	Since time.Time // when the request was first claimed
 
+	// Repeated says that an attempt came before this one. What it has done outside the
+	// database nobody may know.
+	Repeated bool
+
 	// Repeatable says that the whole may be done again as long as its answer was
 	// not stored, as what it does bears the claim's ID and is done once by that.
 	Repeatable bool

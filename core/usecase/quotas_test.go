@@ -212,7 +212,7 @@ func TestWorkflowQuotas(t *testing.T) {
 		o := w.addOrg("own", org.Active)
 		by := holder(o, authz.Admin)
 		w.setQuota(o, limit.RunningWorkflows, limit.Limit{Max: 5})
-		s := workflows.New(w.unseen.store, &starts{}, nil, newServices(w).limits, limit.Standard{}, w.clock)
+		s := workflows.New(w.unseen.store, &starts{}, nil, newServices(w).dispatches, newServices(w).limits, limit.Standard{}, w.clock)
 		started := make([]error, 16)
 		var all sync.WaitGroup
 		for n := range started {

@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/bulkheadhq/bulkhead/core/authz"
 	"github.com/bulkheadhq/bulkhead/core/id"
 	"github.com/bulkheadhq/bulkhead/core/namespace"
@@ -28,7 +30,9 @@ type temporal struct {
 	*spy
 	starts     []workflow.Start
 	starters   []authz.Actor
-	status     workflow.Status // of every execution
+	joins      bool                 // whatever is started runs already
+	came       map[uuid.UUID]string // by the requests that have started them
+	status     workflow.Status      // of every execution
 	running    int64
 	schedules  []schedule.Schedule
 	blueprints []namespace.Blueprint
@@ -45,7 +49,7 @@ type temporal struct {
 
 func (d *temporal) Start(_ context.Context, namespace string, by authz.Actor, s workflow.Start) (workflow.Execution, error) {
 	d.starts, d.starters = append(d.starts, s), append(d.starters, by)
-	return workflow.Execution{ID: s.ID}, d.remote("Start " + namespace)
+	return workflow.Execution{ID: s.ID, RunID: "run", Joined: d.joins}, d.remote("Start " + namespace)
 }
 
 func (d *temporal) Describe(_ context.Context, namespace, workflowID, runID string) (workflow.Execution, error) {

@@ -170,7 +170,7 @@ func (s store) WriteTx(ctx context.Context, o id.Org, fn func(context.Context, p
 func (s store) watching(tx ports.Tx) ports.Tx {
 	return ports.Tx{
 		Orgs: orgWriter{s.spy, tx.Orgs}, Users: userWriter{s.spy, tx.Users}, Roles: roleWriter{s.spy, tx.Roles}, APIKeys: keyWriter{s.spy, tx.APIKeys},
-		Operations: operationWriter{s.spy, tx.Operations}, Schedules: scheduleWriter{s.spy, tx.Schedules}, Audit: auditWriter{s.spy, tx.Audit}, Outbox: outboxWriter{s.spy, tx.Outbox},
+		Operations: operationWriter{s.spy, tx.Operations}, Schedules: scheduleWriter{s.spy, tx.Schedules}, Dispatches: dispatchWriter{s.spy, tx.Dispatches}, Audit: auditWriter{s.spy, tx.Audit}, Outbox: outboxWriter{s.spy, tx.Outbox},
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/matryer/is"
 
 	"github.com/bulkheadhq/bulkhead/core/audit"
@@ -34,8 +35,11 @@ func TestWorkflowsStart(t *testing.T) {
 		got, err := newServices(w).workflows.Start(t.Context(), by, o, start)
 		is.NoErr(err)
 		is.Equal(got.ID, "order-42")
-		is.Equal(w.called(), []string{"Reads.Org", "Buckets.Take", "Count " + w.namespaceOf(o), "WriteTx", "Audit.Append", "Audit.Append", "Start " + w.namespaceOf(o)})
-		is.Equal(w.temporal.starts, []workflow.Start{start})
+		is.Equal(w.called(), []string{"Reads.Org", "Buckets.Take", "Count " + w.namespaceOf(o), "WriteTx", "Dispatches.Request", "Audit.Append", "Dispatches.Request", "Audit.Append", "Start " + w.namespaceOf(o)})
+		asked := w.temporal.starts[0]
+		is.True(asked.Request != uuid.Nil)
+		asked.Request = uuid.Nil
+		is.Equal([]workflow.Start{asked}, []workflow.Start{start})
 		is.Equal(w.temporal.starters, []authz.Actor{by})
 		trail := w.trail()
 		is.Equal(len(trail), 1)
@@ -48,7 +52,7 @@ func TestWorkflowsStart(t *testing.T) {
 	t.Run("Should start nothing that nobody can account for", func(t *testing.T) {
 		t.Parallel()
 		is := is.New(t)
-		for _, port := range []string{"Reads.Org", "WriteTx", "Audit.Append", "Commit"} {
+		for _, port := range []string{"Reads.Org", "WriteTx", "Dispatches.Request", "Audit.Append", "Commit"} {
 			w := newWorld(t)
 			w.breaks(port, fault.ErrUnavailable)
 			o := w.addOrg("own", org.Active)

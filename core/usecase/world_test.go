@@ -30,6 +30,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/usecase/auth"
 	"github.com/bulkheadhq/bulkhead/core/usecase/bootstrap"
 	"github.com/bulkheadhq/bulkhead/core/usecase/deletion"
+	"github.com/bulkheadhq/bulkhead/core/usecase/dispatches"
 	"github.com/bulkheadhq/bulkhead/core/usecase/holds"
 	"github.com/bulkheadhq/bulkhead/core/usecase/keywatch"
 	"github.com/bulkheadhq/bulkhead/core/usecase/leaks"
@@ -97,6 +98,7 @@ type services struct {
 	auth         *auth.Service
 	bootstrap    *bootstrap.Service
 	deletion     *deletion.Service
+	dispatches   *dispatches.Service
 	holds        *holds.Service
 	keywatch     *keywatch.Service
 	leaks        *leaks.Service
@@ -151,6 +153,7 @@ func newServices(w *world) services {
 	w.t.Helper()
 	log := slog.New(slog.NewTextHandler(w.log, nil))
 	limiter := limits.New(w.store, w.buckets, w.standard, w.clock, w.meter, log)
+	ledger := dispatches.New(w.store, ledgers{w.spy, postgres.NewDispatches(w.database.db)}, w.temporal, w.clock, log)
 	return services{
 		apikeys:     apikeys.New(w.store, limiter, limit.Standard{}, w.clock, peppers(w.t), random),
 		assignments: assignments.New(w.store, w.platform, w.members),
@@ -177,7 +180,8 @@ func newServices(w *world) services {
 		trail:        trail.New(w.trails),
 		users:        users.New(w.store, w.trails, limiter, limit.Standard{}, w.clock),
 		roles:        roles.New(w.store, limiter, w.clock),
-		workflows:    workflows.New(w.store, w.temporal, batcher{w.temporal}, limiter, limit.Standard{}, w.clock),
+		dispatches:   ledger,
+		workflows:    workflows.New(w.store, w.temporal, batcher{w.temporal}, ledger, limiter, limit.Standard{}, w.clock),
 	}
 }
 

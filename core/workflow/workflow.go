@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/bulkheadhq/bulkhead/core/fault"
 	"github.com/bulkheadhq/bulkhead/core/text"
 )
@@ -38,6 +40,9 @@ type Start struct {
 	Retry            *RetryPolicy  // nil: an execution that fails is not run again
 	Memo             Memo
 	Attributes       Attributes
+	// Request names the request, for Temporal to know it again; zero: the dispatcher
+	// chooses.
+	Request uuid.UUID
 	// Cron is there to be refused: a schedule does it, and can be paused and changed.
 	Cron string
 	// Signal goes to the new execution or, when one runs under the id and is not to
@@ -151,6 +156,7 @@ type Execution struct {
 	StartedAt time.Time
 	ClosedAt  time.Time // zero: still running
 	Events    int64     // the length of its history
+	Joined    bool      // by the start that it answers: it was there before
 	Details   *Details  // nil where executions are listed, and for one that was just started
 }
 

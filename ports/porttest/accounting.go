@@ -16,6 +16,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/schedule"
 	"github.com/bulkheadhq/bulkhead/core/usage"
 	"github.com/bulkheadhq/bulkhead/core/user"
+	"github.com/bulkheadhq/bulkhead/core/workflow"
 	"github.com/bulkheadhq/bulkhead/ports"
 )
 
@@ -52,6 +53,7 @@ var elsewhere = map[string]string{ //nolint:gosec // names of ports
 	"SigningKeys": "belong to no organization",
 	"Idempotency": "the suite of Idempotency",
 	"Audit":       "the suite of Trail",
+	"Dispatches":  "the suite of Dispatches",
 }
 
 // storeAccounting calls every method of a scope and of a transaction with what
@@ -122,7 +124,10 @@ func newScene(t *testing.T, b Backend) scene {
 	planned := aSchedule(o)
 	planned.ID = custom.Snapshot().Name // one name for all that has one
 	planned.Holds.Suspension = planned.Request
-	seed(t, b, victim, u, custom, k, op, open, planned)
+	asked := aDispatch(o)
+	asked.Request = planned.Request
+	seed(t, b, victim, u, custom, k, op, open, planned, asked)
+	asked.Outcome, asked.DecidedAt = workflow.DispatchRefused, moment
 	must(t, b.UsageHours.Add(t.Context(), aBatch(map[usage.Slot]usage.Counts{{Org: o, Key: keyID(k), Hour: 1}: {Requests: 1}})))
 	s.things = []any{
 		u.ID(),
@@ -130,6 +135,8 @@ func newScene(t *testing.T, b Backend) scene {
 		u.Role(), custom.Snapshot().ID, custom.Snapshot().Name, keyID(k), op.Snapshot().ID, op.Snapshot().Kind,
 		planned.Request,
 		[]string{planned.ID},
+		asked,
+		[]workflow.Dispatch{asked},
 		anOrg(), aUser(o), aSchedule(o),
 		[]schedule.Row{aSchedule(o)},
 		[]user.User{u},

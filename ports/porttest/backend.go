@@ -25,6 +25,7 @@ type Backend struct {
 	SigningKeys ports.SigningKeys
 	Idempotency ports.Idempotency
 	Audit       ports.Trail
+	Dispatches  ports.Dispatches
 
 	// Trail returns the identifiers of an organization's audit entries in their
 	// order, past every scope.

@@ -27,6 +27,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/role"
 	"github.com/bulkheadhq/bulkhead/core/schedule"
 	"github.com/bulkheadhq/bulkhead/core/user"
+	"github.com/bulkheadhq/bulkhead/core/workflow"
 	"github.com/bulkheadhq/bulkhead/ports"
 )
 
@@ -74,6 +75,14 @@ func aUser(o id.Org) user.User {
 // aSchedule is the row of a schedule with every field set.
 func aSchedule(o id.Org) schedule.Row {
 	return schedule.Row{OrgID: o, ID: unique("nightly"), CreatedAt: moment, CreatedBy: "user_1", Request: uuid.New()}
+}
+
+// aDispatch is a start that is asked for.
+func aDispatch(o id.Org) workflow.Dispatch {
+	return workflow.Dispatch{
+		Org: o, Request: uuid.New(), WorkflowID: unique("order"), Type: "Order", TaskQueue: "orders", Subject: "key_1",
+		RequestedAt: moment, Outcome: workflow.DispatchRequested,
+	}
 }
 
 // aRole is a custom role with every field set.
@@ -215,6 +224,8 @@ func insert(ctx context.Context, tx ports.Tx, things ...any) error {
 			if _, err = tx.Schedules.Claim(ctx, v); err == nil && v.Holds != (schedule.Holds{}) {
 				_, err = tx.Schedules.Hold(ctx, []schedule.Row{v})
 			}
+		case workflow.Dispatch:
+			err = tx.Dispatches.Request(ctx, v)
 		case outbox.Message:
 			err = tx.Outbox.Append(ctx, v)
 		default:

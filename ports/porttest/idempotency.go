@@ -75,6 +75,7 @@ func Idempotency(t *testing.T, open Open) {
 		_, ours := claims(c, f, terms)
 		is.True(ours)
 		is.True(!c.Since.IsZero())
+		is.True(!c.Repeated)
 		found, ours := claims(another(c), f, terms)
 		is.Equal(ours, false)
 		is.Equal(found, idempotency.Record{Fingerprint: f})
@@ -105,6 +106,7 @@ func Idempotency(t *testing.T, open Open) {
 		_, ours = claims(next, f, terms)
 		is.True(ours)
 		is.Equal(next.Since, late.Since)
+		is.True(next.Repeated)
 		is.Equal(next.ID(), late.ID())
 		err := b.Idempotency.Answer(t.Context(), *late, answer)
 		is.True(errors.Is(err, idempotency.ErrInProgress))
@@ -132,6 +134,7 @@ func Idempotency(t *testing.T, open Open) {
 		_, ours := claims(again, aDigest(), over) // whatever it asks for now
 		is.True(ours)
 		is.True(again.Since.After(old.Since))
+		is.True(!again.Repeated)
 		is.True(again.ID() != old.ID())
 		n, err := b.Idempotency.Erase(t.Context(), 1)
 		is.NoErr(err)

@@ -243,6 +243,7 @@ func Dispatcher(t *testing.T, s DispatcherSetup) {
 	})
 
 	t.Run("Should start as it is asked to", func(t *testing.T) { starting(t, s, by, result) })
+	t.Run("Should start as it is asked to", func(t *testing.T) { dispatched(t, s, by, result) })
 
 	t.Run("Should show what executions have done", func(t *testing.T) { remembering(t, s, start, result) })
 

@@ -19,6 +19,8 @@ conditions (condition, text) AS (VALUES
     ('platform',   '(( SELECT current_setting(''app.platform''::text, true) AS current_setting) = ''on''::text)'),
     ('scope',      '(org_id = ( SELECT (NULLIF(current_setting(''app.org_id''::text, true), ''''::text))::uuid AS "nullif"))'),
     ('aged',       '((( SELECT current_setting(''app.platform''::text, true) AS current_setting) = ''on''::text) AND (hour < (now() - ''400 days''::interval)))'),
+    ('undecided',  '((( SELECT current_setting(''app.platform''::text, true) AS current_setting) = ''on''::text) AND (outcome = ''requested''::text))'),
+    ('decided',    '((( SELECT current_setting(''app.platform''::text, true) AS current_setting) = ''on''::text) AND (decided_at < (now() - ''30 days''::interval)))'),
     ('expired',    '((( SELECT current_setting(''app.platform''::text, true) AS current_setting) = ''on''::text) AND (expires_at <= now()))')
 ),
 -- Policies beside that of the template.
@@ -32,6 +34,9 @@ policies (relation, policy, command, grantee, condition, reason) AS (VALUES
     ('outbox',           'platform_done',    'DELETE', 'bulkhead_app',  'platform',   'the relay works for all tenants'),
     ('idempotency_keys', 'platform_expired', 'SELECT', 'bulkhead_app',  'expired',    'what has expired is erased, whose it may be'),
     ('idempotency_keys', 'platform_erase',   'DELETE', 'bulkhead_app',  'expired',    'what has expired is erased, whose it may be'),
+    ('workflow_dispatches', 'platform_open',    'SELECT', 'bulkhead_app', 'undecided', 'what has come of lost starts is found out, whose they may be'),
+    ('workflow_dispatches', 'platform_expired', 'SELECT', 'bulkhead_app', 'decided',   'what is older than it is kept is erased, whose it may be'),
+    ('workflow_dispatches', 'platform_erase',   'DELETE', 'bulkhead_app', 'decided',   'what is older than it is kept is erased, whose it may be'),
     ('api_key_uses',     'platform_read',    'SELECT', 'bulkhead_app',  'platform',   'when secrets were last used is noted for all tenants at once'),
     ('api_key_uses',     'platform_use',     'UPDATE', 'bulkhead_app',  'platform',   'when secrets were last used is noted for all tenants at once'),
     ('usage_hours',      'platform_read',    'SELECT', 'bulkhead_app',  'platform',   'processes add what they counted for all tenants at once'),
@@ -52,6 +57,7 @@ deletions (relation, reason) AS (VALUES
     ('usage_hours',      'they are kept for 400 days'),
     ('usage_writers',    'a process that is gone adds nothing more'),
     ('worker_members',   'a process that is gone serves nobody'),
+    ('workflow_dispatches', 'they are kept for 30 days'),
     ('schedules',        'the row goes with the schedule, which is Temporal''s'),
     ('roles',            'a custom role that nobody has can be deleted')
 ),

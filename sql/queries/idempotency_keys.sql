@@ -12,7 +12,7 @@ SET fingerprint = EXCLUDED.fingerprint, state = 'running', token = EXCLUDED.toke
     expires_at = CASE WHEN idempotency_keys.expires_at <= now() THEN EXCLUDED.expires_at ELSE idempotency_keys.expires_at END
 WHERE idempotency_keys.expires_at <= now() OR (idempotency_keys.state = 'running' AND idempotency_keys.committed_at IS NULL
     AND idempotency_keys.lapses_at <= now() AND idempotency_keys.fingerprint = EXCLUDED.fingerprint)
-RETURNING created_at;
+RETURNING created_at, (created_at <> now())::boolean AS repeated;
 
 -- IdempotencyGet reads what is remembered of a request, for the answer to its repetition.
 -- name: IdempotencyGet :one

@@ -20,6 +20,7 @@ type Service struct {
 	store      ports.Store
 	dispatcher ports.Dispatcher
 	batches    ports.Batches
+	ledger     ports.DispatchRecorder
 	limiter    ports.Limiter
 	limits     limit.Standard
 	clock      ports.Clock
@@ -27,12 +28,14 @@ type Service struct {
 }
 
 // New returns the service. limits are those of organizations for which none were set.
-func New(store ports.Store, dispatcher ports.Dispatcher, batches ports.Batches, limiter ports.Limiter, limits limit.Standard, clock ports.Clock) *Service {
-	return &Service{store: store, dispatcher: dispatcher, batches: batches, limiter: limiter, limits: limits, clock: clock}
+func New(store ports.Store, dispatcher ports.Dispatcher, batches ports.Batches, ledger ports.DispatchRecorder, limiter ports.Limiter, limits limit.Standard, clock ports.Clock) *Service {
+	return &Service{store: store, dispatcher: dispatcher, batches: batches, ledger: ledger, limiter: limiter, limits: limits, clock: clock}
 }
 
 // Start starts a workflow. Without an id it gets a random one. The request
-// stands in the audit trail before anything is started. With a signal, which takes
+// stands in the audit trail and in the ledger before anything is started. A request
+// that is repeated gets the run that it has started or joined, whatever has become of
+// the id since. With a signal, which takes
 // the permission to send one, a workflow that runs under the id is sent that
 // instead. To terminate what runs takes the permission to. It fails with
 // workflow.ErrAlreadyStarted, org.ErrNotAllowed, org.ErrNotActive,
@@ -62,6 +65,10 @@ func (s *Service) Start(ctx context.Context, by authz.Actor, o id.Org, in workfl
 	if err != nil {
 		return workflow.Execution{}, err
 	}
+	in.Request = requestOf(ctx)
+	if e, ok, err := s.known(ctx, by, o, row.Namespace(), in.Request); ok || err != nil {
+		return e, err
+	}
 	if err := row.Snapshot().Settings.AllowList.Check(by.Role().String(), in.Type, in.TaskQueue); err != nil {
 		return workflow.Execution{}, err
 	}
@@ -69,13 +76,19 @@ func (s *Service) Start(ctx context.Context, by authz.Actor, o id.Org, in workfl
 		return workflow.Execution{}, err
 	}
 	now, changes := s.clock.Now(), onRecord(in)
+	d := entry(by, o, now, in)
 	err = s.store.WriteTx(ctx, o, func(ctx context.Context, tx ports.Tx) error {
+		if err := tx.Dispatches.Request(ctx, d); err != nil {
+			return err
+		}
 		return tx.Audit.Append(ctx, audit.Succeeds(o, now, by, audit.WorkflowStartRequested, "workflow", in.ID, changes))
 	})
 	if err != nil {
 		return workflow.Execution{}, err
 	}
-	return s.dispatcher.Start(ctx, row.Namespace(), by, in)
+	e, err := s.dispatcher.Start(ctx, row.Namespace(), by, in)
+	s.settle(by, d, e, err)
+	return e, err
 }
 
 // onRecord is what the trail holds of a start: never its input, memo or search

@@ -58,7 +58,7 @@ SET fingerprint = EXCLUDED.fingerprint, state = 'running', token = EXCLUDED.toke
     expires_at = CASE WHEN idempotency_keys.expires_at <= now() THEN EXCLUDED.expires_at ELSE idempotency_keys.expires_at END
 WHERE idempotency_keys.expires_at <= now() OR (idempotency_keys.state = 'running' AND idempotency_keys.committed_at IS NULL
     AND idempotency_keys.lapses_at <= now() AND idempotency_keys.fingerprint = EXCLUDED.fingerprint)
-RETURNING created_at
+RETURNING created_at, (created_at <> now())::boolean AS repeated
 `
 
 type IdempotencyClaimParams struct {
@@ -72,10 +72,15 @@ type IdempotencyClaimParams struct {
 	KeepSeconds  float64
 }
 
+type IdempotencyClaimRow struct {
+	CreatedAt time.Time
+	Repeated  bool
+}
+
 // IdempotencyClaim takes a request: one that is new, that was forgotten, or whose last
 // attempt is over without a change. No row comes back when it is another's or done. The
 // database's clock decides, as that of one of several processes may be wrong.
-func (q *Queries) IdempotencyClaim(ctx context.Context, db DBTX, arg *IdempotencyClaimParams) (time.Time, error) {
+func (q *Queries) IdempotencyClaim(ctx context.Context, db DBTX, arg *IdempotencyClaimParams) (*IdempotencyClaimRow, error) {
 	row := db.QueryRow(ctx, idempotencyClaim,
 		arg.OrgID,
 		arg.APIKeyID,
@@ -86,9 +91,9 @@ func (q *Queries) IdempotencyClaim(ctx context.Context, db DBTX, arg *Idempotenc
 		arg.LeaseSeconds,
 		arg.KeepSeconds,
 	)
-	var created_at time.Time
-	err := row.Scan(&created_at)
-	return created_at, err
+	var i IdempotencyClaimRow
+	err := row.Scan(&i.CreatedAt, &i.Repeated)
+	return &i, err
 }
 
 const idempotencyCommit = `-- name: IdempotencyCommit :execrows

@@ -216,3 +216,16 @@ type WorkerMember struct {
 	Member    string
 	ExpiresAt time.Time
 }
+
+type WorkflowDispatch struct {
+	OrgID       uuid.UUID
+	Request     uuid.UUID
+	WorkflowID  string
+	Type        string
+	TaskQueue   string
+	Subject     string
+	RequestedAt time.Time
+	Outcome     string
+	RunID       string
+	DecidedAt   *time.Time
+}
