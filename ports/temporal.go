@@ -99,6 +99,9 @@ type Orchestrator interface {
 	// ReviewSchedules does the same with who pauses the organization's schedules and
 	// lets them go on.
 	ReviewSchedules(ctx context.Context, p outbox.SchedulesPayload) error
+	// ReviewNamespace does the same with who makes the organization's namespace as it
+	// must be.
+	ReviewNamespace(ctx context.Context, p outbox.NamespacePayload) error
 }
 
 // ErrNamespaceForeign is returned for a namespace that exists and is not the
@@ -136,6 +139,10 @@ type Namespaces interface {
 	// State returns how the namespace of a name is, whoever's it is. That there is
 	// none is no failure.
 	State(ctx context.Context, name string) (namespace.State, error)
+	// All lists all namespaces, of whomever, but Temporal's own, Bulkhead's own, and
+	// those that are being deleted. Their search attributes are left out. A page may
+	// have fewer than were asked for, or none, and yet not be the last.
+	All(ctx context.Context, p page.TokenRequest) (page.TokenPage[namespace.Found], error)
 	// Reconcile makes the namespace like its blueprint in all that can be repaired, and
 	// returns when that is seen. It fails with ErrNamespaceForeign, and touches
 	// nothing, when the namespace is not the owner's or not registered.

@@ -18,6 +18,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/usecase/keywatch"
 	"github.com/bulkheadhq/bulkhead/core/usecase/limits"
 	"github.com/bulkheadhq/bulkhead/core/usecase/metering"
+	"github.com/bulkheadhq/bulkhead/core/usecase/namespaces"
 	"github.com/bulkheadhq/bulkhead/core/usecase/refusals"
 	"github.com/bulkheadhq/bulkhead/core/usecase/relay"
 	"github.com/bulkheadhq/bulkhead/core/usecase/retention"
@@ -63,6 +64,8 @@ type Worker struct {
 	Probe    *httpapi.Probe
 	Keys     *keywatch.Service
 	Metrics  *telemetry.Metrics
+
+	Namespaces *namespaces.Watch
 }
 
 // Admin is what works on the database without an API.

@@ -26,6 +26,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/namespace"
 	"github.com/bulkheadhq/bulkhead/core/page"
 	"github.com/bulkheadhq/bulkhead/core/usecase/auth"
+	"github.com/bulkheadhq/bulkhead/core/usecase/namespaces"
 	"github.com/bulkheadhq/bulkhead/ports"
 )
 
@@ -150,6 +151,11 @@ func newTLS(cfg config.Temporal) (*tls.Config, error) {
 // newBlueprint returns what every organization's namespace is like that has decided nothing.
 func newBlueprint(cfg config.Config) namespace.Standard {
 	return namespace.Standard{Retention: cfg.Tenancy.Retention}
+}
+
+// newPolicy returns what is done about namespaces that are not as they must be.
+func newPolicy(cfg config.Config) namespaces.Policy {
+	return namespaces.Policy{ReportOnly: cfg.Namespaces.ReportOnly(), Every: cfg.Namespaces.Every}
 }
 
 // newETagKey derives the key of entity tags as newCursors does that of cursors.

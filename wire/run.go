@@ -116,6 +116,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	g.Go(func() error { w.Relay.Run(ctx); return nil })
 	g.Go(func() error { w.Ledger.Repair(ctx); return nil })
 	g.Go(func() error { w.Keys.Run(ctx); return nil })
+	g.Go(func() error { w.Namespaces.Run(ctx); return nil })
 	measure(ctx, g, w.Metrics, w.Config.Metrics.Worker(), w.Config.Metrics.Unset, w.Log)
 	g.Go(func() error { w.Archive.Run(ctx); return nil })
 	g.Go(func() error {

@@ -45,7 +45,7 @@ var systemSet = gw.NewSet(
 	telemetry.NewMetrics, gw.Bind(new(ports.KeyMeter), new(*telemetry.Metrics)),
 	gw.Bind(new(ports.RequestMeter), new(*telemetry.Metrics)),
 	gw.Bind(new(ports.CacheMeter), new(*telemetry.Metrics)),
-	gw.Bind(new(ports.LimitMeter), new(*telemetry.Metrics)),
+	gw.Bind(new(ports.LimitMeter), new(*telemetry.Metrics)), gw.Bind(new(ports.NamespaceMeter), new(*telemetry.Metrics)),
 	gw.Value(system.Clock{}), gw.Bind(new(ports.Clock), new(system.Clock)),
 	gw.Value(system.Stopwatch{}), gw.Bind(new(ports.Stopwatch), new(system.Stopwatch)),
 )
@@ -95,6 +95,8 @@ var workerSet = gw.NewSet(
 	provisioning.New, gw.Bind(new(worker.Provisioning), new(*provisioning.Service)),
 	retention.New, deletion.New, gw.Bind(new(worker.Deletion), new(*deletion.Service)),
 	holds.New, gw.Bind(new(worker.Holds), new(*holds.Service)),
+	newPolicy, namespaces.NewWatch, gw.Bind(new(worker.Namespaces), new(*namespaces.Watch)),
+	postgres.NewNamespacePasses, gw.Bind(new(ports.NamespacePasses), new(*postgres.NamespacePasses)),
 	relay.New, worker.NewActivities, worker.New, newProbe,
 	keySet,
 )

@@ -25,11 +25,10 @@ Examples:
 		{
 			Name: "reconcile", Usage: "repair an organization's Temporal namespace", ArgsUsage: "[ORG]",
 			Flags: []cli.Flag{orgFlag()},
-			Description: `Makes it as it must be, which also applies a changed setting, such as the retention.
+			Description: `Makes it as it must be, now. The worker does so by itself, but only every few minutes.
 Nothing is deleted. Ends with 1 when something is left that takes a person.
 
 Examples:
-  bulkhead org update acme --workflow-retention-days 30
   bulkhead org reconcile acme`,
 			Action: s.orgReconcile,
 		},

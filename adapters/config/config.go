@@ -28,6 +28,8 @@ type Config struct {
 	GitHub   GitHub   `envPrefix:"BULKHEAD_GITHUB_"`
 	Limiter  Limiter  `envPrefix:"BULKHEAD_LIMITER_"`
 	Auth     Auth     `envPrefix:"BULKHEAD_AUTH_"`
+
+	Namespaces Namespaces `envPrefix:"BULKHEAD_NAMESPACES_"`
 }
 
 // Metrics is where a process is measured. Whoever reaches the address needs no
@@ -210,7 +212,7 @@ func (c Config) CheckAPI() error {
 
 // CheckWorker tells whether everything is there that `worker` needs.
 func (c Config) CheckWorker() error {
-	return errors.Join(c.checkShared(), address("BULKHEAD_WORKER_HTTP_ADDRESS", c.Worker.HTTPAddress))
+	return errors.Join(c.checkShared(), c.Namespaces.check(), address("BULKHEAD_WORKER_HTTP_ADDRESS", c.Worker.HTTPAddress))
 }
 
 // CheckMigrate tells whether everything is there that `migrate` needs.

@@ -155,3 +155,23 @@ func TestLimiter(t *testing.T) {
 		}
 	})
 }
+
+func TestNamespaces(t *testing.T) {
+	t.Parallel()
+	t.Run("Should repair unless it is told to report, and not all the time", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		load := func(environ ...string) config.Config {
+			c, err := config.Load(append(complete(), environ...))
+			is.NoErr(err)
+			return c
+		}
+		is.True(!load().Namespaces.ReportOnly())
+		is.Equal(load().Namespaces.Every, 10*time.Minute)
+		is.True(load("BULKHEAD_NAMESPACES_RECONCILE=report").Namespaces.ReportOnly())
+		is.NoErr(load("BULKHEAD_NAMESPACES_RECONCILE=report").CheckWorker())
+		for _, wrong := range []string{"BULKHEAD_NAMESPACES_RECONCILE=off", "BULKHEAD_NAMESPACES_RECONCILE_EVERY=999ms"} {
+			is.True(load(wrong).CheckWorker() != nil)
+		}
+	})
+}

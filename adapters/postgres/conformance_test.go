@@ -58,6 +58,11 @@ func TestWorkerMembers(t *testing.T) {
 	porttest.WorkerMembers(t, openBackend)
 }
 
+func TestNamespacePasses(t *testing.T) {
+	t.Parallel()
+	porttest.NamespacePasses(t, openBackend)
+}
+
 func TestOutbox(t *testing.T) {
 	t.Parallel()
 	porttest.Outbox(t, openBackend)
@@ -102,6 +107,7 @@ func backend(t *testing.T, d harness.Database, db *postgres.DB) porttest.Backend
 	return porttest.Backend{
 		Store: postgres.NewStore(db), Platform: postgres.NewPlatform(db), Credentials: postgres.NewCredentials(db), Feed: feed,
 		KeyUses: postgres.NewKeyUses(db), KeyCensus: postgres.NewKeyCensus(db), UsageHours: postgres.NewUsageHours(db), Members: members,
+		Passes: postgres.NewNamespacePasses(db),
 		Outbox: outbox, SigningKeys: postgres.NewSigningKeys(db), Idempotency: postgres.NewIdempotency(db),
 		Audit: postgres.NewTrail(db), Dispatches: postgres.NewDispatches(db), Trail: trail(d),
 	}

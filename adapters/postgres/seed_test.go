@@ -40,7 +40,9 @@ var rows = map[string]string{
 	"usage_hours": `INSERT INTO usage_hours (org_id, key_id, hour, requests, refused, limited)
 		VALUES ($1, gen_random_uuid(), date_trunc('hour', now()), 3, 2, 1)`,
 	"worker_members": `INSERT INTO worker_members (pool, member, expires_at) VALUES ('default', gen_random_uuid()::text, now())`,
-	"usage_writers":  `INSERT INTO usage_writers (id, last_batch, at) VALUES (gen_random_uuid(), 1, now())`,
+	"namespace_passes": `INSERT INTO namespace_passes (turn, leased_until, due_at) VALUES (gen_random_uuid(), now(), now())
+		ON CONFLICT (singleton) DO UPDATE SET turn = EXCLUDED.turn`,
+	"usage_writers": `INSERT INTO usage_writers (id, last_batch, at) VALUES (gen_random_uuid(), 1, now())`,
 	"schedules": `INSERT INTO schedules (org_id, schedule_id, created_at, request)
 		VALUES ($1, gen_random_uuid()::text, now(), gen_random_uuid())`,
 	"workflow_dispatches": `INSERT INTO workflow_dispatches (org_id, request, workflow_id, type, task_queue, subject, requested_at, outcome)
@@ -50,7 +52,7 @@ var rows = map[string]string{
 }
 
 // ofPlatform are the tables that belong to no tenant.
-var ofPlatform = []string{"signing_keys", "usage_writers", "worker_members"}
+var ofPlatform = []string{"signing_keys", "usage_writers", "worker_members", "namespace_passes"}
 
 // orgColumn is the column of a tenant's table that says whose a row is.
 func orgColumn(table string) string {

@@ -30,6 +30,9 @@ type Metrics struct {
 	limited            *prometheus.CounterVec
 	limiterUnavailable prometheus.Counter
 	limitWarnings      *prometheus.CounterVec
+
+	namespaces         namespaceCollector
+	namespacesRepaired prometheus.Counter
 }
 
 var (
@@ -37,6 +40,8 @@ var (
 	_ ports.RequestMeter = (*Metrics)(nil)
 	_ ports.CacheMeter   = (*Metrics)(nil)
 	_ ports.LimitMeter   = (*Metrics)(nil)
+
+	_ ports.NamespaceMeter = (*Metrics)(nil)
 )
 
 // durations are the bounds of how long requests take, in seconds: from one that
@@ -77,10 +82,13 @@ func NewMetrics() *Metrics {
 		limitWarnings: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "bulkhead_limit_warnings_total", Help: "Warnings to organizations that most of a limit is used, by the limit.",
 		}, []string{"limit"}),
+		namespacesRepaired: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "bulkhead_namespaces_repaired_total", Help: "Namespaces that this process has made as they must be.",
+		}),
 	}
 	m.registry.MustRegister(
 		m.expiryWarnings, m.secrets, m.leaks, m.usesDropped, m.requests, m.durations, m.credentials,
-		m.limited, m.limiterUnavailable, m.limitWarnings,
+		m.limited, m.limiterUnavailable, m.limitWarnings, &m.namespaces, m.namespacesRepaired,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	return m

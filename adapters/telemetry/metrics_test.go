@@ -12,6 +12,7 @@ import (
 
 	"github.com/bulkheadhq/bulkhead/adapters/telemetry"
 	"github.com/bulkheadhq/bulkhead/core/limit"
+	"github.com/bulkheadhq/bulkhead/core/namespace"
 	"github.com/bulkheadhq/bulkhead/ports"
 )
 
@@ -40,6 +41,9 @@ func TestMetrics(t *testing.T) {
 		m.UsesDropped(3)
 		_, before := scrape(t, m, "/metrics")
 		is.True(!strings.Contains(before, "bulkhead_auth_cache")) // there is none
+		is.True(!strings.Contains(before, "bulkhead_namespaces_drifted"))
+		m.NamespacesSeen(namespace.Tally{Drifted: 1, Missing: 2, Orphaned: 3}, time.Unix(1_700_000_000, 250_000_000))
+		m.NamespaceRepaired()
 		m.WatchCache(func() ports.CacheStats {
 			return ports.CacheStats{Staleness: 250 * time.Millisecond, Size: 2, Hits: 30, Misses: 4, Invalidated: 5}
 		})
@@ -59,6 +63,8 @@ func TestMetrics(t *testing.T) {
 			`bulkhead_apikey_secrets{pepper_version="2"} 12`, "go_goroutines ",
 			`bulkhead_limited_total{limit="requests",mode="enforce",tier="api_key"} 1`,
 			`bulkhead_limited_total{limit="workflow_starts",mode="dry_run",tier="organization"} 1`,
+			"bulkhead_namespaces_drifted 1\n", "bulkhead_namespaces_missing 2\n", "bulkhead_namespaces_orphaned 3\n",
+			"bulkhead_namespaces_last_pass_timestamp_seconds 1.70000000025e+09\n", "bulkhead_namespaces_repaired_total 1\n",
 			`bulkhead_limiter_unavailable_total 1`, `bulkhead_limit_warnings_total{limit="requests"} 1`,
 		} {
 			is.True(strings.Contains(text, line))

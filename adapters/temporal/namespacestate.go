@@ -14,6 +14,7 @@ import (
 
 	"github.com/bulkheadhq/bulkhead/core/fault"
 	"github.com/bulkheadhq/bulkhead/core/namespace"
+	"github.com/bulkheadhq/bulkhead/core/page"
 	"github.com/bulkheadhq/bulkhead/ports"
 )
 
@@ -50,10 +51,35 @@ func (n *Namespaces) State(ctx context.Context, name string) (namespace.State, e
 func toState(found *workflowservice.DescribeNamespaceResponse) namespace.State {
 	info, config := found.GetNamespaceInfo(), found.GetConfig()
 	return namespace.State{
+		ID:     info.GetId(),
 		Status: statuses[info.GetState()], Owner: info.GetData()[tagOrg], Tagged: info.GetData()[tagManagedBy] == managedBy,
 		Description: info.GetDescription(), Retention: config.GetWorkflowExecutionRetentionTtl().AsDuration(),
 		Archival: config.GetHistoryArchivalState() == enumspb.ARCHIVAL_STATE_ENABLED || config.GetVisibilityArchivalState() == enumspb.ARCHIVAL_STATE_ENABLED,
 	}
+}
+
+// All implements ports.Namespaces. What is being deleted is left out by Temporal.
+func (n *Namespaces) All(ctx context.Context, p page.TokenRequest) (page.TokenPage[namespace.Found], error) {
+	list, err := invoke(ctx, n.conn.cfg.CallTimeout, n.conn.adminService().ListNamespaces, &workflowservice.ListNamespacesRequest{
+		PageSize: int32(p.Limit), NextPageToken: p.Token, //nolint:gosec // a page has at most 200 items
+	})
+	if err != nil {
+		return page.TokenPage[namespace.Found]{}, err
+	}
+	found := page.TokenPage[namespace.Found]{Next: list.GetNextPageToken()}
+	if len(found.Next) == 0 {
+		found.Next = nil
+	}
+	for _, described := range list.GetNamespaces() {
+		name := described.GetNamespaceInfo().GetName()
+		if name == clusterScope || name == n.conn.cfg.SystemNamespace {
+			continue
+		}
+		if s := toState(described); s.Status != namespace.Deleted {
+			found.Items = append(found.Items, namespace.Found{Name: name, State: s})
+		}
+	}
+	return found, nil
 }
 
 func (n *Namespaces) attributesOf(ctx context.Context, name string) (map[string]string, error) {

@@ -119,6 +119,13 @@ func (o *Orchestrator) ReviewSchedules(ctx context.Context, p outbox.SchedulesPa
 		workflows.ReviewSchedulesName, workflows.SchedulesInput{Organization: p.Organization.String()})
 }
 
+// ReviewNamespace signals the workflow that makes the organization's namespace as it
+// must be, and starts it when none runs.
+func (o *Orchestrator) ReviewNamespace(ctx context.Context, p outbox.NamespacePayload) error {
+	return o.review(ctx, namespaceID(p.Organization), workflows.NamespaceReviewed,
+		workflows.ReviewNamespaceName, workflows.NamespaceInput{Organization: p.Organization.String()})
+}
+
 // review signals a workflow, and starts it when none runs.
 func (o *Orchestrator) review(ctx context.Context, workflowID, signal, name string, in any) error {
 	ctx, cancel := context.WithTimeout(ctx, o.conn.cfg.CallTimeout)
@@ -134,3 +141,4 @@ func (o *Orchestrator) review(ctx context.Context, workflowID, signal, name stri
 func provisionID(o id.Org) string { return "org-provision/" + o.String() }
 func deletionID(o id.Org) string  { return "org-delete/" + o.String() }
 func schedulesID(o id.Org) string { return "org-schedules/" + o.String() }
+func namespaceID(o id.Org) string { return "org-namespace/" + o.String() }

@@ -102,6 +102,7 @@ var (
 	Limiter     = newSystemActor("limiter", 0)     // warns of limits
 	Keeper      = newSystemActor("keeper", 0)      // pauses the schedules of who does not work, and lets them go on
 	Bookkeeper  = newSystemActor("bookkeeper", 0)  // finds out what has come of starts whose process was lost
+	Reconciler  = newSystemActor("reconciler", 0)  // repairs namespaces
 )
 
 // From returns the actor with the origin of its request.

@@ -456,6 +456,7 @@ func TestSystemActors(t *testing.T) {
 		"leakscanner": {authz.LeakScanner, 0},
 		"keeper":      {authz.Keeper, 0},
 		"bookkeeper":  {authz.Bookkeeper, 0},
+		"reconciler":  {authz.Reconciler, 0},
 	} {
 		t.Run("Should have no more power than its task: "+name, func(t *testing.T) {
 			t.Parallel()

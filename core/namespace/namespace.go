@@ -70,6 +70,7 @@ func (s Status) String() string { return s.s }
 
 // State is how a namespace is at Temporal. Of one that is absent nothing else is known.
 type State struct {
+	ID          string // Temporal's own, which no two namespaces share; "": not known
 	Status      Status
 	Owner       string // the tag; "": none
 	Tagged      bool   // it says that Bulkhead manages it

@@ -24,6 +24,9 @@ const (
 	// ReviewSchedules says that something was decided about whether an organization
 	// works: its schedules must be paused, or go on.
 	ReviewSchedules Kind = "org.schedules.v1"
+	// ReviewNamespace says that something was decided about what an organization's
+	// namespace must be like.
+	ReviewNamespace Kind = "org.namespace.v1"
 )
 
 // Message is one effect to be had. Its key makes repeated delivery harmless.
@@ -56,6 +59,12 @@ type SchedulesPayload struct {
 	Organization id.Org `json:"organization"`
 }
 
+// NamespacePayload is the payload of ReviewNamespace. What was decided stands in the
+// organization's row, as with DeletionPayload.
+type NamespacePayload struct {
+	Organization id.Org `json:"organization"`
+}
+
 // NewProvision returns the message that asks for an organization's namespace.
 func NewProvision(org id.Org, op id.Operation, now time.Time) (Message, error) {
 	return newMessage(org, ProvisionOrganization, ProvisionPayload{Organization: org, Operation: op}, now)
@@ -70,6 +79,12 @@ func NewDeletion(org id.Org, now time.Time) (Message, error) {
 // NewSchedules returns the message that it was decided whether an organization works.
 func NewSchedules(org id.Org, now time.Time) (Message, error) {
 	return newMessage(org, ReviewSchedules, SchedulesPayload{Organization: org}, now)
+}
+
+// NewNamespace returns the message that it was decided what an organization's
+// namespace must be like.
+func NewNamespace(org id.Org, now time.Time) (Message, error) {
+	return newMessage(org, ReviewNamespace, NamespacePayload{Organization: org}, now)
 }
 
 func newMessage(org id.Org, kind Kind, payload any, now time.Time) (Message, error) {

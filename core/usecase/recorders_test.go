@@ -3,6 +3,7 @@ package usecase_test
 import (
 	"context"
 	"encoding/json"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -36,7 +37,9 @@ type temporal struct {
 	running    int64
 	schedules  []schedule.Schedule
 	blueprints []namespace.Blueprint
-	namespace  namespace.State // of every namespace
+	namespace  namespace.State // of every namespace, but those of states
+	states     map[string]namespace.State
+	listed     []namespace.Found
 	batches    map[string]workflow.BatchStart
 	batch      workflow.BatchState  // of every batch
 	pollers    int                  // of every task queue
@@ -124,7 +127,11 @@ func (d *temporal) Ensure(_ context.Context, b namespace.Blueprint) error {
 }
 
 func (d *temporal) State(_ context.Context, name string) (namespace.State, error) {
-	return d.namespace, d.remote("State " + name)
+	err := d.remote("State " + name)
+	if s, ok := d.states[name]; ok {
+		return s, err
+	}
+	return d.namespace, err
 }
 
 func (d *temporal) Confined(_ context.Context, name string) error {
@@ -141,8 +148,20 @@ func (d *temporal) Pollers(_ context.Context, name, queue string) (int, error) {
 
 // Reconcile makes the namespace as it is to be, but for what it can not repair.
 func (d *temporal) Reconcile(_ context.Context, b namespace.Blueprint) error {
-	d.namespace.Tagged, d.namespace.Retention, d.namespace.Description = true, b.Retention, b.Description
-	return d.remote("Reconcile " + b.Namespace)
+	err := d.remote("Reconcile " + b.Namespace)
+	s, apart := d.states[b.Namespace]
+	if !apart {
+		s = d.namespace
+	}
+	s.Tagged, s.Retention, s.Description = true, b.Retention, b.Description
+	switch {
+	case err != nil:
+	case apart:
+		d.states[b.Namespace] = s
+	default:
+		d.namespace = s
+	}
+	return err
 }
 
 func (d *temporal) EnsureSearchAttributes(_ context.Context, namespace string) error {
@@ -171,6 +190,20 @@ func (d *temporal) ReviewDeletion(_ context.Context, p outbox.DeletionPayload) e
 
 func (d *temporal) ReviewSchedules(_ context.Context, p outbox.SchedulesPayload) error {
 	return d.remote("ReviewSchedules " + p.Organization.String())
+}
+
+func (d *temporal) ReviewNamespace(_ context.Context, p outbox.NamespacePayload) error {
+	return d.remote("ReviewNamespace " + p.Organization.String())
+}
+
+// All lists what a test has put there, one of them a page.
+func (d *temporal) All(_ context.Context, p page.TokenRequest) (page.TokenPage[namespace.Found], error) {
+	at, _ := strconv.Atoi(string(p.Token))
+	out := page.TokenPage[namespace.Found]{Items: d.listed[min(at, len(d.listed)):min(at+1, len(d.listed))]}
+	if at+1 < len(d.listed) {
+		out.Next = []byte(strconv.Itoa(at + 1))
+	}
+	return out, d.remote("All")
 }
 
 func (d *temporal) ProvisionOrganization(ctx context.Context, p outbox.ProvisionPayload) error {

@@ -8,6 +8,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/apikey"
 	"github.com/bulkheadhq/bulkhead/core/id"
 	"github.com/bulkheadhq/bulkhead/core/limit"
+	"github.com/bulkheadhq/bulkhead/core/namespace"
 	"github.com/bulkheadhq/bulkhead/core/pool"
 	"github.com/bulkheadhq/bulkhead/core/usage"
 	"github.com/bulkheadhq/bulkhead/ports"
@@ -121,6 +122,22 @@ type meter struct {
 	limited       []string // by the limit and whose it is
 	blind         int
 	limitWarnings []limit.Name
+
+	tallies  []namespace.Tally // of whole passes, as they were told
+	ended    time.Time
+	repaired int
+}
+
+func (m *meter) NamespacesSeen(t namespace.Tally, ended time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.tallies, m.ended = append(m.tallies, t), ended
+}
+
+func (m *meter) NamespaceRepaired() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.repaired++
 }
 
 func (m *meter) WatchCache(read func() ports.CacheStats) { m.cache = read }

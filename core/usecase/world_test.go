@@ -73,6 +73,7 @@ type world struct {
 	uses        keyUses
 	census      keyCensus
 	hours       usageHours
+	passes      passes
 	meter       *meter
 	buckets     *bucketStore
 	keys        *keyring
@@ -105,6 +106,7 @@ type services struct {
 	limits       *limits.Service
 	metering     *metering.Service
 	namespaces   *namespaces.Service
+	watch        *namespaces.Watch
 	operations   *operations.Service
 	orgs         *orgs.Service
 	provisioning *provisioning.Service
@@ -143,6 +145,7 @@ func newWorld(t *testing.T) *world {
 		trails:      trails{s, postgres.NewTrail(db)},
 		credentials: &credentials{spy: s, real: postgres.NewCredentials(db)}, feed: feed{s, adapters.feed}, members: members{s, adapters.members},
 		uses: keyUses{s, postgres.NewKeyUses(db)}, census: keyCensus{s, postgres.NewKeyCensus(db)}, meter: &meter{}, hours: usageHours{s, postgres.NewUsageHours(db)},
+		passes:  passes{s, postgres.NewNamespacePasses(db)},
 		buckets: newBucketStore(s),
 		keys:    &keyring{spy: s, real: adapters.keys}, crypto: &crypto{spy: s, real: adapters.crypto},
 		outbox: mailbox{s, adapters.outbox}, temporal: &temporal{spy: s},
@@ -167,6 +170,7 @@ func newServices(w *world) services {
 		bootstrap:    bootstrap.New(w.store, w.clock, peppers(w.t), random),
 		metering:     metering.New(w.hours, w.store, w.clock, log),
 		namespaces:   namespaces.New(w.store, w.temporal, w.temporal, scheduler{w.temporal}, namespace.Standard{}, w.clock),
+		watch:        w.newWatch(namespaces.Policy{Every: time.Hour}),
 		operations:   operations.New(w.store, w.platform, w.clock),
 		deletion:     deletion.New(w.store, w.temporal, scheduler{w.temporal}, w.temporal, w.clock),
 		holds:        holds.New(w.store, scheduler{w.temporal}, w.clock, log),

@@ -49,6 +49,7 @@ var elsewhere = map[string]string{ //nolint:gosec // names of ports
 	"KeyCensus":   "counts, and names of keys; its role reads a few columns",
 	"UsageHours":  "the suite of UsageHours",
 	"Members":     "processes, each of which serves many organizations",
+	"Passes":      "how far one pass over all organizations is",
 	"Outbox":      "the relay's side: it works for all",
 	"SigningKeys": "belong to no organization",
 	"Idempotency": "the suite of Idempotency",

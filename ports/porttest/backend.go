@@ -21,6 +21,7 @@ type Backend struct {
 	KeyCensus   ports.KeyCensus
 	UsageHours  ports.UsageHours
 	Members     ports.WorkerMembers
+	Passes      ports.NamespacePasses
 	Outbox      ports.Outbox
 	SigningKeys ports.SigningKeys
 	Idempotency ports.Idempotency

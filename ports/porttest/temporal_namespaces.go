@@ -13,6 +13,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/id"
 	"github.com/bulkheadhq/bulkhead/core/namespace"
 	"github.com/bulkheadhq/bulkhead/core/org"
+	"github.com/bulkheadhq/bulkhead/core/page"
 	"github.com/bulkheadhq/bulkhead/ports"
 )
 
@@ -149,10 +150,46 @@ func namespaceDrift(t *testing.T, s NamespacesSetup, blueprint func() namespace.
 		}
 		have, err := s.Namespaces.State(t.Context(), b.Namespace)
 		is.NoErr(err)
+		is.True(have.ID != "")
 		is.Equal(have, namespace.State{
-			Status: namespace.Registered, Owner: b.Owner.String(), Tagged: true, Description: "Another", Retention: 48 * time.Hour,
+			ID: have.ID, Status: namespace.Registered, Owner: b.Owner.String(), Tagged: true, Description: "Another", Retention: 48 * time.Hour,
 			Attributes: namespace.Attributes(),
 		})
+	})
+
+	t.Run("Should list every namespace once, but those of the system", func(t *testing.T) {
+		is := is.New(t)
+		made := map[string]id.Org{}
+		for range 3 {
+			b := blueprint()
+			is.NoErr(s.Namespaces.Ensure(t.Context(), b))
+			made[b.Namespace] = b.Owner
+		}
+		seen := map[string]bool{}
+		for next := []byte(nil); ; {
+			found, err := s.Namespaces.All(t.Context(), page.TokenRequest{Limit: 2, Token: next})
+			is.NoErr(err)
+			is.True(len(found.Items) <= 2)
+			for _, f := range found.Items {
+				is.True(!seen[f.Name])
+				seen[f.Name] = true
+				is.True(f.Name != org.SystemNamespace && f.Name != "temporal-system")
+				owner, ours := made[f.Name]
+				if !ours {
+					continue // another test's
+				}
+				have, err := s.Namespaces.State(t.Context(), f.Name)
+				is.NoErr(err)
+				have.Attributes = nil
+				is.Equal(f.State, have)
+				is.Equal(f.State.Owner, owner.String())
+				delete(made, f.Name)
+			}
+			if next = found.Next; next == nil {
+				break
+			}
+		}
+		is.Equal(len(made), 0)
 	})
 
 	t.Run("Should touch nothing that is another's or nobody's", func(t *testing.T) {

@@ -11,6 +11,7 @@ tenantless (relation, reason) AS (VALUES
     ('signing_keys',   'sign the data-plane tokens of the whole deployment'),
     ('usage_writers',  'which batch each process has added last'),
     ('worker_members', 'processes, each of which serves many tenants'),
+    ('namespace_passes', 'how far the pass over the namespaces of all tenants is'),
     ('schema_version', 'written by the migrator')
 ),
 -- What a policy beside that of the template may ask for, as Postgres prints it.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
@@ -50,17 +51,24 @@ type Holds interface {
 	Review(ctx context.Context, p outbox.SchedulesPayload, cursor string) (holds.Progress, error)
 }
 
+// Namespaces is the use case behind the activity that makes namespaces as they must be.
+// Its method may be repeated.
+type Namespaces interface {
+	Review(ctx context.Context, p outbox.NamespacePayload) (wait time.Duration, err error)
+}
+
 // Activities are the activities of Bulkhead's workflows.
 type Activities struct {
 	provisioning Provisioning
 	deletion     Deletion
 	holds        Holds
+	namespaces   Namespaces
 	log          *slog.Logger
 }
 
 // NewActivities returns the activities.
-func NewActivities(p Provisioning, d Deletion, h Holds, logger *slog.Logger) *Activities {
-	return &Activities{provisioning: p, deletion: d, holds: h, log: logger}
+func NewActivities(p Provisioning, d Deletion, h Holds, n Namespaces, logger *slog.Logger) *Activities {
+	return &Activities{provisioning: p, deletion: d, holds: h, namespaces: n, log: logger}
 }
 
 // registry is what a worker, and a test environment, registers activities with.
@@ -85,7 +93,8 @@ func (a *Activities) Register(r registry) {
 		workflows.FinishDeletion:    a.deletionStep(a.deletion.Finish),
 		workflows.FailDeletion:      a.failDeletion,
 
-		workflows.KeepSchedules: a.keepSchedules,
+		workflows.KeepSchedules:      a.keepSchedules,
+		workflows.ReconcileNamespace: a.reconcileNamespace,
 	} {
 		r.RegisterActivityWithOptions(f, activity.RegisterOptions{Name: name})
 	}
@@ -147,6 +156,16 @@ func (a *Activities) keepSchedules(ctx context.Context, in workflows.SchedulesIn
 	}
 	left, err := a.holds.Review(ctx, outbox.SchedulesPayload(p), in.Cursor)
 	return workflows.SchedulesProgress{Cursor: left.Cursor, Wait: left.Wait}, a.outcome(ctx, in.Organization, err)
+}
+
+// reconcileNamespace makes an activity of the look at an organization's namespace.
+func (a *Activities) reconcileNamespace(ctx context.Context, in workflows.NamespaceInput) (workflows.NamespaceProgress, error) {
+	p, err := deletionPayload(workflows.DeletionInput(in))
+	if err != nil {
+		return workflows.NamespaceProgress{}, a.outcome(ctx, in.Organization, err)
+	}
+	wait, err := a.namespaces.Review(ctx, outbox.NamespacePayload(p))
+	return workflows.NamespaceProgress{Wait: wait}, a.outcome(ctx, in.Organization, err)
 }
 
 func deletionPayload(in workflows.DeletionInput) (outbox.DeletionPayload, error) {

@@ -134,6 +134,7 @@ func (w *Worker) serve(ctx context.Context) error {
 	worker.RegisterWorkflowWithOptions(workflows.ProvisionOrganization, workflow.RegisterOptions{Name: workflows.ProvisionOrganizationName})
 	worker.RegisterWorkflowWithOptions(workflows.DeleteOrganization, workflow.RegisterOptions{Name: workflows.DeleteOrganizationName})
 	worker.RegisterWorkflowWithOptions(workflows.ReviewSchedules, workflow.RegisterOptions{Name: workflows.ReviewSchedulesName})
+	worker.RegisterWorkflowWithOptions(workflows.ReviewNamespace, workflow.RegisterOptions{Name: workflows.ReviewNamespaceName})
 	w.activities.Register(worker)
 	if err := worker.Start(); err != nil {
 		return fmt.Errorf("start the system worker: %w", err)

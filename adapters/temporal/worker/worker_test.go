@@ -22,6 +22,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/outbox"
 	"github.com/bulkheadhq/bulkhead/core/usecase/deletion"
 	"github.com/bulkheadhq/bulkhead/core/usecase/holds"
+	"github.com/bulkheadhq/bulkhead/core/usecase/namespaces"
 	"github.com/bulkheadhq/bulkhead/core/usecase/provisioning"
 	"github.com/bulkheadhq/bulkhead/ports"
 	"github.com/bulkheadhq/bulkhead/test/harness"
@@ -134,7 +135,7 @@ func setup(t testing.TB) *bundle {
 
 func newWorker(conn *temporal.Connection, p worker.Provisioning) *worker.Worker {
 	logger := slog.New(slog.DiscardHandler)
-	return worker.New(conn, worker.NewActivities(p, (*deletion.Service)(nil), (*holds.Service)(nil), logger), logger)
+	return worker.New(conn, worker.NewActivities(p, (*deletion.Service)(nil), (*holds.Service)(nil), (*namespaces.Watch)(nil), logger), logger)
 }
 
 func (b *bundle) start(t testing.TB) {

@@ -39,6 +39,7 @@ var recorded = map[string]struct {
 	provisioning script
 	deletion     *doomed // nil: it is a provisioning, or keeps schedules
 	keeping      *kept
+	namespace    *drifted
 }{
 	"provision_smooth":  {},
 	"provision_retried": {provisioning: script{stumbles: 2}},
@@ -52,6 +53,10 @@ var recorded = map[string]struct {
 	"schedules_smooth":  {keeping: &kept{pages: 2}},
 	"schedules_waited":  {keeping: &kept{waits: 2}},
 	"schedules_retried": {keeping: &kept{pages: 1, stumbles: 2}},
+
+	"namespace_smooth":  {namespace: &drifted{}},
+	"namespace_waited":  {namespace: &drifted{kept{waits: 2}}},
+	"namespace_retried": {namespace: &drifted{kept{stumbles: 2}}},
 }
 
 func TestReplay(t *testing.T) {
@@ -62,13 +67,14 @@ func TestReplay(t *testing.T) {
 			path := filepath.Join("testdata", name+".json")
 			if *update {
 				if _, err := os.Stat(path); err != nil { // what was recorded once stands for old releases
-					record(t, path, way.provisioning, way.deletion, way.keeping)
+					record(t, path, way.provisioning, way.deletion, way.keeping, way.namespace)
 				}
 			}
 			replayer := sdk.NewWorkflowReplayer()
 			replayer.RegisterWorkflowWithOptions(workflows.ProvisionOrganization, workflow.RegisterOptions{Name: workflows.ProvisionOrganizationName})
 			replayer.RegisterWorkflowWithOptions(workflows.DeleteOrganization, workflow.RegisterOptions{Name: workflows.DeleteOrganizationName})
 			replayer.RegisterWorkflowWithOptions(workflows.ReviewSchedules, workflow.RegisterOptions{Name: workflows.ReviewSchedulesName})
+			replayer.RegisterWorkflowWithOptions(workflows.ReviewNamespace, workflow.RegisterOptions{Name: workflows.ReviewNamespaceName})
 			is.NoErr(replayer.ReplayWorkflowHistoryFromJSONFile(quiet{}, path))
 		})
 	}
@@ -155,12 +161,20 @@ func (k *kept) Review(context.Context, outbox.SchedulesPayload, string) (holds.P
 	return holds.Progress{}, nil
 }
 
+// drifted says how the making of a namespace as it must be fares, in the same way.
+type drifted struct{ kept }
+
+func (d *drifted) Review(ctx context.Context, p outbox.NamespacePayload) (time.Duration, error) {
+	left, err := d.kept.Review(ctx, outbox.SchedulesPayload(p), "")
+	return left.Wait, err
+}
+
 type systemClock struct{}
 
 func (systemClock) Now() time.Time { return time.Now().UTC() }
 
 // record runs a workflow on a server of its own and keeps its history.
-func record(t *testing.T, path string, s script, d *doomed, k *kept) {
+func record(t *testing.T, path string, s script, d *doomed, k *kept, n *drifted) {
 	t.Helper()
 	is := is.New(t)
 	server := harness.NewTemporal(t, harness.TemporalOptions{})
@@ -179,12 +193,20 @@ func record(t *testing.T, path string, s script, d *doomed, k *kept) {
 		k = &kept{}
 	}
 	k.mu = &sync.Mutex{}
-	w := worker.New(conn, worker.NewActivities(s, d, k, logger), logger)
+	reconciling := n != nil
+	if !reconciling {
+		n = &drifted{}
+	}
+	n.mu = &sync.Mutex{}
+	w := worker.New(conn, worker.NewActivities(s, d, k, n, logger), logger)
 	w.Start(t.Context())
 	defer w.Stop()
 	org := id.New[id.OrgKind]()
 	workflowID := "org-provision/" + org.String()
 	switch {
+	case reconciling:
+		workflowID = "org-namespace/" + org.String()
+		is.NoErr(temporal.NewOrchestrator(conn).ReviewNamespace(t.Context(), outbox.NamespacePayload{Organization: org}))
 	case keeping:
 		workflowID = "org-schedules/" + org.String()
 		is.NoErr(temporal.NewOrchestrator(conn).ReviewSchedules(t.Context(), outbox.SchedulesPayload{Organization: org}))

@@ -5,7 +5,6 @@ package namespaces
 import (
 	"context"
 
-	"github.com/bulkheadhq/bulkhead/core/audit"
 	"github.com/bulkheadhq/bulkhead/core/authz"
 	"github.com/bulkheadhq/bulkhead/core/id"
 	"github.com/bulkheadhq/bulkhead/core/namespace"
@@ -13,21 +12,20 @@ import (
 	"github.com/bulkheadhq/bulkhead/ports"
 )
 
-// Service looks after namespaces.
+// Service looks after namespaces, for who asks.
 type Service struct {
-	store      ports.Store
-	namespaces ports.Namespaces
+	keeper
 	dispatcher ports.Dispatcher
 	schedules  ports.Schedules
-	standard   namespace.Standard
-	clock      ports.Clock
 }
 
 // New returns the service. standard is for organizations that have decided nothing.
 func New(
 	store ports.Store, namespaces ports.Namespaces, dispatcher ports.Dispatcher, schedules ports.Schedules, standard namespace.Standard, clock ports.Clock,
 ) *Service {
-	return &Service{store: store, namespaces: namespaces, dispatcher: dispatcher, schedules: schedules, standard: standard, clock: clock}
+	return &Service{
+		keeper: keeper{store: store, namespaces: namespaces, standard: standard, clock: clock}, dispatcher: dispatcher, schedules: schedules,
+	}
 }
 
 // View is a namespace as it is at Temporal, and in what it is not as it must be.
@@ -70,53 +68,9 @@ func (s *Service) Reconcile(ctx context.Context, by authz.Actor, o id.Org) (View
 	if err != nil {
 		return View{}, err
 	}
-	if row.State() != org.Active && row.State() != org.Suspended {
+	if !hasNamespace(row) {
 		return View{}, org.ErrState
 	}
-	before, err := s.view(ctx, b)
-	if err != nil || !namespace.Repairable(before.Drift) {
-		return before, err
-	}
-	// The request stands in the trail before anything is changed.
-	if err := s.note(ctx, by, o, before); err != nil {
-		return View{}, err
-	}
-	if err := s.namespaces.Reconcile(ctx, b); err != nil {
-		return View{}, err
-	}
-	return s.view(ctx, b)
-}
-
-// blueprint returns what the namespace of an organization must be like.
-func (s *Service) blueprint(row org.Org) (namespace.Blueprint, error) {
-	o := row.Snapshot()
-	switch {
-	case o.ID == id.SystemOrg:
-		return namespace.Blueprint{}, org.ErrReserved
-	case o.State == org.Deleted:
-		return namespace.Blueprint{}, org.ErrState
-	}
-	return s.standard.For(o.Namespace, o.ID, o.Settings.WorkflowRetention()), nil
-}
-
-func (s *Service) view(ctx context.Context, b namespace.Blueprint) (View, error) {
-	state, err := s.namespaces.State(ctx, b.Namespace)
-	if err != nil {
-		return View{}, err
-	}
-	return View{Name: b.Namespace, State: state.Seen(b.Owner), Drift: namespace.Diff(b, state)}, nil
-}
-
-// note puts into the trail what is about to be repaired.
-func (s *Service) note(ctx context.Context, by authz.Actor, o id.Org, v View) error {
-	changes := map[string]audit.Change{}
-	for _, d := range v.Drift {
-		if d.Repairable {
-			changes[d.Field] = audit.Change{Before: d.Have, After: d.Want}
-		}
-	}
-	now := s.clock.Now()
-	return s.store.WriteTx(ctx, o, func(ctx context.Context, tx ports.Tx) error {
-		return tx.Audit.Append(ctx, audit.Succeeds(o, now, by, audit.NamespaceReconcileRequested, "namespace", v.Name, changes))
-	})
+	v, _, err := s.repair(ctx, by, b)
+	return v, err
 }

@@ -30,7 +30,8 @@ type UpdateInput struct {
 // Update changes an organization. The slug is for operators to change, as whether
 // another has it is not for a tenant to know, and so is the pool, as a tenant does not
 // choose whose machines it runs on. It fails with fault.ErrStale,
-// org.ErrSlugTaken, org.ErrState, and with fault.ErrInvalid for a broken rule.
+// org.ErrSlugTaken, org.ErrState, and with fault.ErrInvalid for a broken rule. The
+// namespace follows a changed retention, when the change has happened.
 func (s *Service) Update(ctx context.Context, by authz.Actor, o id.Org, in UpdateInput) (org.Org, error) {
 	if err := by.Require(authz.OrganizationsUpdate, o); err != nil {
 		return org.Org{}, err
@@ -49,8 +50,12 @@ func (s *Service) Update(ctx context.Context, by authz.Actor, o id.Org, in Updat
 		change.Slug = &slug
 	}
 	now := s.clock.Now()
+	review, err := outbox.NewNamespace(o, now)
+	if err != nil {
+		return org.Org{}, err
+	}
 	var result org.Org
-	err := s.store.WriteTx(ctx, o, func(ctx context.Context, tx ports.Tx) error {
+	err = s.store.WriteTx(ctx, o, func(ctx context.Context, tx ports.Tx) error {
 		var before org.Snapshot
 		changed := false
 		err := tx.Orgs.Update(ctx, func(row *org.Org) (err error) {
@@ -70,8 +75,15 @@ func (s *Service) Update(ctx context.Context, by authz.Actor, o id.Org, in Updat
 		if err != nil || !changed {
 			return err
 		}
-		return tx.Audit.Append(ctx, audit.Succeeds(o, now, by, audit.OrganizationUpdated, resource, o.String(),
-			differences(before, result.Snapshot())))
+		after := result.Snapshot()
+		if err := tx.Audit.Append(ctx, audit.Succeeds(o, now, by, audit.OrganizationUpdated, resource, o.String(),
+			differences(before, after))); err != nil {
+			return err
+		}
+		if o == id.SystemOrg || before.Settings.WorkflowRetention() == after.Settings.WorkflowRetention() {
+			return nil
+		}
+		return tx.Outbox.Append(ctx, review)
 	})
 	if err != nil {
 		return org.Org{}, err

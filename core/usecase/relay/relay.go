@@ -96,6 +96,8 @@ func (s *Service) dispatch(ctx context.Context, m outbox.Message) error {
 		return hand(ctx, m, s.orchestrator.ReviewDeletion)
 	case outbox.ReviewSchedules:
 		return hand(ctx, m, s.orchestrator.ReviewSchedules)
+	case outbox.ReviewNamespace:
+		return hand(ctx, m, s.orchestrator.ReviewNamespace)
 	default:
 		// A newer release may have left it, and may be the one to deliver it.
 		return errors.New("unknown kind of message")
