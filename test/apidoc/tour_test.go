@@ -140,11 +140,9 @@ var work = []step{
 var failing = map[string]string{"operation": "{failing}"}
 
 var departure = []step{
-	{
-		op: "updateOrganization", as: "ada", path: acme, body: `{"settings": {"workflow_retention_days": 30}}`, hidden: true,
-		header: map[string]string{"If-Match": "*"},
-	},
-	{op: "getNamespace", as: "ada", path: acme, note: "After the setting `workflow_retention_days` was changed:"},
+	// A request that changed the setting would have it applied at once.
+	{sql: `UPDATE organizations SET settings = settings || '{"workflow_retention_days": 30}' WHERE slug = 'acme'`},
+	{op: "getNamespace", as: "ada", path: acme, note: "When its retention is not as it must be:"},
 	{op: "reconcileNamespace", as: "ada", path: acme},
 	{op: "examineOrganization", as: "ada", path: acme, body: `{"task_queues": ["default"]}`, hidden: true},
 	{op: "suspendOrganization", as: "operator", path: acme, body: `{"reason": "The invoice is open."}`},
