@@ -169,6 +169,11 @@ type Namespaces interface {
 	// none of the name is success. It fails with ErrNamespaceForeign, and touches
 	// nothing, when the namespace is not the owner's.
 	Delete(ctx context.Context, namespace string, owner id.Org) error
+	// Discard deletes the namespace that has the name and the identifier, with all that
+	// runs in it, whoever's it is but the system's. That there is none of the name is
+	// success. It fails with ErrNamespaceForeign, and touches nothing, when the
+	// identifier is another one's.
+	Discard(ctx context.Context, namespace, identifier string) error
 	// Gone succeeds when Temporal knows no namespace of the owner any more, under
 	// any name, and fails with ErrNamespaceReclaiming as long as it does.
 	Gone(ctx context.Context, owner id.Org) error

@@ -46,6 +46,13 @@ var workflowOperations = map[string]func(context.Context, *Client) error{
 		_, err := c.UpdateWorkflow(ctx, "{org}", "{workflow_id}", "", WorkflowUpdateRequest{}, 0)
 		return err
 	},
+	"GET /api/v0/namespaces/orphans": func(ctx context.Context, c *Client) error {
+		_, err := c.ListOrphanedNamespaces(ctx, ListOptions{})
+		return err
+	},
+	"DELETE /api/v0/namespaces/orphans/{namespace}": func(ctx context.Context, c *Client) error {
+		return c.DeleteOrphanedNamespace(ctx, "{namespace}")
+	},
 	"POST /api/v0/organizations/{org}/workflows/{workflow_id}/cancel": func(ctx context.Context, c *Client) error {
 		return c.CancelWorkflow(ctx, "{org}", "{workflow_id}", "", "")
 	},

@@ -43,6 +43,8 @@ func TestCommands(t *testing.T) {
 		{"org-diff", "org diff acme", "GET /api/v0/organizations/acme/namespace"},
 		{"org-doctor", "org doctor acme --task-queue orders", `POST /api/v0/organizations/acme/doctor {"task_queues":["orders"]}`},
 		{"org-reconcile", "org reconcile acme", "POST /api/v0/organizations/acme/namespace/reconcile"},
+		{"namespace-delete-orphan", "namespace delete-orphan org-lost-84sn02q0 --yes", "DELETE /api/v0/namespaces/orphans/org-lost-84sn02q0?confirm=org-lost-84sn02q0"},
+		{"namespace-orphans", "namespace orphans", "GET /api/v0/namespaces/orphans?limit=200"},
 		{"org-resume", "org resume acme", "POST /api/v0/organizations/acme/resume"},
 		{"org-delete", "org delete acme --yes", "DELETE /api/v0/organizations/acme?confirm=acme"},
 		{"org-delete-now", "org delete acme --now --yes", "GET /api/v0/organizations/" + orgID},

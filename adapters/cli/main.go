@@ -87,7 +87,7 @@ func (s *shell) app() *cli.App {
 		},
 		Before: s.checkOutput,
 		Commands: []*cli.Command{
-			s.orgCommand(), s.userCommand(), s.roleCommand(), s.permissionCommand(), s.authzCommand(), s.apikeyCommand(),
+			s.orgCommand(), s.namespaceCommand(), s.userCommand(), s.roleCommand(), s.permissionCommand(), s.authzCommand(), s.apikeyCommand(),
 			s.workflowCommand(), s.scheduleCommand(), s.operationCommand(), s.auditCommand(), s.poolCommand(),
 			s.whoamiCommand(), s.tokenCommand(),
 			s.serverCommand(), s.workerCommand(), s.migrateCommand(), s.bootstrapCommand(),

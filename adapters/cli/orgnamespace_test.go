@@ -38,6 +38,27 @@ func TestOrganizationNamespace(t *testing.T) {
 		}
 	})
 
+	t.Run("Should end with 1 when there are orphans, and say what to do", func(t *testing.T) {
+		is := is.New(t)
+		w := newWorld(t)
+		w.answer("GET /namespaces/orphans", 200, sdk.OrphanList{Items: []sdk.Orphan{
+			{Side: sdk.OrphanSideNamespace, Namespace: "org-lost-84sn02q0", OrganizationID: orgID, Reason: "organization_deleted", Since: now, Repair: "Delete it."},
+			{Side: sdk.OrphanSideOrganization, Namespace: "org-acme-84sn02q1", OrganizationID: orgID, Reason: "namespace_absent", Repair: "Create another."},
+			{Side: sdk.OrphanSideNamespace, Namespace: "org-odd", Reason: "organization_unknown", Repair: "Look at it."},
+		}})
+		code, out, err := w.run("namespace", "orphans")
+		is.Equal(code, 1)
+		golden(t, "commands/namespace-orphans-found", out+"--- standard error\n"+err)
+	})
+
+	t.Run("Should delete no orphan without being sure", func(t *testing.T) {
+		is := is.New(t)
+		w := newWorld(t)
+		code, _, err := w.run("namespace", "delete-orphan", "org-lost-84sn02q0")
+		is.Equal(code, 2)
+		is.True(strings.Contains(err, "--yes"))
+	})
+
 	t.Run("Should end with 1 when a check has failed, and mark it where people see it", func(t *testing.T) {
 		is := is.New(t)
 		w := newWorld(t)

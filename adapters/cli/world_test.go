@@ -308,6 +308,8 @@ var usual = map[string]struct {
 	"DELETE /organizations/acme":                              {202, deletion()},
 	"POST /organizations/acme/suspend":                        {200, organization(sdk.OrganizationStateSuspended)},
 	"POST /organizations/acme/doctor":                         {200, examination(true)},
+	"GET /namespaces/orphans":                                 {200, sdk.OrphanList{Items: []sdk.Orphan{}}},
+	"DELETE /namespaces/orphans/org-lost-84sn02q0":            {204, nil},
 	"GET /organizations/acme/namespace":                       {200, orgNamespace()},
 	"POST /organizations/acme/namespace/reconcile":            {200, orgNamespace()},
 	"POST /organizations/acme/resume":                         {200, organization(sdk.OrganizationStateActive)},

@@ -10,6 +10,7 @@ import (
 
 	"github.com/bulkheadhq/bulkhead/adapters/httpapi/internal/gen"
 	"github.com/bulkheadhq/bulkhead/core/namespace"
+	"github.com/bulkheadhq/bulkhead/core/page"
 	"github.com/bulkheadhq/bulkhead/ports"
 )
 
@@ -20,7 +21,19 @@ type temporalNamespaces struct {
 	ports.Namespaces
 }
 
-func (n temporalNamespaces) State(context.Context, string) (namespace.State, error) {
+// forlorn is a namespace whose organization nobody knows.
+var forlorn = namespace.Found{Name: "org-lost", State: namespace.State{ID: "lost", Status: namespace.Registered, Owner: "nobody", Tagged: true}}
+
+func (temporalNamespaces) All(context.Context, page.TokenRequest) (page.TokenPage[namespace.Found], error) {
+	return page.TokenPage[namespace.Found]{Items: []namespace.Found{forlorn}}, nil
+}
+
+func (temporalNamespaces) Discard(context.Context, string, string) error { return nil }
+
+func (n temporalNamespaces) State(_ context.Context, name string) (namespace.State, error) {
+	if name == forlorn.Name {
+		return forlorn.State, nil
+	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	b := namespace.Standard{}.For("", n.orgs[1].ID(), 0)
@@ -81,5 +94,27 @@ func TestNamespaces(t *testing.T) {
 		}
 		is.Equal(statuses, []string{"organization ok", "namespace ok", "drift failed", "token ok", "canary ok", "task_queues warning", "task_queue orders warning", "task_queue reports warning"})
 		is.Equal(got.Checks[4].Detail, "A workflow was started after 1 ms, read with its search attributes after 2 ms, completed by a worker after 3 ms, listed after 4 ms.")
+	})
+
+	t.Run("Should show operators what is orphaned, page by page, and delete it when it is confirmed", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		b := setup(t)
+		const orphansURL = "/api/v0/namespaces/orphans"
+		first := decode[gen.OrphanList](t, b.do(request("GET", orphansURL, b.operator, "")))
+		is.Equal(len(first.Items), 1)
+		is.Equal(first.Items[0].Namespace, "org-lost")
+		is.Equal(first.Items[0].Side, gen.OrphanSideNamespace)
+		is.Equal(first.Items[0].OrganizationID, nil)
+		second := decode[gen.OrphanList](t, b.do(request("GET", orphansURL+"?cursor="+*first.NextCursor, b.operator, "")))
+		is.Equal(len(second.Items), 1) // one that has another's namespace
+		is.Equal(second.Items[0].Side, gen.OrphanSideOrganization)
+		is.Equal(second.Items[0].Reason, "namespace_foreign")
+		is.Equal(second.NextCursor, nil)
+		is.Equal(b.do(request("GET", orphansURL, b.admin, "")).Code, http.StatusForbidden)
+		is.Equal(b.do(request("DELETE", orphansURL+"/org-lost?confirm=org-lost", b.admin, "")).Code, http.StatusForbidden)
+		is.Equal(b.do(request("DELETE", orphansURL+"/org-lost?confirm=other", b.operator, "")).Code, http.StatusBadRequest)
+		is.Equal(b.do(request("DELETE", orphansURL+"/bulkhead-system?confirm=bulkhead-system", b.operator, "")).Code, http.StatusConflict)
+		is.Equal(b.do(request("DELETE", orphansURL+"/org-lost?confirm=org-lost", b.operator, "")).Code, http.StatusNoContent)
 	})
 }

@@ -187,7 +187,26 @@ func (n *Namespaces) Delete(ctx context.Context, namespace string, owner id.Org)
 	if info.GetData()[tagOrg] != owner.String() {
 		return ports.ErrNamespaceForeign.Because(fmt.Errorf("namespace %s is tagged %q", namespace, info.GetData()[tagOrg]))
 	}
-	_, err = invoke(ctx, n.conn.cfg.CallTimeout, n.conn.operatorService().DeleteNamespace, &operatorservice.DeleteNamespaceRequest{
+	return n.delete(ctx, namespace)
+}
+
+// Discard implements ports.Namespaces, by the name for the same reason.
+func (n *Namespaces) Discard(ctx context.Context, namespace, identifier string) error {
+	found, err := n.describe(ctx, namespace)
+	if fault.IsKind(err, fault.NotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if got := found.GetNamespaceInfo().GetId(); got != identifier || namespace == clusterScope || namespace == n.conn.cfg.SystemNamespace {
+		return ports.ErrNamespaceForeign.Because(fmt.Errorf("namespace %s is %s", namespace, got))
+	}
+	return n.delete(ctx, namespace)
+}
+
+func (n *Namespaces) delete(ctx context.Context, namespace string) error {
+	_, err := invoke(ctx, n.conn.cfg.CallTimeout, n.conn.operatorService().DeleteNamespace, &operatorservice.DeleteNamespaceRequest{
 		Namespace: namespace, NamespaceDeleteDelay: durationpb.New(0),
 	})
 	if fault.IsKind(err, fault.Invalid) { // is how this call says that there is none

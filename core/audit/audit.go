@@ -94,6 +94,8 @@ var (
 
 	// NamespaceReconcileRequested is that the namespace is to be repaired.
 	NamespaceReconcileRequested = action("namespace.reconcile_requested")
+	// NamespaceDeleteRequested is that a namespace without an organization is to go.
+	NamespaceDeleteRequested = action("namespace.delete_requested")
 
 	// ScheduleHeld is that Bulkhead is to pause a schedule, and ScheduleReleased that it
 	// has let go of it.

@@ -3,8 +3,14 @@ package namespace
 import (
 	"time"
 
+	"github.com/bulkheadhq/bulkhead/core/fault"
 	"github.com/bulkheadhq/bulkhead/core/id"
 )
+
+// ErrNotOrphaned is returned for a namespace that is not to be deleted by itself: an
+// organization has it, or it is nobody's of ours.
+var ErrNotOrphaned = fault.Define(fault.Conflict, "namespace.not_orphaned",
+	"The namespace is not an orphan: an organization has it, other work with it is under way, or Bulkhead does not manage it.")
 
 // Found is a namespace that a listing of all has found. Its search attributes are not
 // known.

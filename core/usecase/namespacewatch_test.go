@@ -20,6 +20,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/namespace"
 	"github.com/bulkheadhq/bulkhead/core/org"
 	"github.com/bulkheadhq/bulkhead/core/outbox"
+	"github.com/bulkheadhq/bulkhead/core/page"
 	"github.com/bulkheadhq/bulkhead/core/usecase/namespaces"
 	"github.com/bulkheadhq/bulkhead/core/usecase/orgs"
 	"github.com/bulkheadhq/bulkhead/ports"
@@ -361,6 +362,111 @@ func TestOrphans(t *testing.T) {
 		w.whole(watch)
 		is.Equal(w.lastTally(), namespace.Tally{})
 	})
+}
+
+func TestDeleteOrphan(t *testing.T) {
+	t.Parallel()
+	setup := func(t *testing.T) (*world, services) {
+		t.Helper()
+		w := newWorld(t)
+		w.addSystem()
+		w.has("org-lost", namespace.State{ID: "x", Status: namespace.Registered, Owner: id.New[id.OrgKind]().String(), Tagged: true})
+		return w, newServices(w)
+	}
+
+	t.Run("Should list both sides, page by page, each with what to do", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		w, s := setup(t)
+		buried := w.addOrg("buried", org.Deleted)
+		w.has("org-buried", namespace.State{ID: "y", Status: namespace.Registered, Owner: buried.String(), Tagged: true})
+		w.addNamespaced("well", org.Active, nil)
+		w.addNamespaced("absent", org.Active, func(s *namespace.State) { *s = namespace.State{Status: namespace.Absent} })
+		var got []string
+		for token, pages := []byte(nil), 0; ; pages++ {
+			p, err := s.namespaces.Orphans(t.Context(), operator(), page.TokenRequest{Limit: 1, Token: token})
+			is.NoErr(err)
+			is.True(len(p.Items) <= 1)
+			for _, o := range p.Items {
+				is.True(o.Repair != "")
+				is.Equal(o.Since.IsZero(), o.Reason != namespace.OrganizationDeleted)
+				got = append(got, o.Namespace+" "+o.Reason.String())
+			}
+			if token = p.Next; token == nil {
+				break
+			}
+			is.True(pages < 20)
+		}
+		is.Equal(got, []string{"org-lost organization_unknown", "org-buried organization_deleted", w.temporal.nameOf("absent") + " namespace_absent"})
+	})
+
+	t.Run("Should delete what was looked at, with the request on record before", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		w, s := setup(t)
+		by := operator()
+		is.NoErr(s.namespaces.DeleteOrphan(t.Context(), by, "org-lost", "org-lost"))
+		called := w.called()
+		is.Equal(called[len(called)-1], "Discard org-lost x")
+		is.True(slices.Index(called, "Audit.Append") < slices.Index(called, "Discard org-lost x"))
+		trail := w.trail()
+		is.Equal(len(trail), 1)
+		is.Equal(trail[0].Action, audit.NamespaceDeleteRequested.String())
+		is.Equal(trail[0].Actor, whoIs(by))
+		is.Equal(trail[0].Org, id.SystemOrg)
+		is.Equal(trail[0].ResourceID, "org-lost")
+	})
+
+	t.Run("Should refuse whatever is no orphan, and what nobody has confirmed or can account for", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		w, s := setup(t)
+		w.addNamespaced("acme", org.Active, nil)
+		w.addNamespaced("new", org.Provisioning, nil)
+		w.has("default", namespace.State{ID: "z", Status: namespace.Registered})
+		w.temporal.states["gone"] = namespace.State{Status: namespace.Absent}
+		w.temporal.states[org.SystemNamespace] = namespace.State{ID: "s", Status: namespace.Registered, Tagged: true}
+		for name, want := range map[string]error{
+			w.temporal.nameOf("acme"): namespace.ErrNotOrphaned, w.temporal.nameOf("new"): namespace.ErrNotOrphaned,
+			"default": namespace.ErrNotOrphaned, org.SystemNamespace: namespace.ErrNotOrphaned, "gone": fault.ErrNotFound,
+		} {
+			is.True(errors.Is(s.namespaces.DeleteOrphan(t.Context(), operator(), name, name), want))
+		}
+		is.True(errors.Is(s.namespaces.DeleteOrphan(t.Context(), operator(), "org-lost", "org-los"), fault.ErrInvalid))
+		for _, port := range []string{"WriteTx", "Audit.Append", "Commit"} {
+			w.breaks(port, fault.ErrUnavailable)
+			is.True(errors.Is(s.namespaces.DeleteOrphan(t.Context(), operator(), "org-lost", "org-lost"), fault.ErrUnavailable))
+			w.mends(port)
+		}
+		is.True(!slices.ContainsFunc(w.called(), func(c string) bool { return strings.HasPrefix(c, "Discard ") }))
+	})
+
+	t.Run("Should not delete what has become another's while the request was written down", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		w, _ := setup(t)
+		looks := 0
+		watch := between{w.temporal, func() {
+			if looks++; looks == 3 { // after the first look, which looks twice
+				state := w.temporal.states["org-lost"]
+				state.ID = "another of the same name"
+				w.temporal.states["org-lost"] = state
+			}
+		}}
+		other := namespaces.New(w.store, w.platform, watch, namespace.Standard{}, w.clock)
+		is.True(errors.Is(other.DeleteOrphan(t.Context(), operator(), "org-lost", "org-lost"), namespace.ErrNotOrphaned))
+		is.True(!slices.ContainsFunc(w.called(), func(c string) bool { return strings.HasPrefix(c, "Discard ") }))
+	})
+}
+
+// nameOf returns the name of the namespace that was made for a slug.
+func (d *temporal) nameOf(slug string) string {
+	for name := range d.states {
+		if strings.HasPrefix(name, "org-"+slug+"-") {
+			return name
+		}
+	}
+	return ""
 }
 
 // between has something happen right before a namespace is looked at.

@@ -176,6 +176,10 @@ func (d *temporal) Delete(_ context.Context, namespace string, owner id.Org) err
 	return d.remote("Delete " + namespace + " of " + owner.String())
 }
 
+func (d *temporal) Discard(_ context.Context, namespace, identifier string) error {
+	return d.remote("Discard " + namespace + " " + identifier)
+}
+
 func (d *temporal) Gone(_ context.Context, owner id.Org) error {
 	return d.remote("Gone " + owner.String())
 }

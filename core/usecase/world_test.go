@@ -169,7 +169,7 @@ func newServices(w *world) services {
 		leaks:        leaks.New(w.credentials, w.store, w.clock, peppers(w.t), w.meter),
 		bootstrap:    bootstrap.New(w.store, w.clock, peppers(w.t), random),
 		metering:     metering.New(w.hours, w.store, w.clock, log),
-		namespaces:   namespaces.New(w.store, w.temporal, w.temporal, scheduler{w.temporal}, namespace.Standard{}, w.clock),
+		namespaces:   namespaces.New(w.store, w.platform, w.temporal, w.temporal, scheduler{w.temporal}, namespace.Standard{}, w.clock),
 		watch:        w.newWatch(namespaces.Policy{Every: time.Hour}),
 		operations:   operations.New(w.store, w.platform, w.clock),
 		deletion:     deletion.New(w.store, w.temporal, scheduler{w.temporal}, w.temporal, w.clock),

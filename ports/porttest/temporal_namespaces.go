@@ -256,6 +256,23 @@ func NamespaceDeletion(t *testing.T, s NamespacesSetup) {
 		}
 	})
 
+	t.Run("Should discard the namespace that was looked at, and no other of its name", func(t *testing.T) {
+		is := is.New(t)
+		b := blueprint()
+		is.NoErr(s.Namespaces.Ensure(t.Context(), b))
+		have, err := s.Namespaces.State(t.Context(), b.Namespace)
+		is.NoErr(err)
+		is.True(errors.Is(s.Namespaces.Discard(t.Context(), b.Namespace, "another"), ports.ErrNamespaceForeign))
+		is.NoErr(s.Namespaces.Ensure(t.Context(), b)) // it is still there
+		system, err := s.Namespaces.State(t.Context(), org.SystemNamespace)
+		is.NoErr(err)
+		is.True(errors.Is(s.Namespaces.Discard(t.Context(), org.SystemNamespace, system.ID), ports.ErrNamespaceForeign))
+		for range 2 {
+			is.NoErr(untilAvailable(t, func() error { return s.Namespaces.Discard(t.Context(), b.Namespace, have.ID) }))
+		}
+		is.NoErr(untilWithin(t, reclaimLimit, func() error { return s.Namespaces.Gone(t.Context(), b.Owner) }))
+	})
+
 	t.Run("Should take a namespace that never was for one that is gone", func(t *testing.T) {
 		is := is.New(t)
 		b := blueprint()

@@ -144,6 +144,11 @@ var departure = []step{
 	{sql: `UPDATE organizations SET settings = settings || '{"workflow_retention_days": 30}' WHERE slug = 'acme'`},
 	{op: "getNamespace", as: "ada", path: acme, note: "When its retention is not as it must be:"},
 	{op: "reconcileNamespace", as: "ada", path: acme},
+	{op: "listOrphanedNamespaces", as: "operator", note: "When all is well there are none, in this page or the next ones:"},
+	{
+		op: "deleteOrphanedNamespace", as: "operator", path: map[string]string{"namespace": "bulkhead-system"}, query: "confirm=bulkhead-system",
+		status: 409, note: "Whatever is no orphan is refused:",
+	},
 	{op: "examineOrganization", as: "ada", path: acme, body: `{"task_queues": ["default"]}`, hidden: true},
 	{op: "suspendOrganization", as: "operator", path: acme, body: `{"reason": "The invoice is open."}`},
 	{op: "resumeOrganization", as: "operator", path: acme},

@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"context"
+	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -85,4 +87,86 @@ func TestNamespaces(t *testing.T) {
 		is.NoErr(err)
 		is.Equal(len(n.Drift), 0)
 	})
+
+	t.Run("Should find orphans on both sides, and delete one, but nothing else", func(t *testing.T) {
+		is := is.New(t)
+		operator := s.Operator(t)
+		c.register(t, "org-lost", map[string]string{"managed_by": "bulkhead", "org_id": "org_00000000000000000000000001"})
+		c.register(t, "theirs", nil)
+		bereft := s.NewTenant(t, "bereft")
+		is.NoErr(c.conn.QueryRow(t.Context(), `UPDATE organizations SET namespace = 'org-nowhere' WHERE slug = 'bereft' RETURNING namespace`).Scan(new(string)))
+		got := map[string]string{}
+		for o, err := range operator.AllOrphanedNamespaces(t.Context()) {
+			is.NoErr(err)
+			got[o.Namespace] = o.Reason
+		}
+		is.Equal(got, map[string]string{"org-lost": "organization_unknown", bereft.Org.Namespace: "other_namespace", "org-nowhere": "namespace_absent"})
+		for _, name := range []string{"theirs", tenant.Org.Namespace, "bulkhead-system", "temporal-system"} {
+			is.True(sdk.IsConflict(operator.DeleteOrphanedNamespace(t.Context(), name)))
+		}
+		out := s.Command(t, s.OperatorKey, "namespace", "delete-orphan", "org-lost", "--yes")
+		is.Equal(out.Code, 0)
+		is.True(sdk.IsNotFound(operator.DeleteOrphanedNamespace(t.Context(), "org-lost")))
+		is.True(sdk.IsForbidden(tenant.Client.DeleteOrphanedNamespace(t.Context(), "theirs")))
+		is.NoErr(c.conn.QueryRow(t.Context(), `UPDATE organizations SET namespace = $1 WHERE slug = 'bereft' RETURNING namespace`, bereft.Org.Namespace).Scan(new(string)))
+		checkNoOrphans(t, operator)
+	})
+
+	t.Run("Should never take for an orphan who is being created or deleted", func(t *testing.T) {
+		is := is.New(t)
+		operator, over := s.Operator(t), make(chan struct{})
+		go func() {
+			defer close(over)
+			var all sync.WaitGroup
+			for i := range 4 {
+				all.Go(func() {
+					slug := fmt.Sprintf("fleeting-%d", i)
+					if _, err := operator.CreateOrganization(t.Context(), sdk.OrganizationCreate{
+						Slug: slug, Admin: sdk.FirstAdmin{Email: "admin@" + slug + ".example"},
+					}, 30*time.Second); err != nil {
+						t.Error(err)
+						return
+					}
+					d, err := operator.DeleteOrganization(t.Context(), slug, sdk.Deletion{Slug: slug, ETag: sdk.AnyVersion, Now: true})
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					awaitDeletion(t, operator, d.Operation.ID)
+				})
+			}
+			all.Wait()
+		}()
+		looks := 0
+		for ended := false; !ended; looks++ {
+			select {
+			case <-over:
+				ended = true
+			default:
+			}
+			checkNoOrphans(t, operator)
+		}
+		is.True(looks > 10)
+	})
+}
+
+func checkNoOrphans(t *testing.T, operator *sdk.Client) {
+	t.Helper()
+	for o, err := range operator.AllOrphanedNamespaces(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Errorf("%s of %s is taken for an orphan: %s", o.Namespace, o.OrganizationID, o.Reason)
+	}
+}
+
+// register makes a namespace past Bulkhead.
+func (c *cluster) register(t *testing.T, name string, tags map[string]string) {
+	t.Helper()
+	_, err := c.service.RegisterNamespace(t.Context(), &workflowservice.RegisterNamespaceRequest{
+		Namespace: name, Data: tags, WorkflowExecutionRetentionPeriod: durationpb.New(5 * 24 * time.Hour),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }

@@ -48,7 +48,11 @@ var rights = map[string]struct{ own, foreign, operator string }{
 
 	"getNamespace":        {"yyyy", "nnnn", "y"},
 	"examineOrganization": {"fffy", "nnnn", "y"},
-	"reconcileNamespace":  {"fffy", "nnnn", "y"},
+
+	"listOrphanedNamespaces":  {"ffff", "----", "y"},
+	"deleteOrphanedNamespace": {"ffff", "----", "y"},
+
+	"reconcileNamespace": {"fffy", "nnnn", "y"},
 
 	"createUser": {"ffyy", "nnnn", "y"},
 	"listUsers":  {"yyyy", "nnnn", "y"},

@@ -14,9 +14,14 @@ var _ = add(seeds{
 	"updateOrganization": {Body: func(*party) map[string]any {
 		return map[string]any{"metadata": map[string]any{"made": unique}}
 	}},
-	"deleteOrganization": {Fatal: true},
-	"getNamespace":       {},
-	"reconcileNamespace": {},
+	"deleteOrganization":     {Fatal: true},
+	"getNamespace":           {},
+	"reconcileNamespace":     {},
+	"listOrphanedNamespaces": {},
+	// Whatever is asked for, it is no orphan: what a tenant must not do is to ask.
+	"deleteOrphanedNamespace": {Make: func(_ testing.TB, _ *world, p *party) map[string]string {
+		return map[string]string{"namespace": p.Namespace}
+	}},
 	"examineOrganization": {Body: func(*party) map[string]any {
 		return map[string]any{"task_queues": []string{"made-" + unique}}
 	}},

@@ -14,17 +14,19 @@ import (
 
 // Service looks after namespaces, for who asks.
 type Service struct {
-	keeper
+	finder
 	dispatcher ports.Dispatcher
 	schedules  ports.Schedules
 }
 
 // New returns the service. standard is for organizations that have decided nothing.
 func New(
-	store ports.Store, namespaces ports.Namespaces, dispatcher ports.Dispatcher, schedules ports.Schedules, standard namespace.Standard, clock ports.Clock,
+	store ports.Store, platform ports.Platform, namespaces ports.Namespaces, dispatcher ports.Dispatcher, schedules ports.Schedules,
+	standard namespace.Standard, clock ports.Clock,
 ) *Service {
 	return &Service{
-		keeper: keeper{store: store, namespaces: namespaces, standard: standard, clock: clock}, dispatcher: dispatcher, schedules: schedules,
+		finder:     finder{&keeper{store: store, namespaces: namespaces, standard: standard, clock: clock}, platform},
+		dispatcher: dispatcher, schedules: schedules,
 	}
 }
 
