@@ -109,6 +109,11 @@ type Orchestrator interface {
 var ErrNamespaceForeign = fault.Define(fault.Conflict, "namespace.foreign",
 	"The Temporal namespace exists and does not belong to this organization.")
 
+// ErrNamespaceUnregistered is returned for a namespace that is to be adopted and is not
+// there, or can not be used.
+var ErrNamespaceUnregistered = fault.Define(fault.Conflict, "namespace.unregistered",
+	"There is no registered Temporal namespace of this name that could be adopted.")
+
 // ErrNamespaceReclaiming is returned as long as Temporal still removes what was
 // in a deleted namespace. Patience mends it.
 var ErrNamespaceReclaiming = fault.Define(fault.Unavailable, "namespace.reclaiming",
@@ -134,7 +139,10 @@ var ErrCanaryUnlike = fault.Define(fault.Conflict, "namespace.canary_unlike",
 // Namespaces administers tenants' namespaces. Every method may be repeated.
 type Namespaces interface {
 	// Ensure registers the namespace. That it exists with our owner tag is
-	// success. It fails with ErrNamespaceForeign when it exists otherwise.
+	// success. It fails with ErrNamespaceForeign when it exists otherwise. One that is
+	// adopted must exist: without another's tag it gets ours, and is made like its
+	// blueprint but for its search attributes. It fails with ErrNamespaceUnregistered
+	// when it is not there.
 	Ensure(ctx context.Context, b namespace.Blueprint) error
 	// State returns how the namespace of a name is, whoever's it is. That there is
 	// none is no failure.

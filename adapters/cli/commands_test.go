@@ -28,6 +28,10 @@ func TestCommands(t *testing.T) {
 			"org-create-no-wait", "org create acme --admin-email ada@acme.example --admin-name Ada --worker-pool gold --no-wait",
 			`POST /api/v0/organizations {"admin":{"email":"ada@acme.example","name":"Ada"},"slug":"acme","worker_pool":"gold"}`,
 		},
+		{
+			"org-create-adopt", "org create acme --admin-email ada@acme.example --adopt-namespace orders-production --no-wait",
+			`POST /api/v0/organizations {"admin":{"email":"ada@acme.example"},"adopt_namespace":"orders-production","slug":"acme"}`,
+		},
 		{"org-list", "org list", "GET /api/v0/organizations?limit=200"},
 		{"org-show", "org show acme", "GET /api/v0/organizations/acme"},
 		{"org-show-own", "org show", "GET /api/v0/organizations/acme"},

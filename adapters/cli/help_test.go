@@ -113,7 +113,7 @@ func TestCompletion(t *testing.T) {
 	for line, want := range map[string]string{
 		"wo":                             "workflow worker",
 		"org ":                           "create list show usage update suspend resume delete restore diff reconcile doctor limits allow-list",
-		"org create acme --a":            "--api-key-file --admin-email --admin-name",
+		"org create acme --a":            "--api-key-file --admin-email --admin-name --adopt-namespace",
 		"--url http://x org s":           "show suspend",
 		"org list --output ":             "table json",
 		"org list -o j":                  "json",

@@ -31,11 +31,13 @@ Example:
 					&cli.StringFlag{Name: "id", Usage: "an identifier of your own choice; a fresh one if absent (`ORG_ID`)"},
 					&cli.StringSliceFlag{Name: "metadata", Usage: "a word of your own; repeat for more (`KEY=VALUE`)"},
 					&cli.StringFlag{Name: "worker-pool", Usage: "the pool of workers that serve it; default if absent (`POOL`)"},
+					&cli.StringFlag{Name: "adopt-namespace", Usage: "a namespace that Temporal has and no organization, with all that is in it (`NAMESPACE`)"},
 					&cli.BoolFlag{Name: "no-wait", Usage: "do not wait until it is ready"},
 					timeoutFlag(),
 				},
 				Description: `The slug is its short name: lower-case letters, digits and single hyphens. Waits
-until the Temporal namespace is ready. For operators.
+until the Temporal namespace is ready. A namespace that is adopted is deleted with the
+organization, as any other. For operators.
 
 Examples:
   bulkhead org create acme --admin-email ada@acme.example
@@ -83,7 +85,7 @@ func (s *shell) orgCreate(c *cli.Context) error {
 	}
 	in := sdk.OrganizationCreate{
 		ID: c.String("id"), Slug: slug, Name: c.String("name"), Admin: sdk.FirstAdmin{Email: emails[0], Name: c.String("admin-name")},
-		WorkerPool: c.String("worker-pool"),
+		WorkerPool: c.String("worker-pool"), AdoptNamespace: c.String("adopt-namespace"),
 	}
 	for _, email := range emails[1:] {
 		in.Admins = append(in.Admins, sdk.FirstAdmin{Email: email})

@@ -258,9 +258,11 @@ func (s *shell) orgDelete(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	question := fmt.Sprintf("Delete organization %s (%s)? Its keys stop at once.", printable(o.Slug), printable(o.Name))
+	question := fmt.Sprintf("Delete organization %s (%s)? Its keys stop at once, and its namespace %s goes after its time of grace.",
+		printable(o.Slug), printable(o.Name), printable(o.Namespace))
 	if c.Bool("now") {
-		question = fmt.Sprintf("Delete organization %s (%s) with all its data, now and for good?", printable(o.Slug), printable(o.Name))
+		question = fmt.Sprintf("Delete organization %s (%s) with all its data and its namespace %s, now and for good?",
+			printable(o.Slug), printable(o.Name), printable(o.Namespace))
 	}
 	if err := s.confirm(c, question); err != nil {
 		return err

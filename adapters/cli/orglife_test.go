@@ -17,8 +17,8 @@ func TestOrganizationLife(t *testing.T) {
 		is := is.New(t)
 		for line, question := range map[string]string{
 			"org suspend acme --reason unpaid": "Suspend organization acme?",
-			"org delete acme":                  "Delete organization acme (Acme Corp.)? Its keys stop at once. [y/N]",
-			"org delete acme --now":            "with all its data, now and for good? [y/N]",
+			"org delete acme":                  "Delete organization acme (Acme Corp.)? Its keys stop at once, and its namespace org-acme-84sn02q0 goes after its time of grace. [y/N]",
+			"org delete acme --now":            "with all its data and its namespace org-acme-84sn02q0, now and for good? [y/N]",
 		} {
 			w := newWorld(t)
 			w.typing("n\n")

@@ -30,7 +30,7 @@ import (
 var (
 	wholeRate = limit.Set{limit.Requests: {Rate: ratelimit.Rate{Count: 60, Period: time.Minute, Burst: 6}}}
 	wholeOrg  = org.Snapshot{
-		ID: id.New[id.OrgKind](), Slug: "acme", Name: "Acme", State: org.Suspended, StateReason: "unpaid", Namespace: "org-acme-1",
+		ID: id.New[id.OrgKind](), Slug: "acme", Name: "Acme", State: org.Suspended, StateReason: "unpaid", Namespace: "org-acme-1", NamespaceAdopted: true,
 		Metadata:          org.Metadata{"plan": "gold"},
 		Settings:          org.Settings{DeletionGraceDays: 1, AuditRetentionDays: 30, APIKeyDefaultTTLDays: 3, APIKeyMaxTTLDays: 4, AllowList: org.AllowList{{Role: "member", WorkflowTypes: []string{"Order*"}, TaskQueues: []string{"orders"}}}, WorkflowRetentionDays: 5},
 		DeletionProtected: true, WorkerPool: "gold", ActivatedAt: now.Add(time.Minute), DeleteAfter: now.Add(time.Hour),

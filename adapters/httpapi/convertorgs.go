@@ -71,7 +71,7 @@ func toCreateInput(in gen.OrganizationCreate) (orgs.CreateInput, error) {
 	out := orgs.CreateInput{
 		Slug: in.Slug, Name: orZero(in.Name), Admin: toFirstAdmin(orZero(in.Admin)), Admins: each(orZero(in.Admins), toFirstAdmin),
 		Metadata: org.Metadata(orZero(in.Metadata)), Settings: fromSettings(orZero(in.Settings)),
-		DeletionProtected: orZero(in.DeletionProtected), WorkerPool: orZero(in.WorkerPool),
+		DeletionProtected: orZero(in.DeletionProtected), WorkerPool: orZero(in.WorkerPool), AdoptNamespace: orZero(in.AdoptNamespace),
 	}
 	if in.ID != nil {
 		var err error

@@ -133,7 +133,7 @@ func setup(t testing.TB, pingers ...ports.Pinger) *bundle {
 	limiter := limits.New(m, &b.buckets, limit.Standard{}, clock, m, slog.New(slog.DiscardHandler))
 	var err error
 	b.server, err = New(Deps{
-		Orgs: orgs.New(m, platform{m}, clock), Namespaces: namespaces.New(m, platform{m}, temporalNamespaces{memory: m}, m, scheduler{m}, namespace.Standard{}, clock), Users: users.New(m, trails{m}, limiter, limit.Standard{}, clock), APIKeys: apikeys.New(m, limiter, limit.Standard{}, clock, peppers, rand.Reader),
+		Orgs: orgs.New(m, platform{m}, temporalNamespaces{memory: m}, clock), Namespaces: namespaces.New(m, platform{m}, temporalNamespaces{memory: m}, m, scheduler{m}, namespace.Standard{}, clock), Users: users.New(m, trails{m}, limiter, limit.Standard{}, clock), APIKeys: apikeys.New(m, limiter, limit.Standard{}, clock, peppers, rand.Reader),
 		Roles: roles.New(m, limiter, clock), Limits: limiter,
 		Auth: auth.New(auth.Deps{
 			Credentials: m, Feed: m, Uses: m, Store: m, Clock: clock, Watch: m, Peppers: peppers, Limiter: limiter, Meter: m, CacheMeter: m,

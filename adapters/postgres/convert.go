@@ -77,7 +77,7 @@ func toOrg(r *dbsqlc.Organization) (org.Org, error) {
 	}
 	s := org.Snapshot{
 		ID: id.FromUUID[id.OrgKind](r.ID), Slug: r.Slug, Name: r.Name, State: state, StateReason: r.StateReason,
-		Namespace: r.Namespace, DeletionProtected: r.DeletionProtected, WorkerPool: r.WorkerPool,
+		Namespace: r.Namespace, NamespaceAdopted: r.NamespaceAdopted, DeletionProtected: r.DeletionProtected, WorkerPool: r.WorkerPool,
 		ActivatedAt: readOrZero(r.ActivatedAt), DeleteAfter: readOrZero(r.DeleteAfter),
 		LimitsVersion: r.LimitsVersion, Version: r.Version, CreatedAt: read(r.CreatedAt), UpdatedAt: read(r.UpdatedAt),
 	}
@@ -112,7 +112,7 @@ func fromOrg(s org.Snapshot) (*dbsqlc.OrgInsertParams, error) {
 	}
 	return &dbsqlc.OrgInsertParams{
 		OrgID: s.ID.UUID(), Slug: s.Slug, Name: s.Name, State: s.State.String(), StateReason: s.StateReason,
-		Namespace: s.Namespace, Metadata: metadata, Settings: settings, DeletionProtected: s.DeletionProtected, WorkerPool: s.WorkerPool,
+		Namespace: s.Namespace, NamespaceAdopted: s.NamespaceAdopted, Metadata: metadata, Settings: settings, DeletionProtected: s.DeletionProtected, WorkerPool: s.WorkerPool,
 		ActivatedAt: storedOrNull(s.ActivatedAt), DeleteAfter: storedOrNull(s.DeleteAfter),
 		Limits: limits, LimitsVersion: s.LimitsVersion, Version: s.Version, CreatedAt: stored(s.CreatedAt), UpdatedAt: stored(s.UpdatedAt),
 	}, nil

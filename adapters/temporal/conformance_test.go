@@ -9,10 +9,12 @@ import (
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/converter"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/bulkheadhq/bulkhead/adapters/temporal"
 	"github.com/bulkheadhq/bulkhead/core/authz"
 	"github.com/bulkheadhq/bulkhead/core/id"
+	"github.com/bulkheadhq/bulkhead/core/org"
 	"github.com/bulkheadhq/bulkhead/ports/porttest"
 	"github.com/bulkheadhq/bulkhead/test/harness"
 )
@@ -58,6 +60,16 @@ func TestNamespacesContract(t *testing.T) {
 	b := setup(t)
 	porttest.Namespaces(t, porttest.NamespacesSetup{
 		Namespaces: b.namespaces,
+		Register: func(t *testing.T, name string, tags map[string]string, retention time.Duration) {
+			t.Helper()
+			admin := b.client(t, org.SystemNamespace, "temporal-system:admin")
+			_, err := admin.WorkflowService().RegisterNamespace(t.Context(), &workflowservice.RegisterNamespaceRequest{
+				Namespace: name, Data: tags, WorkflowExecutionRetentionPeriod: durationpb.New(retention),
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		},
 		Running: func(t *testing.T, namespace string) int {
 			t.Helper()
 			reader := b.client(t, namespace, namespace+":read")

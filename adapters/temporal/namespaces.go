@@ -57,6 +57,9 @@ func NewNamespaces(conn *Connection) *Namespaces { return &Namespaces{conn: conn
 // names the same owner and it was not deleted: otherwise two organizations
 // could come to share it.
 func (n *Namespaces) Ensure(ctx context.Context, b namespace.Blueprint) error {
+	if b.Adopted {
+		return n.adopt(ctx, b)
+	}
 	_, err := invoke(ctx, n.conn.cfg.CallTimeout, n.conn.adminService().RegisterNamespace, &workflowservice.RegisterNamespaceRequest{
 		Namespace:                        b.Namespace,
 		Description:                      b.Description,

@@ -132,24 +132,30 @@ func (n *Namespaces) Reconcile(ctx context.Context, b namespace.Blueprint) error
 // repair changes what differs and no more: each change of a namespace is replicated,
 // and counts against a limit of the whole cluster.
 func (n *Namespaces) repair(ctx context.Context, b namespace.Blueprint, s namespace.State) error {
-	differs := func(fields ...string) bool {
-		return slices.ContainsFunc(namespace.Diff(b, s), func(d namespace.Difference) bool {
-			return d.Repairable && slices.Contains(fields, d.Field)
-		})
-	}
-	if differs(namespace.FieldTag, namespace.FieldRetention, namespace.FieldDescription) {
-		if _, err := invoke(ctx, n.conn.cfg.CallTimeout, n.conn.adminService().UpdateNamespace, &workflowservice.UpdateNamespaceRequest{
-			Namespace:  b.Namespace,
-			UpdateInfo: &namespacepb.UpdateNamespaceInfo{Description: b.Description, Data: tags(b)},
-			Config:     &namespacepb.NamespaceConfig{WorkflowExecutionRetentionTtl: durationpb.New(b.Retention)},
-		}); err != nil {
-			return err
-		}
-	}
-	if !differs(namespace.FieldAttribute + namespace.AttributeActor) {
-		return nil
+	if err := n.update(ctx, b, s); err != nil || !differs(b, s, namespace.FieldAttribute+namespace.AttributeActor) {
+		return err
 	}
 	return n.EnsureSearchAttributes(ctx, b.Namespace)
+}
+
+// update makes a namespace like its blueprint, but for its search attributes.
+func (n *Namespaces) update(ctx context.Context, b namespace.Blueprint, s namespace.State) error {
+	if !differs(b, s, namespace.FieldTag, namespace.FieldRetention, namespace.FieldDescription) {
+		return nil
+	}
+	_, err := invoke(ctx, n.conn.cfg.CallTimeout, n.conn.adminService().UpdateNamespace, &workflowservice.UpdateNamespaceRequest{
+		Namespace:  b.Namespace,
+		UpdateInfo: &namespacepb.UpdateNamespaceInfo{Description: b.Description, Data: tags(b)},
+		Config:     &namespacepb.NamespaceConfig{WorkflowExecutionRetentionTtl: durationpb.New(b.RetentionOver(s.Retention))},
+	})
+	return err
+}
+
+// differs tells whether one of the fields is not as it must be, and can be repaired.
+func differs(b namespace.Blueprint, s namespace.State, fields ...string) bool {
+	return slices.ContainsFunc(namespace.Diff(b, s), func(d namespace.Difference) bool {
+		return d.Repairable && slices.Contains(fields, d.Field)
+	})
 }
 
 // tags are what we know a namespace as ours by.

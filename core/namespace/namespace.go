@@ -27,6 +27,25 @@ type Blueprint struct {
 	Owner       id.Org // the tag by which we know the namespace as ours
 	Description string
 	Retention   time.Duration // how long closed executions are kept
+	Adopted     bool          // it was there before its owner: it is never registered
+	// AtLeast tells that a longer retention is left as it is.
+	AtLeast bool
+}
+
+// Over returns the blueprint of a namespace that was there before its owner. Unless
+// its owner has decided how long it keeps closed executions, that is never less than
+// it was: nobody loses a history by being adopted.
+func (b Blueprint) Over(decided bool) Blueprint {
+	b.Adopted, b.AtLeast = true, !decided
+	return b
+}
+
+// RetentionOver returns the retention that a namespace must have that has another.
+func (b Blueprint) RetentionOver(have time.Duration) time.Duration {
+	if b.AtLeast {
+		return max(have, b.Retention)
+	}
+	return b.Retention
 }
 
 // Standard is what holds for organizations that have decided nothing. The zero value
@@ -89,6 +108,12 @@ func (s State) Seen(owner id.Org) State {
 	return s
 }
 
+// AdoptableBy tells whether an organization may adopt a namespace: nobody's tag is on
+// it, or its own, as of an attempt that was cut short.
+func (s State) AdoptableBy(o id.Org) bool {
+	return s.Owner == o.String() || s.Owner == "" && !s.Tagged
+}
+
 // The fields of a difference. That of a search attribute is FieldAttribute and its name.
 const (
 	FieldStatus      = "status"
@@ -131,7 +156,7 @@ func Diff(want Blueprint, have State) []Difference {
 		}
 	}
 	repairable(FieldTag, strconv.FormatBool(true), strconv.FormatBool(have.Tagged))
-	repairable(FieldRetention, inDays(want.Retention), inDays(have.Retention))
+	repairable(FieldRetention, inDays(want.RetentionOver(have.Retention)), inDays(have.Retention))
 	repairable(FieldDescription, want.Description, have.Description)
 	wanted := Attributes()
 	for _, name := range slices.Sorted(maps.Keys(wanted)) {

@@ -47,7 +47,7 @@ type Orphan struct {
 // repairs says what to do about a namespace without an organization.
 var repairs = map[Reason]string{
 	OrganizationUnknown: "No organization has the identifier in its tag: it was lost, perhaps when an older backup was restored. " +
-		"Delete the namespace when nobody needs what is in it.",
+		"Create the organization again over it (bulkhead org create SLUG --id ORG_ID --adopt-namespace NAME), or delete the namespace.",
 	OrganizationDeleted: "Its organization is deleted. Delete the namespace.",
 	OtherNamespace:      "Its organization has another namespace. Delete this one when nobody needs what is in it.",
 }

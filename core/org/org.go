@@ -19,6 +19,9 @@ var (
 	ErrIDTaken   = fault.Define(fault.Conflict, "org.id_taken", "The identifier is already in use.")
 	ErrState     = fault.Define(fault.Conflict, "org.state", "The organization's state does not allow this.")
 	ErrNotActive = fault.Define(fault.Conflict, "org.not_active", "The organization is not active.")
+	// ErrNamespaceTaken is returned for a namespace to be adopted that an organization
+	// has, or had: a deleted one keeps its name.
+	ErrNamespaceTaken = fault.Define(fault.Conflict, "org.namespace_taken", "The namespace is, or was, another organization's.")
 	// ErrReserved protects the system organization, which is no tenant.
 	ErrReserved = fault.Define(fault.Conflict, "org.reserved", "This is not possible for the system organization.")
 	// ErrProtected is what the flag deletion_protected is for.
@@ -145,8 +148,10 @@ type Snapshot struct {
 	State       State
 	StateReason string // why it is failed or suspended, or why its deletion failed, for people
 	Namespace   string
-	Metadata    Metadata // nil: none
-	Settings    Settings
+	// NamespaceAdopted tells that the namespace was there before the organization.
+	NamespaceAdopted bool
+	Metadata         Metadata // nil: none
+	Settings         Settings
 	// DeletionProtected refuses deletion until it is taken off.
 	DeletionProtected bool
 	WorkerPool        string    // the workers that serve it; see CheckPool
@@ -168,6 +173,26 @@ type Spec struct {
 	Settings          Settings
 	DeletionProtected bool
 	WorkerPool        string // "": DefaultPool
+	AdoptNamespace    string // a namespace that is there; "": it gets one of its own
+}
+
+// adoptableName is the form of a namespace that can be adopted: one that stands in a
+// token's permissions, in addresses and in headers as it is.
+var adoptableName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+
+// temporalNamespace is Temporal's own.
+const temporalNamespace = "temporal-system"
+
+func (s Spec) namespace() (string, error) {
+	switch {
+	case s.AdoptNamespace == "":
+		return NamespaceFor(s.Slug, s.ID), nil
+	case !adoptableName.MatchString(s.AdoptNamespace):
+		return "", fault.InvalidField("/adopt_namespace", "format", "must be at most 64 letters, digits, dots, underscores and hyphens")
+	case s.AdoptNamespace == SystemNamespace || s.AdoptNamespace == temporalNamespace:
+		return "", fault.InvalidField("/adopt_namespace", "reserved", "is reserved for the platform")
+	}
+	return s.AdoptNamespace, nil
 }
 
 // maxNameLen is the longest name, in characters.
@@ -197,8 +222,12 @@ func New(spec Spec, now time.Time) (Org, error) {
 	if err := CheckPool("/worker_pool", spec.WorkerPool); err != nil {
 		return Org{}, err
 	}
+	namespace, err := spec.namespace()
+	if err != nil {
+		return Org{}, err
+	}
 	return Org{Snapshot{
-		ID: spec.ID, Slug: spec.Slug.s, Name: spec.Name, State: Provisioning, Namespace: NamespaceFor(spec.Slug, spec.ID),
+		ID: spec.ID, Slug: spec.Slug.s, Name: spec.Name, State: Provisioning, Namespace: namespace, NamespaceAdopted: spec.AdoptNamespace != "",
 		Metadata: spec.Metadata.clone(), Settings: spec.Settings, DeletionProtected: spec.DeletionProtected, WorkerPool: spec.WorkerPool,
 		LimitsVersion: 1, Version: 1, CreatedAt: now, UpdatedAt: now,
 	}}, nil

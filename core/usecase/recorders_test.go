@@ -153,7 +153,7 @@ func (d *temporal) Reconcile(_ context.Context, b namespace.Blueprint) error {
 	if !apart {
 		s = d.namespace
 	}
-	s.Tagged, s.Retention, s.Description = true, b.Retention, b.Description
+	s.Tagged, s.Retention, s.Description = true, b.RetentionOver(s.Retention), b.Description
 	switch {
 	case err != nil:
 	case apart:

@@ -174,7 +174,7 @@ func newServices(w *world) services {
 		operations:   operations.New(w.store, w.platform, w.clock),
 		deletion:     deletion.New(w.store, w.temporal, scheduler{w.temporal}, w.temporal, w.clock),
 		holds:        holds.New(w.store, scheduler{w.temporal}, w.clock, log),
-		orgs:         orgs.New(w.store, w.platform, w.clock),
+		orgs:         orgs.New(w.store, w.platform, w.temporal, w.clock),
 		provisioning: provisioning.New(w.store, w.temporal, w.clock, namespace.Standard{}),
 		refusals:     refusals.New(w.store, w.clock, log),
 		retention:    retention.New(w.store, w.platform, w.clock, log),

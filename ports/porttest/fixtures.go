@@ -53,7 +53,7 @@ func unique(prefix string) string {
 func anOrg() org.Org {
 	i := id.New[id.OrgKind]()
 	return org.Restore(org.Snapshot{
-		ID: i, Slug: unique("acme"), Name: "Acme", State: org.Active, StateReason: "because", Namespace: "org-" + i.Tail(20),
+		ID: i, Slug: unique("acme"), Name: "Acme", State: org.Active, StateReason: "because", Namespace: "org-" + i.Tail(20), NamespaceAdopted: true,
 		Metadata: org.Metadata{"plan": "gold", "é": "\"quoted\""}, Settings: org.Settings{DeletionGraceDays: 3, APIKeyMaxTTLDays: 90},
 		DeletionProtected: true, WorkerPool: "gold", ActivatedAt: moment.Add(2 * time.Hour), DeleteAfter: moment.Add(3 * time.Hour),
 		Limits: limit.Set{limit.Requests: aRate, limit.Users: {Max: 0, WarnPercent: 50, DryRun: true}}, LimitsVersion: 9, Version: 7, CreatedAt: moment, UpdatedAt: moment.Add(time.Hour),

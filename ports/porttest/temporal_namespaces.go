@@ -20,6 +20,8 @@ import (
 // NamespacesSetup is an implementation under test, with the world it needs.
 type NamespacesSetup struct {
 	Namespaces ports.Namespaces
+	// Register makes a namespace past the port, with those tags and that retention.
+	Register func(t *testing.T, name string, tags map[string]string, retention time.Duration)
 	// Running returns how many executions are open in a namespace.
 	Running func(t *testing.T, namespace string) int
 }
@@ -43,6 +45,8 @@ func Namespaces(t *testing.T, s NamespacesSetup) {
 			is.Equal(s.Running(t, b.Namespace), 0) // the probe leaves nothing running
 		}
 	})
+
+	t.Run("Should adopt what is there", func(t *testing.T) { namespaceAdoption(t, s, blueprint) })
 
 	t.Run("Should find and repair drift", func(t *testing.T) { namespaceDrift(t, s, blueprint) })
 
@@ -287,5 +291,62 @@ func NamespaceDeletion(t *testing.T, s NamespacesSetup) {
 		is.True(errors.Is(s.Namespaces.Delete(t.Context(), b.Namespace, id.New[id.OrgKind]()), ports.ErrNamespaceForeign))
 		is.True(errors.Is(s.Namespaces.Delete(t.Context(), org.SystemNamespace, b.Owner), ports.ErrNamespaceForeign))
 		is.NoErr(s.Namespaces.Ensure(t.Context(), b)) // it is still there
+	})
+}
+
+// namespaceAdoption is the contract of Ensure for a namespace that is adopted.
+func namespaceAdoption(t *testing.T, s NamespacesSetup, blueprint func() namespace.Blueprint) {
+	const long = 60 * 24 * time.Hour
+
+	t.Run("Should make it the owner's, shorten no retention, and do so again", func(t *testing.T) {
+		is := is.New(t)
+		b := blueprint().Over(false)
+		s.Register(t, b.Namespace, map[string]string{"team": "orders"}, long)
+		for range 2 {
+			is.NoErr(s.Namespaces.Ensure(t.Context(), b))
+			have, err := s.Namespaces.State(t.Context(), b.Namespace)
+			is.NoErr(err)
+			is.Equal(have.Owner, b.Owner.String())
+			is.True(have.Tagged)
+			is.Equal(have.Retention, long)
+			is.Equal(have.Description, b.Description)
+		}
+		is.NoErr(s.Namespaces.EnsureSearchAttributes(t.Context(), b.Namespace))
+		is.NoErr(untilAvailable(t, func() error { return s.Namespaces.Probe(t.Context(), b.Namespace) }))
+		b.Description = "Another"
+		is.NoErr(untilAvailable(t, func() error { return s.Namespaces.Reconcile(t.Context(), b) }))
+		have, err := s.Namespaces.State(t.Context(), b.Namespace)
+		is.NoErr(err)
+		is.Equal(have.Retention, long) // a repair of something else does not shorten it either
+		is.Equal(have.Description, "Another")
+	})
+
+	t.Run("Should give it the retention that was decided", func(t *testing.T) {
+		is := is.New(t)
+		b := blueprint().Over(true)
+		s.Register(t, b.Namespace, nil, long)
+		is.NoErr(s.Namespaces.Ensure(t.Context(), b))
+		have, err := s.Namespaces.State(t.Context(), b.Namespace)
+		is.NoErr(err)
+		is.Equal(have.Retention, b.Retention)
+	})
+
+	t.Run("Should touch neither what is another's nor the system's, and make none", func(t *testing.T) {
+		is := is.New(t)
+		theirs, absent, system := blueprint().Over(true), blueprint().Over(true), blueprint().Over(true)
+		s.Register(t, theirs.Namespace, map[string]string{"org_id": id.New[id.OrgKind]().String()}, long)
+		system.Namespace = org.SystemNamespace
+		for _, b := range []namespace.Blueprint{theirs, system} {
+			before, err := s.Namespaces.State(t.Context(), b.Namespace)
+			is.NoErr(err)
+			is.True(errors.Is(s.Namespaces.Ensure(t.Context(), b), ports.ErrNamespaceForeign))
+			after, err := s.Namespaces.State(t.Context(), b.Namespace)
+			is.NoErr(err)
+			is.Equal(after, before)
+		}
+		is.True(errors.Is(s.Namespaces.Ensure(t.Context(), absent), ports.ErrNamespaceUnregistered))
+		have, err := s.Namespaces.State(t.Context(), absent.Namespace)
+		is.NoErr(err)
+		is.Equal(have.Status, namespace.Absent)
 	})
 }

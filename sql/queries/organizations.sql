@@ -6,9 +6,9 @@ SELECT * FROM organizations WHERE id = @org_id;
 -- OrgInsert stores a new organization.
 -- name: OrgInsert :exec
 INSERT INTO organizations (id, slug, name, state, state_reason, namespace, metadata, settings, deletion_protected, worker_pool,
-                           activated_at, delete_after, limits, limits_version, version, created_at, updated_at)
+                           activated_at, delete_after, limits, limits_version, version, created_at, updated_at, namespace_adopted)
 VALUES (@org_id, @slug, @name, @state, @state_reason, @namespace, @metadata, @settings, @deletion_protected, @worker_pool,
-        @activated_at, @delete_after, @limits, @limits_version, @version, @created_at, @updated_at);
+        @activated_at, @delete_after, @limits, @limits_version, @version, @created_at, @updated_at, @namespace_adopted);
 
 -- OrgLock reads the organization of the scope and holds its row until the
 -- transaction ends: every change of it, and every rule that counts what belongs to

@@ -35,6 +35,10 @@ var arrival = []step{
 		op: "createOrganization", as: "operator", note: "A slug is taken once.",
 		body: `{"slug": "acme", "admin": {"email": "eve@example.com"}}`, status: 409,
 	},
+	{
+		op: "createOrganization", as: "operator", note: "A namespace to be adopted must be there.", status: 409,
+		body: `{"slug": "orders", "admin": {"email": "eve@example.com"}, "adopt_namespace": "orders-production"}`,
+	},
 	{op: "getOperation", as: "operator", path: map[string]string{"operation": "{provisioning}"}},
 	{op: "listOrganizations", as: "operator", query: "limit=1", keep: map[string]string{"more": "/next_cursor"}},
 	{op: "listOrganizations", as: "operator", query: "limit=1&cursor={more}", note: "The cursor of a page leads to the next:"},

@@ -112,6 +112,32 @@ func TestNamespaces(t *testing.T) {
 		checkNoOrphans(t, operator)
 	})
 
+	t.Run("Should adopt a namespace with what is in it, run workflows there, and delete it with its organization", func(t *testing.T) {
+		is := is.New(t)
+		const legacy = "orders.Production"
+		c.register(t, legacy, map[string]string{"team": "orders"})
+		out := s.Command(t, s.OperatorKey, "org", "create", "orders", "--admin-email", "ada@orders.example", "--adopt-namespace", legacy)
+		is.Equal(out.Code, 0)
+		operator := s.Operator(t)
+		o, err := operator.Organization(t.Context(), "orders")
+		is.NoErr(err)
+		is.Equal(o.Namespace, legacy)
+		is.Equal(c.retention(t, legacy), 5*day) // longer than the deployment's, so it stays
+		found, err := operator.ExamineOrganization(t.Context(), "orders")
+		is.NoErr(err)
+		is.True(found.Healthy) // a token of the organization works there, and only there; a workflow starts
+		_, err = operator.CreateOrganization(t.Context(), sdk.OrganizationCreate{
+			Slug: "thief", Admin: sdk.FirstAdmin{Email: "eve@thief.example"}, AdoptNamespace: legacy,
+		}, 0)
+		is.True(sdk.IsConflict(err))
+		checkNoOrphans(t, operator)
+		d, err := operator.DeleteOrganization(t.Context(), "orders", sdk.Deletion{Slug: "orders", ETag: sdk.AnyVersion, Now: true})
+		is.NoErr(err)
+		awaitDeletion(t, operator, d.Operation.ID)
+		_, err = c.service.DescribeNamespace(t.Context(), &workflowservice.DescribeNamespaceRequest{Namespace: legacy})
+		is.True(err != nil)
+	})
+
 	t.Run("Should never take for an orphan who is being created or deleted", func(t *testing.T) {
 		is := is.New(t)
 		operator, over := s.Operator(t), make(chan struct{})

@@ -87,11 +87,24 @@ func (s *Service) StopProvisioning(ctx context.Context, p outbox.DeletionPayload
 // minutes. It fails with ports.ErrNamespaceForeign.
 func (s *Service) DeleteNamespace(ctx context.Context, p outbox.DeletionPayload, attempt int) error {
 	return s.step(ctx, p, attempt, operation.NamespaceDeleted, func(o org.Snapshot) error {
+		if has, err := s.hasNamespace(ctx, o); err != nil || !has {
+			return err
+		}
 		if err := s.deleteSchedules(ctx, o.Namespace); err != nil && !fault.IsKind(err, fault.NotFound) {
 			return err
 		}
 		return s.namespaces.Delete(ctx, o.Namespace, o.ID)
 	})
+}
+
+// hasNamespace tells whether there is a namespace to be deleted. One that was to be
+// adopted and never was is still as it was before, and stays so, schedules included.
+func (s *Service) hasNamespace(ctx context.Context, o org.Snapshot) (bool, error) {
+	if !o.NamespaceAdopted {
+		return true, nil
+	}
+	state, err := s.namespaces.State(ctx, o.Namespace)
+	return state.Owner == o.ID.String(), err
 }
 
 // deleteSchedules deletes the schedules of a namespace.
@@ -118,7 +131,11 @@ func (s *Service) deleteSchedules(ctx context.Context, namespace string) error {
 // for in vain.
 func (s *Service) AwaitReclaim(ctx context.Context, p outbox.DeletionPayload, attempt int) error {
 	return s.step(ctx, p, attempt, operation.NamespaceReclaimed, func(o org.Snapshot) error {
-		if err := s.namespaces.Delete(ctx, o.Namespace, o.ID); err != nil {
+		has, err := s.hasNamespace(ctx, o)
+		if err == nil && has {
+			err = s.namespaces.Delete(ctx, o.Namespace, o.ID)
+		}
+		if err != nil {
 			return err
 		}
 		return s.namespaces.Gone(ctx, o.ID)

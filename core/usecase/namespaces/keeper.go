@@ -35,7 +35,11 @@ func (k *keeper) blueprint(row org.Org) (namespace.Blueprint, error) {
 	case o.State == org.Deleted:
 		return namespace.Blueprint{}, org.ErrState
 	}
-	return k.standard.For(o.Namespace, o.ID, o.Settings.WorkflowRetention()), nil
+	b := k.standard.For(o.Namespace, o.ID, o.Settings.WorkflowRetention())
+	if o.NamespaceAdopted {
+		b = b.Over(o.Settings.WorkflowRetention() > 0)
+	}
+	return b, nil
 }
 
 func (k *keeper) view(ctx context.Context, b namespace.Blueprint) (View, error) {

@@ -9,6 +9,7 @@ import (
 func creation(o org.Snapshot) map[string]audit.Change {
 	changes := differences(org.Snapshot{}, o)
 	changes["namespace"] = audit.Created(o.Namespace)
+	note(changes, "namespace_adopted", false, o.NamespaceAdopted)
 	return changes
 }
 

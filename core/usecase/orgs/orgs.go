@@ -20,14 +20,15 @@ import (
 
 // Service looks after organizations.
 type Service struct {
-	store    ports.Store
-	platform ports.Platform
-	clock    ports.Clock
+	store      ports.Store
+	platform   ports.Platform
+	namespaces ports.Namespaces
+	clock      ports.Clock
 }
 
 // New returns the service.
-func New(store ports.Store, platform ports.Platform, clock ports.Clock) *Service {
-	return &Service{store: store, platform: platform, clock: clock}
+func New(store ports.Store, platform ports.Platform, namespaces ports.Namespaces, clock ports.Clock) *Service {
+	return &Service{store: store, platform: platform, namespaces: namespaces, clock: clock}
 }
 
 // FirstAdmin is an admin that an organization is created with.
@@ -50,6 +51,7 @@ type CreateInput struct {
 	Settings          org.Settings
 	DeletionProtected bool
 	WorkerPool        string // "": the default
+	AdoptNamespace    string // a namespace that is there, for it to have; "": it gets one of its own
 }
 
 // Created is what Create made.
@@ -62,7 +64,9 @@ type Created struct {
 // Create creates an organization with its first admins and asks for its
 // namespace, all in one transaction: the organization is provisioned whatever
 // happens to this process afterwards. For operators. It fails with
-// org.ErrSlugTaken, org.ErrIDTaken, and with fault.ErrInvalid for a broken rule.
+// org.ErrSlugTaken, org.ErrIDTaken, and with fault.ErrInvalid for a broken rule; for a
+// namespace to be adopted with ports.ErrNamespaceUnregistered, ports.ErrNamespaceForeign
+// and org.ErrNamespaceTaken.
 func (s *Service) Create(ctx context.Context, by authz.Actor, in CreateInput) (Created, error) {
 	if err := by.RequirePlatform(authz.OrganizationsCreate); err != nil {
 		return Created{}, err
@@ -73,6 +77,9 @@ func (s *Service) Create(ctx context.Context, by authz.Actor, in CreateInput) (C
 		return Created{}, err
 	}
 	o, op := c.Org.Snapshot(), c.Operation.Snapshot()
+	if err := s.adoptable(ctx, o); err != nil {
+		return Created{}, err
+	}
 	msg, err := outbox.NewProvision(o.ID, op.ID, now)
 	if err != nil {
 		return Created{}, err
@@ -95,7 +102,7 @@ func (s *Service) Create(ctx context.Context, by authz.Actor, in CreateInput) (C
 		return tx.Outbox.Append(ctx, msg)
 	})
 	if err != nil {
-		return Created{}, err
+		return Created{}, s.taken(ctx, o, err)
 	}
 	return c, nil
 }
@@ -124,7 +131,7 @@ func compose(in CreateInput, now time.Time) (Created, error) {
 	}
 	o, err := org.New(org.Spec{
 		ID: in.ID, Slug: slug, Name: in.Name, Metadata: in.Metadata, Settings: in.Settings, DeletionProtected: in.DeletionProtected,
-		WorkerPool: in.WorkerPool,
+		WorkerPool: in.WorkerPool, AdoptNamespace: in.AdoptNamespace,
 	}, now)
 	if err != nil {
 		return Created{}, err

@@ -29,11 +29,15 @@ func New(store ports.Store, namespaces ports.Namespaces, clock ports.Clock, stan
 	return &Service{store: store, namespaces: namespaces, clock: clock, standard: standard}
 }
 
-// EnsureNamespace registers the organization's namespace. It fails with
-// ports.ErrNamespaceForeign.
+// EnsureNamespace registers the organization's namespace, or adopts it. It fails with
+// ports.ErrNamespaceForeign and ports.ErrNamespaceUnregistered.
 func (s *Service) EnsureNamespace(ctx context.Context, p outbox.ProvisionPayload, attempt int) error {
 	return s.step(ctx, p, attempt, operation.NamespaceRegistered, func(o org.Snapshot) error {
-		return s.namespaces.Ensure(ctx, s.standard.For(o.Namespace, o.ID, o.Settings.WorkflowRetention()))
+		b := s.standard.For(o.Namespace, o.ID, o.Settings.WorkflowRetention())
+		if o.NamespaceAdopted {
+			b = b.Over(o.Settings.WorkflowRetention() > 0)
+		}
+		return s.namespaces.Ensure(ctx, b)
 	})
 }
 

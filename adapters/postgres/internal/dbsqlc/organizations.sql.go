@@ -34,7 +34,7 @@ func (q *Queries) OrgCounts(ctx context.Context, db DBTX, orgID uuid.UUID) (*Org
 }
 
 const orgGet = `-- name: OrgGet :one
-SELECT id, slug, name, state, state_reason, namespace, version, created_at, updated_at, metadata, settings, deletion_protected, activated_at, delete_after, limits, limits_version, touched, worker_pool FROM organizations WHERE id = $1
+SELECT id, slug, name, state, state_reason, namespace, version, created_at, updated_at, metadata, settings, deletion_protected, activated_at, delete_after, limits, limits_version, touched, worker_pool, namespace_adopted FROM organizations WHERE id = $1
 `
 
 // OrgGet reads the organization of the scope. The row's own id is the tenancy, so the
@@ -61,15 +61,16 @@ func (q *Queries) OrgGet(ctx context.Context, db DBTX, orgID uuid.UUID) (*Organi
 		&i.LimitsVersion,
 		&i.Touched,
 		&i.WorkerPool,
+		&i.NamespaceAdopted,
 	)
 	return &i, err
 }
 
 const orgInsert = `-- name: OrgInsert :exec
 INSERT INTO organizations (id, slug, name, state, state_reason, namespace, metadata, settings, deletion_protected, worker_pool,
-                           activated_at, delete_after, limits, limits_version, version, created_at, updated_at)
+                           activated_at, delete_after, limits, limits_version, version, created_at, updated_at, namespace_adopted)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,
-        $11, $12, $13, $14, $15, $16, $17)
+        $11, $12, $13, $14, $15, $16, $17, $18)
 `
 
 type OrgInsertParams struct {
@@ -90,6 +91,7 @@ type OrgInsertParams struct {
 	Version           int64
 	CreatedAt         time.Time
 	UpdatedAt         time.Time
+	NamespaceAdopted  bool
 }
 
 // OrgInsert stores a new organization.
@@ -112,12 +114,13 @@ func (q *Queries) OrgInsert(ctx context.Context, db DBTX, arg *OrgInsertParams) 
 		arg.Version,
 		arg.CreatedAt,
 		arg.UpdatedAt,
+		arg.NamespaceAdopted,
 	)
 	return err
 }
 
 const orgLock = `-- name: OrgLock :one
-SELECT id, slug, name, state, state_reason, namespace, version, created_at, updated_at, metadata, settings, deletion_protected, activated_at, delete_after, limits, limits_version, touched, worker_pool FROM organizations WHERE id = $1 FOR UPDATE
+SELECT id, slug, name, state, state_reason, namespace, version, created_at, updated_at, metadata, settings, deletion_protected, activated_at, delete_after, limits, limits_version, touched, worker_pool, namespace_adopted FROM organizations WHERE id = $1 FOR UPDATE
 `
 
 // OrgLock reads the organization of the scope and holds its row until the
@@ -145,6 +148,7 @@ func (q *Queries) OrgLock(ctx context.Context, db DBTX, orgID uuid.UUID) (*Organ
 		&i.LimitsVersion,
 		&i.Touched,
 		&i.WorkerPool,
+		&i.NamespaceAdopted,
 	)
 	return &i, err
 }
@@ -222,7 +226,7 @@ func (q *Queries) OrgUpdate(ctx context.Context, db DBTX, arg *OrgUpdateParams) 
 }
 
 const platformOrgGet = `-- name: PlatformOrgGet :one
-SELECT id, slug, name, state, state_reason, namespace, version, created_at, updated_at, metadata, settings, deletion_protected, activated_at, delete_after, limits, limits_version, touched, worker_pool FROM organizations WHERE id = $1
+SELECT id, slug, name, state, state_reason, namespace, version, created_at, updated_at, metadata, settings, deletion_protected, activated_at, delete_after, limits, limits_version, touched, worker_pool, namespace_adopted FROM organizations WHERE id = $1
 `
 
 // PlatformOrgGet reads any organization. Platform scope only: without it, it finds
@@ -249,12 +253,13 @@ func (q *Queries) PlatformOrgGet(ctx context.Context, db DBTX, id uuid.UUID) (*O
 		&i.LimitsVersion,
 		&i.Touched,
 		&i.WorkerPool,
+		&i.NamespaceAdopted,
 	)
 	return &i, err
 }
 
 const platformOrgGetBySlug = `-- name: PlatformOrgGetBySlug :one
-SELECT id, slug, name, state, state_reason, namespace, version, created_at, updated_at, metadata, settings, deletion_protected, activated_at, delete_after, limits, limits_version, touched, worker_pool FROM organizations WHERE slug = $1
+SELECT id, slug, name, state, state_reason, namespace, version, created_at, updated_at, metadata, settings, deletion_protected, activated_at, delete_after, limits, limits_version, touched, worker_pool, namespace_adopted FROM organizations WHERE slug = $1
 `
 
 // PlatformOrgGetBySlug reads any organization by its slug. Platform scope only.
@@ -280,12 +285,13 @@ func (q *Queries) PlatformOrgGetBySlug(ctx context.Context, db DBTX, slug string
 		&i.LimitsVersion,
 		&i.Touched,
 		&i.WorkerPool,
+		&i.NamespaceAdopted,
 	)
 	return &i, err
 }
 
 const platformOrgListActive = `-- name: PlatformOrgListActive :many
-SELECT id, slug, name, state, state_reason, namespace, version, created_at, updated_at, metadata, settings, deletion_protected, activated_at, delete_after, limits, limits_version, touched, worker_pool FROM organizations WHERE state = 'active' AND id <> $1 ORDER BY id
+SELECT id, slug, name, state, state_reason, namespace, version, created_at, updated_at, metadata, settings, deletion_protected, activated_at, delete_after, limits, limits_version, touched, worker_pool, namespace_adopted FROM organizations WHERE state = 'active' AND id <> $1 ORDER BY id
 `
 
 // PlatformOrgListActive lists the organizations that workers serve. The system's is
@@ -318,6 +324,7 @@ func (q *Queries) PlatformOrgListActive(ctx context.Context, db DBTX, systemOrgI
 			&i.LimitsVersion,
 			&i.Touched,
 			&i.WorkerPool,
+			&i.NamespaceAdopted,
 		); err != nil {
 			return nil, err
 		}
@@ -330,7 +337,7 @@ func (q *Queries) PlatformOrgListActive(ctx context.Context, db DBTX, systemOrgI
 }
 
 const platformOrgListBySlug = `-- name: PlatformOrgListBySlug :many
-SELECT o.id, o.slug, o.name, o.state, o.state_reason, o.namespace, o.version, o.created_at, o.updated_at, o.metadata, o.settings, o.deletion_protected, o.activated_at, o.delete_after, o.limits, o.limits_version, o.touched, o.worker_pool FROM organizations o
+SELECT o.id, o.slug, o.name, o.state, o.state_reason, o.namespace, o.version, o.created_at, o.updated_at, o.metadata, o.settings, o.deletion_protected, o.activated_at, o.delete_after, o.limits, o.limits_version, o.touched, o.worker_pool, o.namespace_adopted FROM organizations o
 WHERE (CASE $1::text WHEN '' THEN o.state <> 'deleted' ELSE o.state = $1 END)
   AND starts_with(o.slug, $2) AND o.metadata @> $3::jsonb
   AND ($4::boolean OR o.slug > (SELECT a.slug FROM organizations a WHERE a.id = $5))
@@ -383,6 +390,7 @@ func (q *Queries) PlatformOrgListBySlug(ctx context.Context, db DBTX, arg *Platf
 			&i.LimitsVersion,
 			&i.Touched,
 			&i.WorkerPool,
+			&i.NamespaceAdopted,
 		); err != nil {
 			return nil, err
 		}
@@ -395,7 +403,7 @@ func (q *Queries) PlatformOrgListBySlug(ctx context.Context, db DBTX, arg *Platf
 }
 
 const platformOrgListBySlugBackwards = `-- name: PlatformOrgListBySlugBackwards :many
-SELECT o.id, o.slug, o.name, o.state, o.state_reason, o.namespace, o.version, o.created_at, o.updated_at, o.metadata, o.settings, o.deletion_protected, o.activated_at, o.delete_after, o.limits, o.limits_version, o.touched, o.worker_pool FROM organizations o
+SELECT o.id, o.slug, o.name, o.state, o.state_reason, o.namespace, o.version, o.created_at, o.updated_at, o.metadata, o.settings, o.deletion_protected, o.activated_at, o.delete_after, o.limits, o.limits_version, o.touched, o.worker_pool, o.namespace_adopted FROM organizations o
 WHERE (CASE $1::text WHEN '' THEN o.state <> 'deleted' ELSE o.state = $1 END)
   AND starts_with(o.slug, $2) AND o.metadata @> $3::jsonb
   AND ($4::boolean OR o.slug < (SELECT a.slug FROM organizations a WHERE a.id = $5))
@@ -448,6 +456,7 @@ func (q *Queries) PlatformOrgListBySlugBackwards(ctx context.Context, db DBTX, a
 			&i.LimitsVersion,
 			&i.Touched,
 			&i.WorkerPool,
+			&i.NamespaceAdopted,
 		); err != nil {
 			return nil, err
 		}
@@ -460,7 +469,7 @@ func (q *Queries) PlatformOrgListBySlugBackwards(ctx context.Context, db DBTX, a
 }
 
 const platformOrgListNewest = `-- name: PlatformOrgListNewest :many
-SELECT o.id, o.slug, o.name, o.state, o.state_reason, o.namespace, o.version, o.created_at, o.updated_at, o.metadata, o.settings, o.deletion_protected, o.activated_at, o.delete_after, o.limits, o.limits_version, o.touched, o.worker_pool FROM organizations o
+SELECT o.id, o.slug, o.name, o.state, o.state_reason, o.namespace, o.version, o.created_at, o.updated_at, o.metadata, o.settings, o.deletion_protected, o.activated_at, o.delete_after, o.limits, o.limits_version, o.touched, o.worker_pool, o.namespace_adopted FROM organizations o
 WHERE (CASE $1::text WHEN '' THEN o.state <> 'deleted' ELSE o.state = $1 END)
   AND starts_with(o.slug, $2) AND o.metadata @> $3::jsonb
   AND ($4::boolean OR (o.created_at, o.id) < (SELECT a.created_at, a.id FROM organizations a WHERE a.id = $5))
@@ -513,6 +522,7 @@ func (q *Queries) PlatformOrgListNewest(ctx context.Context, db DBTX, arg *Platf
 			&i.LimitsVersion,
 			&i.Touched,
 			&i.WorkerPool,
+			&i.NamespaceAdopted,
 		); err != nil {
 			return nil, err
 		}
@@ -525,7 +535,7 @@ func (q *Queries) PlatformOrgListNewest(ctx context.Context, db DBTX, arg *Platf
 }
 
 const platformOrgListOldest = `-- name: PlatformOrgListOldest :many
-SELECT o.id, o.slug, o.name, o.state, o.state_reason, o.namespace, o.version, o.created_at, o.updated_at, o.metadata, o.settings, o.deletion_protected, o.activated_at, o.delete_after, o.limits, o.limits_version, o.touched, o.worker_pool FROM organizations o
+SELECT o.id, o.slug, o.name, o.state, o.state_reason, o.namespace, o.version, o.created_at, o.updated_at, o.metadata, o.settings, o.deletion_protected, o.activated_at, o.delete_after, o.limits, o.limits_version, o.touched, o.worker_pool, o.namespace_adopted FROM organizations o
 WHERE (CASE $1::text WHEN '' THEN o.state <> 'deleted' ELSE o.state = $1 END)
   AND starts_with(o.slug, $2) AND o.metadata @> $3::jsonb
   AND ($4::boolean OR (o.created_at, o.id) > (SELECT a.created_at, a.id FROM organizations a WHERE a.id = $5))
@@ -578,6 +588,7 @@ func (q *Queries) PlatformOrgListOldest(ctx context.Context, db DBTX, arg *Platf
 			&i.LimitsVersion,
 			&i.Touched,
 			&i.WorkerPool,
+			&i.NamespaceAdopted,
 		); err != nil {
 			return nil, err
 		}
