@@ -21,7 +21,7 @@ func TestLimit(t *testing.T) {
 	})
 	t.Run("Should be a flag of every list that has pages", func(t *testing.T) {
 		is := is.New(t)
-		is.Equal(strings.Join(lists, ", "), "org list, org usage, user list, role list, apikey list, workflow history, workflow list, "+
+		is.Equal(strings.Join(lists, ", "), "org list, org usage, namespace orphans, user list, role list, apikey list, workflow history, workflow list, "+
 			"workflow batch list, schedule list, operation list, audit list")
 	})
 	for _, list := range lists {

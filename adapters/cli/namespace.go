@@ -19,6 +19,7 @@ Example:
 		Subcommands: []*cli.Command{
 			{
 				Name: "orphans", Usage: "list namespaces without an organization, and organizations without their namespace",
+				Flags: []cli.Flag{limitFlag("orphans to list", 0)},
 				Description: `What is being made or deleted is never among them. Ends with 1 when there are any, so
 that a script can tell. For operators.
 
@@ -48,7 +49,7 @@ func (s *shell) namespaceOrphans(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	found, err := collect(api.AllOrphanedNamespaces(c.Context))
+	found, err := collect(c, api.AllOrphanedNamespaces(c.Context))
 	if err != nil {
 		return err
 	}
