@@ -343,6 +343,24 @@ func (e OrganizationState) Valid() bool {
 	}
 }
 
+// Defines values for OrphanSide.
+const (
+	OrphanSideNamespace    OrphanSide = "namespace"
+	OrphanSideOrganization OrphanSide = "organization"
+)
+
+// Valid indicates whether the value is a known member of the OrphanSide enum.
+func (e OrphanSide) Valid() bool {
+	switch e {
+	case OrphanSideNamespace:
+		return true
+	case OrphanSideOrganization:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for PermissionTemporal.
 const (
 	PermissionTemporalRead  PermissionTemporal = "read"
@@ -1557,6 +1575,11 @@ type OrganizationCreate struct {
 	// Admins Further admins, or all of them.
 	Admins []FirstAdmin `json:"admins,omitempty,omitzero"`
 
+	// AdoptNamespace A namespace that Temporal has and no organization: it becomes the organization's, with all that is in it, and is deleted with it. When absent, the organization gets a new one.
+	//
+	// Example: orders-production
+	AdoptNamespace string `json:"adopt_namespace,omitempty,omitzero"`
+
 	// DeletionProtected Whether deletion is refused until this is taken off.
 	DeletionProtected bool `json:"deletion_protected,omitempty,omitzero"`
 
@@ -1657,7 +1680,7 @@ type OrganizationSettings struct {
 	// DeletionGraceDays How many days the organization can be restored after it was deleted; 7 when absent.
 	DeletionGraceDays int32 `json:"deletion_grace_days,omitempty,omitzero"`
 
-	// WorkflowRetentionDays How many days closed workflow executions are kept. More than 90 is for operators to set. The namespace has it when it is reconciled.
+	// WorkflowRetentionDays How many days closed workflow executions are kept. More than 90 is for operators to set. The namespace has it within seconds.
 	WorkflowRetentionDays int32 `json:"workflow_retention_days,omitempty,omitzero"`
 }
 
@@ -1689,6 +1712,40 @@ type OrganizationUpdate struct {
 type OrganizationUsage struct {
 	APIKeys QuotaUsage `json:"api_keys"`
 	Users   QuotaUsage `json:"users"`
+}
+
+// Orphan A namespace without an organization, or an organization without its namespace.
+type Orphan struct {
+	// Namespace Example: org-lost-84sn02q0
+	Namespace string `json:"namespace"`
+
+	// OrganizationID Absent when the namespace's tag names none.
+	OrganizationID string `json:"organization_id,omitempty,omitzero"`
+
+	// Reason organization_unknown, organization_deleted or other_namespace; or namespace_absent, namespace_foreign, namespace_deprecated or namespace_deleted.
+	//
+	// Example: organization_deleted
+	Reason string `json:"reason"`
+
+	// Repair What to do about it.
+	Repair string `json:"repair"`
+
+	// Side Which of the two is there without the other.
+	Side OrphanSide `json:"side"`
+
+	// Since Absent when it is not known.
+	Since time.Time `json:"since,omitempty,omitzero"`
+}
+
+// OrphanSide Which of the two is there without the other.
+type OrphanSide string
+
+// OrphanList defines model for OrphanList.
+type OrphanList struct {
+	Items []Orphan `json:"items"`
+
+	// NextCursor Absent at the end.
+	NextCursor string `json:"next_cursor,omitempty,omitzero"`
 }
 
 // Permission defines model for Permission.

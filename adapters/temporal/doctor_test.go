@@ -81,7 +81,7 @@ func (p patient) treat(t *testing.T) {
 func (p patient) examine(t *testing.T) map[string]namespace.Check {
 	t.Helper()
 	is := is.New(t)
-	s := namespaces.New(oneRow{reads: rowReads{row: org.Restore(p.row)}}, p.namespaces, p.dispatcher, temporal.NewSchedules(p.conn), namespace.Standard{}, systemClock{})
+	s := namespaces.New(oneRow{reads: rowReads{row: org.Restore(p.row)}}, nil, p.namespaces, p.dispatcher, temporal.NewSchedules(p.conn), namespace.Standard{}, systemClock{})
 	by := authz.NewKeyActor(authz.KeyHolder{Org: p.row.ID, User: id.New[id.UserKind](), Key: id.New[id.APIKeyKind](), Role: authz.Admin})
 	begun := time.Now()
 	found, err := s.Examine(t.Context(), by, p.row.ID, nil)

@@ -453,7 +453,7 @@ func TestDeleteOrphan(t *testing.T) {
 				w.temporal.states["org-lost"] = state
 			}
 		}}
-		other := namespaces.New(w.store, w.platform, watch, namespace.Standard{}, w.clock)
+		other := namespaces.New(w.store, w.platform, watch, w.temporal, scheduler{w.temporal}, namespace.Standard{}, w.clock)
 		is.True(errors.Is(other.DeleteOrphan(t.Context(), operator(), "org-lost", "org-lost"), namespace.ErrNotOrphaned))
 		is.True(!slices.ContainsFunc(w.called(), func(c string) bool { return strings.HasPrefix(c, "Discard ") }))
 	})

@@ -353,6 +353,24 @@ func (e OrganizationState) Valid() bool {
 	}
 }
 
+// Defines values for OrphanSide.
+const (
+	OrphanSideNamespace    OrphanSide = "namespace"
+	OrphanSideOrganization OrphanSide = "organization"
+)
+
+// Valid indicates whether the value is a known member of the OrphanSide enum.
+func (e OrphanSide) Valid() bool {
+	switch e {
+	case OrphanSideNamespace:
+		return true
+	case OrphanSideOrganization:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for PermissionTemporal.
 const (
 	PermissionTemporalRead  PermissionTemporal = "read"
@@ -1584,6 +1602,11 @@ type OrganizationCreate struct {
 	// Admins Further admins, or all of them.
 	Admins *[]FirstAdmin `json:"admins,omitempty"`
 
+	// AdoptNamespace A namespace that Temporal has and no organization: it becomes the organization's, with all that is in it, and is deleted with it. When absent, the organization gets a new one.
+	//
+	// Example: orders-production
+	AdoptNamespace *string `json:"adopt_namespace,omitempty"`
+
 	// DeletionProtected Whether deletion is refused until this is taken off.
 	DeletionProtected *bool `json:"deletion_protected,omitempty"`
 
@@ -1684,7 +1707,7 @@ type OrganizationSettings struct {
 	// DeletionGraceDays How many days the organization can be restored after it was deleted; 7 when absent.
 	DeletionGraceDays *int32 `json:"deletion_grace_days,omitempty"`
 
-	// WorkflowRetentionDays How many days closed workflow executions are kept. More than 90 is for operators to set. The namespace has it when it is reconciled.
+	// WorkflowRetentionDays How many days closed workflow executions are kept. More than 90 is for operators to set. The namespace has it within seconds.
 	WorkflowRetentionDays *int32 `json:"workflow_retention_days,omitempty"`
 }
 
@@ -1716,6 +1739,40 @@ type OrganizationUpdate struct {
 type OrganizationUsage struct {
 	APIKeys QuotaUsage `json:"api_keys"`
 	Users   QuotaUsage `json:"users"`
+}
+
+// Orphan A namespace without an organization, or an organization without its namespace.
+type Orphan struct {
+	// Namespace Example: org-lost-84sn02q0
+	Namespace string `json:"namespace"`
+
+	// OrganizationID Absent when the namespace's tag names none.
+	OrganizationID *string `json:"organization_id,omitempty"`
+
+	// Reason organization_unknown, organization_deleted or other_namespace; or namespace_absent, namespace_foreign, namespace_deprecated or namespace_deleted.
+	//
+	// Example: organization_deleted
+	Reason string `json:"reason"`
+
+	// Repair What to do about it.
+	Repair string `json:"repair"`
+
+	// Side Which of the two is there without the other.
+	Side OrphanSide `json:"side"`
+
+	// Since Absent when it is not known.
+	Since *time.Time `json:"since,omitempty"`
+}
+
+// OrphanSide Which of the two is there without the other.
+type OrphanSide string
+
+// OrphanList defines model for OrphanList.
+type OrphanList struct {
+	Items []Orphan `json:"items"`
+
+	// NextCursor Absent at the end.
+	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
 // Permission defines model for Permission.
@@ -2944,6 +3001,21 @@ type ExplainAccessParams struct {
 	IP *IP `form:"ip,omitempty" json:"ip,omitempty"`
 }
 
+// ListOrphanedNamespacesParams defines parameters for ListOrphanedNamespaces.
+type ListOrphanedNamespacesParams struct {
+	// Limit The most items to return.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The next_cursor of the page before.
+	Cursor *TokenCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// DeleteOrphanedNamespaceParams defines parameters for DeleteOrphanedNamespace.
+type DeleteOrphanedNamespaceParams struct {
+	// Confirm The namespace's name, so that nothing is deleted by mistake.
+	Confirm string `form:"confirm" json:"confirm"`
+}
+
 // GetOperationParams defines parameters for GetOperation.
 type GetOperationParams struct {
 	// Wait How long the answer may wait, in seconds. Too many that wait at a time are 429 `request.too_many_waiting`; an update is sent all the same, and answered at once.
@@ -3627,6 +3699,12 @@ type ServerInterface interface {
 	// ListPermissions List permissions
 	// (GET /api/v0/authz/permissions)
 	ListPermissions(w http.ResponseWriter, r *http.Request)
+	// ListOrphanedNamespaces List what is orphaned
+	// (GET /api/v0/namespaces/orphans)
+	ListOrphanedNamespaces(w http.ResponseWriter, r *http.Request, params ListOrphanedNamespacesParams)
+	// DeleteOrphanedNamespace Delete a namespace that has no organization
+	// (DELETE /api/v0/namespaces/orphans/{namespace})
+	DeleteOrphanedNamespace(w http.ResponseWriter, r *http.Request, namespace string, params DeleteOrphanedNamespaceParams)
 	// GetOperation Show an operation
 	// (GET /api/v0/operations/{operation})
 	GetOperation(w http.ResponseWriter, r *http.Request, operation OperationPath, params GetOperationParams)
@@ -3921,6 +3999,18 @@ func (_ Unimplemented) ExplainAccess(w http.ResponseWriter, r *http.Request, par
 // ListPermissions List permissions
 // (GET /api/v0/authz/permissions)
 func (_ Unimplemented) ListPermissions(w http.ResponseWriter, r *http.Request) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// ListOrphanedNamespaces List what is orphaned
+// (GET /api/v0/namespaces/orphans)
+func (_ Unimplemented) ListOrphanedNamespaces(w http.ResponseWriter, r *http.Request, params ListOrphanedNamespacesParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// DeleteOrphanedNamespace Delete a namespace that has no organization
+// (DELETE /api/v0/namespaces/orphans/{namespace})
+func (_ Unimplemented) DeleteOrphanedNamespace(w http.ResponseWriter, r *http.Request, namespace string, params DeleteOrphanedNamespaceParams) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -4730,6 +4820,94 @@ func (siw *ServerInterfaceWrapper) ListPermissions(w http.ResponseWriter, r *htt
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.ListPermissions(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListOrphanedNamespaces operation middleware
+func (siw *ServerInterfaceWrapper) ListOrphanedNamespaces(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListOrphanedNamespacesParams
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", r.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "cursor"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "cursor", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListOrphanedNamespaces(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// DeleteOrphanedNamespace operation middleware
+func (siw *ServerInterfaceWrapper) DeleteOrphanedNamespace(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "namespace" -------------
+	var namespace string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "namespace", chi.URLParam(r, "namespace"), &namespace, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "namespace", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeleteOrphanedNamespaceParams
+
+	// ------------- Required query parameter "confirm" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "confirm", r.URL.Query(), &params.Confirm, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "confirm"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "confirm", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.DeleteOrphanedNamespace(w, r, namespace, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -9379,6 +9557,12 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 		r.Post(options.BaseURL+"/api/v0/organizations/{org}/namespace/reconcile", wrapper.ReconcileNamespace)
 	})
 	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/api/v0/namespaces/orphans", wrapper.ListOrphanedNamespaces)
+	})
+	r.Group(func(r chi.Router) {
+		r.Delete(options.BaseURL+"/api/v0/namespaces/orphans/{namespace}", wrapper.DeleteOrphanedNamespace)
+	})
+	r.Group(func(r chi.Router) {
 		r.Post(options.BaseURL+"/api/v0/organizations/{org}/doctor", wrapper.ExamineOrganization)
 	})
 	r.Group(func(r chi.Router) {
@@ -10052,6 +10236,99 @@ type ListPermissionsdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListPermissionsdefaultApplicationProblemPlusJSONResponse) VisitListPermissionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.Allow != nil {
+		w.Header().Set("Allow", fmt.Sprint(*response.Headers.Allow))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOrphanedNamespacesRequestObject struct {
+	Params ListOrphanedNamespacesParams
+}
+
+type ListOrphanedNamespacesResponseObject interface {
+	VisitListOrphanedNamespacesResponse(w http.ResponseWriter) error
+}
+
+type ListOrphanedNamespaces200JSONResponse OrphanList
+
+func (response ListOrphanedNamespaces200JSONResponse) VisitListOrphanedNamespacesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOrphanedNamespacesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemResponseHeaders
+	StatusCode int
+}
+
+func (response ListOrphanedNamespacesdefaultApplicationProblemPlusJSONResponse) VisitListOrphanedNamespacesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.Allow != nil {
+		w.Header().Set("Allow", fmt.Sprint(*response.Headers.Allow))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteOrphanedNamespaceRequestObject struct {
+	Namespace string `json:"namespace"`
+	Params    DeleteOrphanedNamespaceParams
+}
+
+type DeleteOrphanedNamespaceResponseObject interface {
+	VisitDeleteOrphanedNamespaceResponse(w http.ResponseWriter) error
+}
+
+type DeleteOrphanedNamespace204Response struct {
+}
+
+func (response DeleteOrphanedNamespace204Response) VisitDeleteOrphanedNamespaceResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteOrphanedNamespacedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemResponseHeaders
+	StatusCode int
+}
+
+func (response DeleteOrphanedNamespacedefaultApplicationProblemPlusJSONResponse) VisitDeleteOrphanedNamespaceResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -14427,6 +14704,12 @@ type StrictServerInterface interface {
 	// ListPermissions List permissions
 	// (GET /api/v0/authz/permissions)
 	ListPermissions(ctx context.Context, request ListPermissionsRequestObject) (ListPermissionsResponseObject, error)
+	// ListOrphanedNamespaces List what is orphaned
+	// (GET /api/v0/namespaces/orphans)
+	ListOrphanedNamespaces(ctx context.Context, request ListOrphanedNamespacesRequestObject) (ListOrphanedNamespacesResponseObject, error)
+	// DeleteOrphanedNamespace Delete a namespace that has no organization
+	// (DELETE /api/v0/namespaces/orphans/{namespace})
+	DeleteOrphanedNamespace(ctx context.Context, request DeleteOrphanedNamespaceRequestObject) (DeleteOrphanedNamespaceResponseObject, error)
 	// GetOperation Show an operation
 	// (GET /api/v0/operations/{operation})
 	GetOperation(ctx context.Context, request GetOperationRequestObject) (GetOperationResponseObject, error)
@@ -14923,6 +15206,59 @@ func (sh *strictHandler) ListPermissions(w http.ResponseWriter, r *http.Request)
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(ListPermissionsResponseObject); ok {
 		if err := validResponse.VisitListPermissionsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListOrphanedNamespaces operation middleware
+func (sh *strictHandler) ListOrphanedNamespaces(w http.ResponseWriter, r *http.Request, params ListOrphanedNamespacesParams) {
+	var request ListOrphanedNamespacesRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListOrphanedNamespaces(ctx, request.(ListOrphanedNamespacesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListOrphanedNamespaces")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListOrphanedNamespacesResponseObject); ok {
+		if err := validResponse.VisitListOrphanedNamespacesResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteOrphanedNamespace operation middleware
+func (sh *strictHandler) DeleteOrphanedNamespace(w http.ResponseWriter, r *http.Request, namespace string, params DeleteOrphanedNamespaceParams) {
+	var request DeleteOrphanedNamespaceRequestObject
+
+	request.Namespace = namespace
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteOrphanedNamespace(ctx, request.(DeleteOrphanedNamespaceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteOrphanedNamespace")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(DeleteOrphanedNamespaceResponseObject); ok {
+		if err := validResponse.VisitDeleteOrphanedNamespaceResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
