@@ -118,11 +118,11 @@ func NewAPI(ctx context.Context, cfg config.Config, out Output, b Build) (*API, 
 	postgresDispatches := postgres.NewDispatches(db)
 	dispatcher := temporal.NewDispatcher(connection)
 	dispatchesService := dispatches.New(store, postgresDispatches, dispatcher, clock, logger)
-	orgsService := orgs.New(store, platform, clock)
 	temporalNamespaces := temporal.NewNamespaces(connection)
+	orgsService := orgs.New(store, platform, temporalNamespaces, clock)
 	temporalSchedules := temporal.NewSchedules(connection)
 	namespaceStandard := newBlueprint(cfg)
-	namespacesService := namespaces.New(store, temporalNamespaces, dispatcher, temporalSchedules, namespaceStandard, clock)
+	namespacesService := namespaces.New(store, platform, temporalNamespaces, dispatcher, temporalSchedules, namespaceStandard, clock)
 	postgresTrail := postgres.NewTrail(db)
 	usersService := users.New(store, postgresTrail, limitsService, standard, clock)
 	rolesService := roles.New(store, limitsService, clock)
@@ -293,30 +293,34 @@ func NewWorker(ctx context.Context, cfg config.Config, out Output, b Build) (*Wo
 	temporalSchedules := temporal.NewSchedules(connection)
 	deletionService := deletion.New(store, temporalNamespaces, temporalSchedules, orchestrator, clock)
 	holdsService := holds.New(store, temporalSchedules, clock, logger)
-	activities := worker.NewActivities(provisioningService, deletionService, holdsService, logger)
+	namespacePasses := postgres.NewNamespacePasses(db)
+	namespacesPolicy := newPolicy(cfg)
+	metrics := telemetry.NewMetrics()
+	watch := namespaces.NewWatch(store, platform, temporalNamespaces, namespacePasses, standard, namespacesPolicy, clock, metrics, logger)
+	activities := worker.NewActivities(provisioningService, deletionService, holdsService, watch, logger)
 	workerWorker := worker.New(connection, activities, logger)
 	health := temporal.NewHealth(connection)
 	probe := newProbe(db, health, workerWorker, logger)
 	keyCensus := postgres.NewKeyCensus(db)
-	metrics := telemetry.NewMetrics()
 	keywatchService := keywatch.New(keyCensus, store, clock, metrics, logger)
 	wireWorker := &Worker{
-		Config:   cfg,
-		Build:    b,
-		Log:      logger,
-		DB:       db,
-		Temporal: connection,
-		Tokens:   service,
-		Relay:    relayService,
-		Archive:  retentionService,
-		Requests: idempotency,
-		Usage:    usageHours,
-		Starts:   postgresDispatches,
-		Ledger:   dispatchesService,
-		System:   workerWorker,
-		Probe:    probe,
-		Keys:     keywatchService,
-		Metrics:  metrics,
+		Config:     cfg,
+		Build:      b,
+		Log:        logger,
+		DB:         db,
+		Temporal:   connection,
+		Tokens:     service,
+		Relay:      relayService,
+		Archive:    retentionService,
+		Requests:   idempotency,
+		Usage:      usageHours,
+		Starts:     postgresDispatches,
+		Ledger:     dispatchesService,
+		System:     workerWorker,
+		Probe:      probe,
+		Keys:       keywatchService,
+		Metrics:    metrics,
+		Namespaces: watch,
 	}
 	return wireWorker, func() {
 		cleanup4()

@@ -102,6 +102,21 @@ type IdempotencyKey struct {
 	SealedBy    *int16
 }
 
+type NamespacePass struct {
+	Singleton    bool
+	Turn         uuid.UUID
+	LeasedUntil  time.Time
+	DueAt        time.Time
+	Cursor       string
+	Drifted      int64
+	Missing      int64
+	Orphaned     int64
+	EndedAt      *time.Time
+	LastDrifted  int64
+	LastMissing  int64
+	LastOrphaned int64
+}
+
 type Operation struct {
 	OrgID      uuid.UUID
 	ID         uuid.UUID
@@ -135,6 +150,7 @@ type Organization struct {
 	LimitsVersion     int64
 	Touched           *uint64
 	WorkerPool        string
+	NamespaceAdopted  bool
 }
 
 type Outbox struct {
