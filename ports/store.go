@@ -82,6 +82,9 @@ type Reads interface {
 	Dispatch(ctx context.Context, request uuid.UUID) (workflow.Dispatch, error)
 	// Operation fails with fault.ErrNotFound.
 	Operation(ctx context.Context, o id.Operation) (operation.Operation, error)
+	// OpenOperation returns the operation of one of the kinds that has not ended, the
+	// one that began last. It fails with fault.ErrNotFound.
+	OpenOperation(ctx context.Context, kinds []operation.Kind) (operation.Operation, error)
 	// Operations lists all operations, oldest first.
 	Operations(ctx context.Context, r page.Request) (page.Page[operation.Operation], error)
 }
@@ -184,6 +187,9 @@ type OperationWriter interface {
 	// UpdateOpen does the same with the operation of the kind that has not ended.
 	// There is at most one, as who begins one holds the organization's row.
 	UpdateOpen(ctx context.Context, k operation.Kind, fn func(*operation.Operation) error) error
+	// Latest returns the operation of one of the kinds that began last, ended or not. It
+	// fails with fault.ErrNotFound.
+	Latest(ctx context.Context, kinds []operation.Kind) (operation.Operation, error)
 }
 
 // ScheduleWriter writes what Bulkhead keeps of schedules. None of it is proof that

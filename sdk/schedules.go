@@ -53,6 +53,18 @@ func (c *Client) ResumeSchedule(ctx context.Context, org, scheduleID, note strin
 	return call[Schedule](ctx, c, post(organization(org, "schedules", scheduleID, "resume"), ScheduleNote{Note: note}))
 }
 
+// PauseAllSchedules begins to pause every schedule of the organization that runs; what is
+// made later runs. The note may be "". AwaitOperation waits for its end.
+func (c *Client) PauseAllSchedules(ctx context.Context, org, note string) (*Operation, error) {
+	return call[Operation](ctx, c, post(organization(org, "schedules", "pause-all"), ScheduleNote{Note: note}))
+}
+
+// ResumeAllSchedules begins to let exactly those schedules go on that PauseAllSchedules
+// has paused, and that nobody has touched since. The note may be "".
+func (c *Client) ResumeAllSchedules(ctx context.Context, org, note string) (*Operation, error) {
+	return call[Operation](ctx, c, post(organization(org, "schedules", "resume-all"), ScheduleNote{Note: note}))
+}
+
 // TriggerSchedule starts a schedule's workflow now, also when it is paused. Without an
 // overlap the schedule's own holds.
 func (c *Client) TriggerSchedule(ctx context.Context, org, scheduleID string, overlap ScheduleOverlap) error {

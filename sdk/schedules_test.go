@@ -34,6 +34,14 @@ var scheduleOperations = map[string]func(context.Context, *Client) error{
 		_, err := c.ResumeSchedule(ctx, "{org}", "{schedule_id}", "")
 		return err
 	},
+	"POST /api/v0/organizations/{org}/schedules/pause-all": func(ctx context.Context, c *Client) error {
+		_, err := c.PauseAllSchedules(ctx, "{org}", "")
+		return err
+	},
+	"POST /api/v0/organizations/{org}/schedules/resume-all": func(ctx context.Context, c *Client) error {
+		_, err := c.ResumeAllSchedules(ctx, "{org}", "")
+		return err
+	},
 	"POST /api/v0/organizations/{org}/schedules/{schedule_id}/trigger": func(ctx context.Context, c *Client) error {
 		return c.TriggerSchedule(ctx, "{org}", "{schedule_id}", "")
 	},

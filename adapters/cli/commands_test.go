@@ -135,6 +135,8 @@ func TestCommands(t *testing.T) {
 		},
 		{"schedule-pause", "schedule pause nightly --org acme --note holiday", `POST /api/v0/organizations/acme/schedules/nightly/pause {"note":"holiday"}`},
 		{"schedule-resume", "schedule resume nightly --org acme", `POST /api/v0/organizations/acme/schedules/nightly/resume {}`},
+		{"schedule-pause-all", "schedule pause --all --org acme --note holiday --yes --no-wait", `POST /api/v0/organizations/acme/schedules/pause-all {"note":"holiday"}`},
+		{"schedule-resume-all", "schedule resume --all --org acme --yes", "GET /api/v0/operations/" + opID + "?wait=1"},
 		{"schedule-trigger", "schedule trigger nightly --org acme", `POST /api/v0/organizations/acme/schedules/nightly/trigger {}`},
 		{
 			"schedule-backfill", "schedule backfill nightly --org acme --from 2026-01-01T00:00:00Z --to 2026-01-02T00:00:00Z --overlap buffer_all",

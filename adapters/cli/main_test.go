@@ -128,10 +128,13 @@ func TestConfirmation(t *testing.T) {
 	t.Parallel()
 	commands := map[string]string{
 		"migrate down": "down", "migrate to 1": "to 1", "apikey revoke " + keyID + " --org acme": "revoke",
+		"schedule pause --all --no-wait --org acme": "pause-all", "schedule resume --all --no-wait --org acme": "resume-all",
 	}
 	done := func(w *world, calls *[]string) string {
-		if strings.HasSuffix(w.last().line, "/revoke") {
-			return "revoke"
+		for _, asked := range []string{"revoke", "pause-all", "resume-all"} {
+			if strings.HasSuffix(w.last().line, "/"+asked) {
+				return asked
+			}
 		}
 		return strings.Join(*calls, ",")
 	}

@@ -166,7 +166,7 @@ func (s *shell) printOperation(c *cli.Context, o *sdk.Operation) error {
 	}
 	return s.printPairs(
 		pair{"operation", o.ID}, pair{"kind", o.Kind}, pair{"organization", o.OrganizationID}, pair{"state", string(o.State)},
-		pair{"step", o.Step}, pair{"failed attempts", amount(o.Attempts)}, pair{"failure", o.Failure}, pair{"another attempt at", o.RetryOf},
+		pair{"step", o.Step}, pair{"failed attempts", amount(o.Attempts)}, pair{"failure", o.Failure}, pair{"note", o.Note}, pair{"another attempt at", o.RetryOf},
 		pair{"begun", s.moment(o.CreatedAt)}, pair{"ended", s.moment(o.FinishedAt)},
 	)
 }

@@ -80,20 +80,24 @@ Examples:
 				Action: s.scheduleUpdate,
 			},
 			{
-				Name: "pause", Usage: "stop a schedule", ArgsUsage: "ID", Flags: []cli.Flag{orgFlag(), note},
-				Description: `What runs, runs on.
+				Name: "pause", Usage: "stop a schedule, or all of them", ArgsUsage: "ID | --all", Flags: slices.Concat([]cli.Flag{orgFlag(), note}, allFlags()),
+				Description: `What runs, runs on. With --all every schedule that runs is paused, and no one that is
+made later; it asks before, unless --yes.
 
-Example:
-  bulkhead schedule pause nightly --org acme --note "until the migration is over"`,
-				Action: func(c *cli.Context) error { return s.scheduleMove(c, true) },
+Examples:
+  bulkhead schedule pause nightly --org acme --note "until the migration is over"
+  bulkhead schedule pause --all --org acme`,
+				Action: s.schedulePause,
 			},
 			{
-				Name: "resume", Usage: "let a schedule go on", ArgsUsage: "ID", Flags: []cli.Flag{orgFlag(), note},
-				Description: `What was missed meanwhile is not made up for: see bulkhead schedule backfill.
+				Name: "resume", Usage: "let a schedule go on, or all that were paused with --all", ArgsUsage: "ID | --all", Flags: slices.Concat([]cli.Flag{orgFlag(), note}, allFlags()),
+				Description: `What was missed meanwhile is not made up for: see bulkhead schedule backfill. With --all
+exactly those go on that pause --all has paused, and that nobody has touched since.
 
-Example:
-  bulkhead schedule resume nightly --org acme`,
-				Action: func(c *cli.Context) error { return s.scheduleMove(c, false) },
+Examples:
+  bulkhead schedule resume nightly --org acme
+  bulkhead schedule resume --all --org acme`,
+				Action: s.scheduleResume,
 			},
 			{
 				Name: "trigger", Usage: "start a schedule's workflow now", ArgsUsage: "ID", Flags: []cli.Flag{orgFlag(), overlap},
@@ -322,7 +326,14 @@ func (s *shell) scheduleUpdate(c *cli.Context) error {
 	return s.printSchedule(c, changed)
 }
 
+func (s *shell) schedulePause(c *cli.Context) error { return s.scheduleMove(c, true) }
+
+func (s *shell) scheduleResume(c *cli.Context) error { return s.scheduleMove(c, false) }
+
 func (s *shell) scheduleMove(c *cli.Context, pause bool) error {
+	if c.Bool("all") {
+		return s.scheduleMoveAll(c, pause)
+	}
 	id, err := argument(c, "ID")
 	if err != nil {
 		return err

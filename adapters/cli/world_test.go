@@ -405,6 +405,8 @@ var usual = map[string]struct {
 	"DELETE /organizations/acme/schedules/nightly":        {204, nil},
 	"POST /organizations/acme/schedules/nightly/pause":    {200, nightlySchedule},
 	"POST /organizations/acme/schedules/nightly/resume":   {200, nightlySchedule},
+	"POST /organizations/acme/schedules/pause-all":        {202, operation(sdk.OperationStatePending, "")},
+	"POST /organizations/acme/schedules/resume-all":       {202, operation(sdk.OperationStatePending, "")},
 	"POST /organizations/acme/schedules/nightly/trigger":  {204, nil},
 	"POST /organizations/acme/schedules/nightly/backfill": {200, sdk.ScheduleBackfilled{Workflows: 2}},
 	"GET /organizations/acme/workflows/greet-1":           {200, greetWorkflow(sdk.WorkflowStatusRunning)},

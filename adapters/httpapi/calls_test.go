@@ -117,6 +117,8 @@ func (b *bundle) calls() map[string]*http.Request {
 		"listWorkerPools":         request("GET", "/api/v0/worker/pools", b.operator, ""),
 		"listOrphanedNamespaces":  request("GET", "/api/v0/namespaces/orphans", b.operator, ""),
 		"deleteOrphanedNamespace": request("DELETE", "/api/v0/namespaces/orphans/org-lost?confirm=org-lost", b.operator, ""),
+		"pauseAllSchedules":       request("POST", schedulesURL+"/pause-all", b.admin, `{"note":"a holiday"}`),
+		"resumeAllSchedules":      request("POST", schedulesURL+"/resume-all", b.admin, `{}`),
 
 		"batchCancelWorkflows":    request("POST", batchesURL+"/cancel", b.admin, goodBatch),
 		"batchTerminateWorkflows": request("POST", batchesURL+"/terminate", b.admin, goodBatch),

@@ -55,7 +55,7 @@ var (
 	}
 	wholeOperation = operation.Snapshot{
 		ID: id.New[id.OperationKind](), OrgID: id.New[id.OrgKind](), Kind: operation.ProvisionOrganization, State: operation.Failed,
-		Step: operation.NamespaceUsable, Attempts: 3, Failure: "no luck", RetryOf: id.New[id.OperationKind](), CreatedAt: now, UpdatedAt: now.Add(time.Second),
+		Step: operation.NamespaceUsable, Attempts: 3, Failure: "no luck", Note: "why", RetryOf: id.New[id.OperationKind](), CreatedAt: now, UpdatedAt: now.Add(time.Second),
 		FinishedAt: now.Add(time.Minute),
 	}
 	wholeExecution = workflow.Execution{

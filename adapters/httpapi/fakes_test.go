@@ -265,6 +265,10 @@ func (r reads) Operation(ctx context.Context, i id.Operation) (operation.Operati
 	return first(r.memory, &r.operations, func(v operation.Operation) bool { return v.Snapshot().ID == i && v.Snapshot().OrgID == r.org })
 }
 
+func (reads) OpenOperation(context.Context, []operation.Kind) (operation.Operation, error) {
+	return operation.Operation{}, errors.ErrUnsupported
+}
+
 type platform struct{ *memory }
 
 func (p platform) Org(_ context.Context, i id.Org) (org.Org, error) {
@@ -446,6 +450,10 @@ func (w operationWrites) Insert(_ context.Context, o operation.Operation) error 
 
 func (operationWrites) Update(context.Context, id.Operation, func(*operation.Operation) error) error {
 	return errors.ErrUnsupported
+}
+
+func (operationWrites) Latest(context.Context, []operation.Kind) (operation.Operation, error) {
+	return operation.Operation{}, errors.ErrUnsupported
 }
 
 func (w operationWrites) UpdateOpen(_ context.Context, k operation.Kind, fn func(*operation.Operation) error) error {

@@ -7,6 +7,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/adapters/httpapi/internal/gen"
 	"github.com/bulkheadhq/bulkhead/core/authz"
 	"github.com/bulkheadhq/bulkhead/core/id"
+	"github.com/bulkheadhq/bulkhead/core/operation"
 	"github.com/bulkheadhq/bulkhead/core/schedule"
 )
 
@@ -136,6 +137,40 @@ func (h *handlers) moveSchedule(ctx context.Context, ref, scheduleID string, bod
 		return gen.ScheduleJSONResponse{}, err
 	}
 	return h.versionedSchedule(org, s), nil
+}
+
+// PauseAllSchedules begins to pause all schedules of an organization.
+func (h *handlers) PauseAllSchedules(ctx context.Context, req gen.PauseAllSchedulesRequestObject) (gen.PauseAllSchedulesResponseObject, error) {
+	answer, err := h.moveAllSchedules(ctx, req.Org, req.Body, h.Schedules.PauseAll)
+	if err != nil {
+		return nil, err
+	}
+	return gen.PauseAllSchedules202JSONResponse{OperationBegunJSONResponse: answer}, nil
+}
+
+// ResumeAllSchedules begins to let go on what was paused with all schedules.
+func (h *handlers) ResumeAllSchedules(ctx context.Context, req gen.ResumeAllSchedulesRequestObject) (gen.ResumeAllSchedulesResponseObject, error) {
+	answer, err := h.moveAllSchedules(ctx, req.Org, req.Body, h.Schedules.ResumeAll)
+	if err != nil {
+		return nil, err
+	}
+	return gen.ResumeAllSchedules202JSONResponse{OperationBegunJSONResponse: answer}, nil
+}
+
+// allSchedulesMove begins to pause all schedules or to let them go on.
+type allSchedulesMove func(ctx context.Context, by authz.Actor, o id.Org, note string) (operation.Operation, error)
+
+func (h *handlers) moveAllSchedules(ctx context.Context, ref string, body *gen.ScheduleNote, move allSchedulesMove) (gen.OperationBegunJSONResponse, error) {
+	by, org, err := h.organization(ctx, ref)
+	if err != nil {
+		return gen.OperationBegunJSONResponse{}, err
+	}
+	o, err := move(ctx, by, org, orZero(orZero(body).Note))
+	if err != nil {
+		return gen.OperationBegunJSONResponse{}, err
+	}
+	op := toOperation(o)
+	return gen.OperationBegunJSONResponse{Body: op, Headers: gen.OperationBegunResponseHeaders{Location: operationsPath + op.ID}}, nil
 }
 
 // TriggerSchedule starts a schedule's workflow now.

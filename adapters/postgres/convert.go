@@ -383,15 +383,24 @@ func toOperation(r *dbsqlc.Operation) (operation.Operation, error) {
 	return operation.Restore(operation.Snapshot{
 		ID: id.FromUUID[id.OperationKind](r.ID), OrgID: id.FromUUID[id.OrgKind](r.OrgID), Kind: kind, State: state,
 		Step: operation.ParseStep(r.Step), Attempts: int(r.Attempts), Failure: r.Failure,
-		RetryOf:   id.FromUUID[id.OperationKind](r.RetryOf.UUID),
+		RetryOf: id.FromUUID[id.OperationKind](r.RetryOf.UUID), Note: r.Note,
 		CreatedAt: read(r.CreatedAt), UpdatedAt: read(r.UpdatedAt), FinishedAt: readOrZero(r.FinishedAt),
 	}), nil
+}
+
+// kindNames returns what kinds of operations are stored as.
+func kindNames(kinds []operation.Kind) []string {
+	out := make([]string, len(kinds))
+	for i, k := range kinds {
+		out[i] = k.String()
+	}
+	return out
 }
 
 func fromOperation(s operation.Snapshot) *dbsqlc.OperationInsertParams {
 	return &dbsqlc.OperationInsertParams{
 		OrgID: s.OrgID.UUID(), ID: s.ID.UUID(), Kind: s.Kind.String(), State: s.State.String(), Step: s.Step.String(),
-		Attempts: count(s.Attempts), Failure: s.Failure, RetryOf: nullable(s.RetryOf),
+		Attempts: count(s.Attempts), Failure: s.Failure, RetryOf: nullable(s.RetryOf), Note: s.Note,
 		CreatedAt: stored(s.CreatedAt), UpdatedAt: stored(s.UpdatedAt), FinishedAt: storedOrNull(s.FinishedAt),
 	}
 }

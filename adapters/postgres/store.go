@@ -122,6 +122,11 @@ func (r reads) Operation(ctx context.Context, o id.Operation) (operation.Operati
 	return one(row, err, toOperation)
 }
 
+func (r reads) OpenOperation(ctx context.Context, kinds []operation.Kind) (operation.Operation, error) {
+	row, err := queries.OperationOpen(ctx, r.db, &dbsqlc.OperationOpenParams{OrgID: r.org, Kinds: kindNames(kinds)})
+	return one(row, err, toOperation)
+}
+
 func (r reads) Operations(ctx context.Context, q page.Request) (page.Page[operation.Operation], error) {
 	rows, err := queries.OperationList(ctx, r.db, &dbsqlc.OperationListParams{OrgID: r.org, After: q.After, MaxRows: maxRows(q)})
 	return cut(rows, err, toOperation, q, func(o operation.Operation) uuid.UUID { return o.Snapshot().ID.UUID() })

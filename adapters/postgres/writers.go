@@ -256,6 +256,11 @@ func (w operationWriter) UpdateOpen(ctx context.Context, k operation.Kind, fn fu
 	return w.change(ctx, row, err, fn)
 }
 
+func (w operationWriter) Latest(ctx context.Context, kinds []operation.Kind) (operation.Operation, error) {
+	row, err := queries.OperationLatest(ctx, w.tx, &dbsqlc.OperationLatestParams{OrgID: w.org.UUID(), Kinds: kindNames(kinds)})
+	return one(row, err, toOperation)
+}
+
 // change stores what fn makes of a locked row.
 func (w operationWriter) change(ctx context.Context, row *dbsqlc.Operation, err error, fn func(*operation.Operation) error) error {
 	o, err := one(row, err, toOperation)

@@ -122,9 +122,9 @@ func TestOrchestratorContract(t *testing.T) {
 				t.Fatal(err)
 			}
 		},
-		Reviews: func(t *testing.T, org id.Org) int {
+		Reviews: func(t *testing.T, kind string, org id.Org) int {
 			t.Helper()
-			events := b.conn.System().GetWorkflowHistory(t.Context(), "org-delete/"+org.String(), "", false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+			events := b.conn.System().GetWorkflowHistory(t.Context(), kind+"/"+org.String(), "", false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
 			n := 0
 			for events.HasNext() {
 				e, err := events.Next()

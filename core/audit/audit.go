@@ -92,6 +92,10 @@ var (
 	ScheduleBackfillRequested = action("schedule.backfill_requested")
 	ScheduleDeleteRequested   = action("schedule.delete_requested")
 
+	// What is asked of all schedules at once is done by an operation, which it names.
+	SchedulesPauseRequested  = action("schedule.pause_all_requested")
+	SchedulesResumeRequested = action("schedule.resume_all_requested")
+
 	// NamespaceReconcileRequested is that the namespace is to be repaired.
 	NamespaceReconcileRequested = action("namespace.reconcile_requested")
 	// NamespaceDeleteRequested is that a namespace without an organization is to go.

@@ -27,7 +27,17 @@ var (
 	ProvisionOrganization = Kind{"organization.provision"}
 	// DeleteOrganization takes an organization away, after a time of grace.
 	DeleteOrganization = Kind{"organization.delete"}
+	// PauseSchedules pauses all of an organization's schedules, and ResumeSchedules lets
+	// exactly those go on. Of the two there is one open at most: the later one ends it.
+	PauseSchedules  = Kind{"schedules.pause"}
+	ResumeSchedules = Kind{"schedules.resume"}
 )
+
+// OfSchedules returns the kinds of work that is done to all of an organization's schedules.
+func OfSchedules() []Kind { return []Kind{PauseSchedules, ResumeSchedules} }
+
+// OfSchedules tells whether the work is done to all of an organization's schedules.
+func (k Kind) OfSchedules() bool { return k == PauseSchedules || k == ResumeSchedules }
 
 // String returns the kind's name.
 func (k Kind) String() string { return k.name }
@@ -35,7 +45,7 @@ func (k Kind) String() string { return k.name }
 // ParseKind reads a stored kind.
 func ParseKind(s string) (Kind, bool) {
 	k := Kind{s}
-	return k, k == ProvisionOrganization || k == DeleteOrganization
+	return k, k == ProvisionOrganization || k == DeleteOrganization || k.OfSchedules()
 }
 
 // State is how the work stands. The zero value is no state.
@@ -89,6 +99,13 @@ var (
 	OrganizationDeleted = Step{"organization_deleted"}
 )
 
+// The steps of PauseSchedules, in their order, and that of ResumeSchedules.
+var (
+	SchedulesFound   = Step{"schedules_found"} // those that were made at Temporal, too
+	SchedulesPaused  = Step{"schedules_paused"}
+	SchedulesResumed = Step{"schedules_resumed"}
+)
+
 // Operation is a piece of long work.
 type Operation struct{ s Snapshot }
 
@@ -102,6 +119,7 @@ type Snapshot struct {
 	Attempts   int  // of the step that is under way, counting from 1
 	Failure    string
 	RetryOf    id.Operation // the one that this is another attempt at; zero: none
+	Note       string       // what whoever asked for it has said, for people
 	CreatedAt  time.Time
 	UpdatedAt  time.Time
 	FinishedAt time.Time // zero: not ended
@@ -112,6 +130,9 @@ func New(i id.Operation, org id.Org, kind Kind, now time.Time) Operation {
 	return Operation{Snapshot{ID: i, OrgID: org, Kind: kind, State: Pending, CreatedAt: now, UpdatedAt: now}}
 }
 
+// Annotate gives the operation its note.
+func (o *Operation) Annotate(note string) { o.s.Note = note }
+
 // Again returns another attempt at what this operation failed to do. It is an
 // operation of its own: the end of this one stays on record. It fails with
 // ErrNotRetryable unless this one has ended without success. That no other
@@ -121,7 +142,7 @@ func (o *Operation) Again(i id.Operation, now time.Time) (Operation, error) {
 		return Operation{}, ErrNotRetryable
 	}
 	next := New(i, o.s.OrgID, o.s.Kind, now)
-	next.s.RetryOf = o.s.ID
+	next.s.RetryOf, next.s.Note = o.s.ID, o.s.Note
 	return next, nil
 }
 

@@ -22,7 +22,7 @@ const (
 	// deletion: whoever works on it must look at the organization again.
 	ReviewDeletion Kind = "org.deletion.v1"
 	// ReviewSchedules says that something was decided about whether an organization
-	// works: its schedules must be paused, or go on.
+	// works, or about all of its schedules: they must be paused, or go on.
 	ReviewSchedules Kind = "org.schedules.v1"
 	// ReviewNamespace says that something was decided about what an organization's
 	// namespace must be like.
@@ -54,7 +54,7 @@ type DeletionPayload struct {
 }
 
 // SchedulesPayload is the payload of ReviewSchedules. What was decided stands in the
-// organization's row, as with DeletionPayload.
+// organization's row, as with DeletionPayload, and in the operation that is open.
 type SchedulesPayload struct {
 	Organization id.Org `json:"organization"`
 }
@@ -76,7 +76,8 @@ func NewDeletion(org id.Org, now time.Time) (Message, error) {
 	return newMessage(org, ReviewDeletion, DeletionPayload{Organization: org}, now)
 }
 
-// NewSchedules returns the message that it was decided whether an organization works.
+// NewSchedules returns the message that something was decided about whether an
+// organization works, or about its schedules.
 func NewSchedules(org id.Org, now time.Time) (Message, error) {
 	return newMessage(org, ReviewSchedules, SchedulesPayload{Organization: org}, now)
 }

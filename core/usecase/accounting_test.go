@@ -278,6 +278,14 @@ var account = map[string]accounted{
 		_, err := s.schedules.Resume(ctx, by, o, "nightly", "")
 		return err
 	}},
+	"schedules.PauseAll": {oneOrganization, authz.SchedulesUpdate, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
+		_, err := s.schedules.PauseAll(ctx, by, o, "")
+		return err
+	}},
+	"schedules.ResumeAll": {oneOrganization, authz.SchedulesUpdate, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
+		_, err := s.schedules.ResumeAll(ctx, by, o, "")
+		return err
+	}},
 	"schedules.Trigger": {oneOrganization, authz.SchedulesTrigger, func(s services, ctx context.Context, by authz.Actor, o id.Org) error {
 		return s.schedules.Trigger(ctx, by, o, "nightly", schedule.Overlap{})
 	}},

@@ -41,8 +41,11 @@ func newKeeper(t *testing.T, s org.State) *keeper {
 }
 
 // review takes steps until there is nothing left but to wait, as the workflow does.
-func (k *keeper) review() (holds.Progress, error) {
-	var p holds.Progress
+func (k *keeper) review() (holds.Progress, error) { return k.reviewFrom("") }
+
+// reviewFrom does so from a cursor on.
+func (k *keeper) reviewFrom(cursor string) (holds.Progress, error) {
+	p := holds.Progress{Cursor: cursor}
 	for steps := 0; ; steps++ {
 		var err error
 		if p, err = k.holds.Review(k.t.Context(), outbox.SchedulesPayload{Organization: k.org}, p.Cursor); err != nil || p.Cursor == "" {
@@ -71,10 +74,16 @@ func (k *keeper) paused() (ids []string) {
 	return ids
 }
 
-// held returns the ids of the schedules that are held.
-func (k *keeper) held() (ids []string) {
+// held returns the ids of the schedules that are held by a suspension.
+func (k *keeper) held() []string {
 	k.t.Helper()
-	rows, err := k.unseen.store.Reads(k.org).Schedules(k.t.Context(), schedule.Filter{Held: schedule.Suspension})
+	return k.heldSo(schedule.Suspension)
+}
+
+// heldSo returns the ids of the schedules that are held so.
+func (k *keeper) heldSo(kind schedule.HoldKind) (ids []string) {
+	k.t.Helper()
+	rows, err := k.unseen.store.Reads(k.org).Schedules(k.t.Context(), schedule.Filter{Held: kind})
 	must(k.t, err)
 	for _, r := range rows {
 		ids = append(ids, r.ID)

@@ -5,6 +5,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/bulkheadhq/bulkhead/core/operation"
 	"github.com/bulkheadhq/bulkhead/core/schedule"
 	"github.com/bulkheadhq/bulkhead/ports"
 )
@@ -15,6 +16,14 @@ func (r reads) KnownSchedules(ctx context.Context, ids []string) ([]string, erro
 
 func (r reads) Schedules(ctx context.Context, f schedule.Filter) ([]schedule.Row, error) {
 	return asked(r.spy, "Reads.Schedules", func() ([]schedule.Row, error) { return r.real.Schedules(ctx, f) })
+}
+
+func (r reads) OpenOperation(ctx context.Context, kinds []operation.Kind) (operation.Operation, error) {
+	return asked(r.spy, "Reads.OpenOperation", func() (operation.Operation, error) { return r.real.OpenOperation(ctx, kinds) })
+}
+
+func (w operationWriter) Latest(ctx context.Context, kinds []operation.Kind) (operation.Operation, error) {
+	return asked(w.spy, "Operations.Latest", func() (operation.Operation, error) { return w.real.Latest(ctx, kinds) })
 }
 
 type scheduleWriter struct {

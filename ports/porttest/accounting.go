@@ -131,6 +131,7 @@ func newScene(t *testing.T, b Backend) scene {
 	asked.Outcome, asked.DecidedAt = workflow.DispatchRefused, moment
 	must(t, b.UsageHours.Add(t.Context(), aBatch(map[usage.Slot]usage.Counts{{Org: o, Key: keyID(k), Hour: 1}: {Requests: 1}})))
 	s.things = []any{
+		[]operation.Kind{operation.ProvisionOrganization},
 		u.ID(),
 		[]id.User{u.ID()},
 		u.Role(), custom.Snapshot().ID, custom.Snapshot().Name, keyID(k), op.Snapshot().ID, op.Snapshot().Kind,

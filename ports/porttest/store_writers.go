@@ -218,6 +218,41 @@ func storeWriters(t *testing.T, b Backend) {
 		isNotFound(t, b.Store.WriteTx(t.Context(), o.ID(), cancel)) // none is open any more
 	})
 
+	should(t, "return the operation of some kinds that is open, and the latest", func(t *testing.T, is *is.I) {
+		o, neighbour := seed(t, b, anOrg()), seed(t, b, anOrg())
+		r := b.Store.Reads(o.ID())
+		latest := func() (operation.Operation, error) {
+			var op operation.Operation
+			err := b.Store.WriteTx(t.Context(), o.ID(), func(ctx context.Context, tx ports.Tx) (err error) {
+				op, err = tx.Operations.Latest(ctx, operation.OfSchedules())
+				return err
+			})
+			return op, err
+		}
+		put := func(owner id.Org, k operation.Kind, s operation.State, at time.Time) operation.Snapshot {
+			op := operation.Restore(operation.Snapshot{ID: id.New[id.OperationKind](), OrgID: owner, Kind: k, State: s, CreatedAt: at, UpdatedAt: at})
+			add(t, b, owner, op)
+			return op.Snapshot()
+		}
+		put(o.ID(), operation.ProvisionOrganization, operation.Running, moment.Add(time.Hour))
+		put(neighbour.ID(), operation.PauseSchedules, operation.Running, moment.Add(time.Hour))
+		_, err := r.OpenOperation(t.Context(), operation.OfSchedules())
+		isNotFound(t, err)
+		_, err = latest()
+		isNotFound(t, err)
+		open := put(o.ID(), operation.ResumeSchedules, operation.Running, moment)
+		ended := put(o.ID(), operation.PauseSchedules, operation.Failed, moment.Add(time.Minute))
+		put(o.ID(), operation.PauseSchedules, operation.Canceled, moment.Add(-time.Minute))
+		got, err := r.OpenOperation(t.Context(), operation.OfSchedules())
+		is.NoErr(err)
+		is.Equal(got.Snapshot().ID, open.ID)
+		_, err = r.OpenOperation(t.Context(), []operation.Kind{operation.PauseSchedules})
+		isNotFound(t, err)
+		last, err := latest()
+		is.NoErr(err)
+		is.Equal(last.Snapshot().ID, ended.ID)
+	})
+
 	should(t, "fail with fn's error and store nothing", func(t *testing.T, is *is.I) {
 		o := seed(t, b, anOrg())
 		k, op := aKey(o.ID(), id.User{}), anOperation(o.ID())

@@ -262,10 +262,11 @@ type OrchestratorSetup struct {
 	// Runs returns how often the organization's provisioning was started.
 	Runs func(t *testing.T, org id.Org) int
 	// End ends the execution of an organization that runs, as a failure would; kind
-	// is "org-provision" or "org-delete".
+	// is "org-provision", "org-delete" or "org-schedules".
 	End func(t *testing.T, kind string, org id.Org)
-	// Reviews returns how often the deletion that was started last was told to look.
-	Reviews func(t *testing.T, org id.Org) int
+	// Reviews returns how often the execution of a kind that was started last was told
+	// to look.
+	Reviews func(t *testing.T, kind string, org id.Org) int
 }
 
 // Orchestrator is the contract of ports.Orchestrator.
@@ -302,17 +303,26 @@ func Orchestrator(t *testing.T, s OrchestratorSetup) {
 		is.NoErr(s.Orchestrator.ProvisioningEnded(t.Context(), p.Organization))
 	})
 
-	t.Run("Should have one deletion look again each time that it is told to, and start one when none runs", func(t *testing.T) {
-		is := is.New(t)
-		p := outbox.DeletionPayload{Organization: id.New[id.OrgKind]()}
-		for n := 1; n <= 3; n++ {
-			is.NoErr(untilAvailable(t, func() error { return s.Orchestrator.ReviewDeletion(t.Context(), p) }))
-			is.Equal(s.Reviews(t, p.Organization), n)
-		}
-		s.End(t, "org-delete", p.Organization)
-		is.NoErr(s.Orchestrator.ReviewDeletion(t.Context(), p))
-		is.Equal(s.Reviews(t, p.Organization), 1) // another execution
-	})
+	for kind, review := range map[string]func(o id.Org) error{
+		"org-delete": func(o id.Org) error {
+			return s.Orchestrator.ReviewDeletion(t.Context(), outbox.DeletionPayload{Organization: o})
+		},
+		"org-schedules": func(o id.Org) error {
+			return s.Orchestrator.ReviewSchedules(t.Context(), outbox.SchedulesPayload{Organization: o})
+		},
+	} {
+		t.Run("Should have one "+kind+" look again each time that it is told to, and start one when none runs", func(t *testing.T) {
+			is := is.New(t)
+			o := id.New[id.OrgKind]()
+			for n := 1; n <= 3; n++ {
+				is.NoErr(untilAvailable(t, func() error { return review(o) }))
+				is.Equal(s.Reviews(t, kind, o), n)
+			}
+			s.End(t, kind, o)
+			is.NoErr(review(o))
+			is.Equal(s.Reviews(t, kind, o), 1) // another execution
+		})
+	}
 }
 
 // passed returns a function that tells whether d has gone by since. It reads the

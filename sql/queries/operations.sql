@@ -6,10 +6,23 @@ SELECT * FROM operations WHERE org_id = @org_id AND id = @id;
 -- name: OperationList :many
 SELECT * FROM operations WHERE org_id = @org_id AND id > @after ORDER BY id LIMIT @max_rows;
 
+-- OperationOpen reads the operation of some kinds that has not ended; were there more,
+-- the one that began last.
+-- name: OperationOpen :one
+SELECT * FROM operations
+WHERE org_id = @org_id AND kind = ANY (@kinds::text[]) AND state IN ('pending', 'running')
+ORDER BY created_at DESC, id DESC LIMIT 1;
+
+-- OperationLatest reads the operation of some kinds that began last.
+-- name: OperationLatest :one
+SELECT * FROM operations
+WHERE org_id = @org_id AND kind = ANY (@kinds::text[])
+ORDER BY created_at DESC, id DESC LIMIT 1;
+
 -- OperationInsert stores a new operation.
 -- name: OperationInsert :exec
-INSERT INTO operations (org_id, id, kind, state, step, attempts, failure, retry_of, created_at, updated_at, finished_at)
-VALUES (@org_id, @id, @kind, @state, @step, @attempts, @failure, @retry_of, @created_at, @updated_at, @finished_at);
+INSERT INTO operations (org_id, id, kind, state, step, attempts, failure, retry_of, created_at, updated_at, finished_at, note)
+VALUES (@org_id, @id, @kind, @state, @step, @attempts, @failure, @retry_of, @created_at, @updated_at, @finished_at, @note);
 
 -- OperationLock reads an operation and holds its row until the transaction ends.
 -- name: OperationLock :one

@@ -19,6 +19,15 @@ var schedules = []step{
 	},
 	{op: "pauseSchedule", as: "ada", path: nightly, body: `{"note": "Until the migration is over."}`},
 	{op: "resumeSchedule", as: "ada", path: nightly, body: `{"note": "The migration is over."}`},
+	{
+		op: "pauseAllSchedules", as: "ada", path: acme, status: 202, body: `{"note": "Until the database is back."}`,
+		keep: map[string]string{"pausing": "/id"},
+	},
+	{
+		op: "getOperation", as: "ada", path: map[string]string{"operation": "{pausing}"}, until: `"state":"succeeded"`,
+		note: "What was asked of all schedules is done step by step:",
+	},
+	{op: "resumeAllSchedules", as: "ada", path: acme, status: 202, body: `{"note": "It is back."}`, keep: map[string]string{"resuming": "/id"}},
 	// What these start appears among the recent actions some time later, and is shown by no step.
 	{op: "triggerSchedule", as: "ada", path: nightly, status: 204, body: `{}`},
 	{

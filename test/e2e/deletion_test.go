@@ -174,6 +174,7 @@ func TestDeletion(t *testing.T) {
 		is.NoErr(err) // its namespace was never touched
 		checkNamespacesGone(t, s, tenant.Org.Namespace)
 		checkSuspension(t, s, tenant)
+		checkPausingAll(t, s, tenant)
 
 		// Deleted once more, it is another deletion, and goes through.
 		second, err := operator.DeleteOrganization(t.Context(), "acme", sdk.Deletion{Slug: "acme", ETag: sdk.AnyVersion})

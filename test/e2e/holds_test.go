@@ -19,6 +19,19 @@ type planned struct {
 	actions int // that it has taken
 }
 
+// asPlanned returns what shows a tenant's schedule as Temporal itself does.
+func asPlanned(t *testing.T, s *harness.Stack, tenant harness.Tenant) func(id string) planned {
+	t.Helper()
+	temporal := dial(t, &sdk.Token{Token: s.SystemToken(t), TemporalAddress: s.Temporal.Address}, tenant.Org.Namespace)
+	return func(id string) planned {
+		found, err := temporal.ScheduleClient().GetHandle(t.Context(), id).Describe(t.Context())
+		if err != nil {
+			t.Fatalf("describe %s: %v", id, err)
+		}
+		return planned{found.Schedule.State.Paused, found.Schedule.State.Note, found.Info.NumActions + found.Info.NumActionsSkippedOverlap}
+	}
+}
+
 // checkSuspension suspends a tenant that has a schedule made by Bulkhead, one made at
 // Temporal itself, and one that it has paused itself, and lets it go on.
 func checkSuspension(t *testing.T, s *harness.Stack, tenant harness.Tenant) {
@@ -42,14 +55,7 @@ func checkSuspension(t *testing.T, s *harness.Stack, tenant harness.Tenant) {
 	})
 	is.NoErr(err)
 
-	temporal := dial(t, &sdk.Token{Token: s.SystemToken(t), TemporalAddress: s.Temporal.Address}, tenant.Org.Namespace)
-	of := func(id string) planned {
-		found, err := temporal.ScheduleClient().GetHandle(t.Context(), id).Describe(t.Context())
-		if err != nil {
-			t.Fatalf("describe %s: %v", id, err)
-		}
-		return planned{found.Schedule.State.Paused, found.Schedule.State.Note, found.Info.NumActions + found.Info.NumActionsSkippedOverlap}
-	}
+	of := asPlanned(t, s, tenant)
 	running := []string{"made", "direct"}
 	each := func(what string, ok func(planned) bool) {
 		t.Helper()
@@ -81,4 +87,54 @@ func checkSuspension(t *testing.T, s *harness.Stack, tenant harness.Tenant) {
 	shown, err := tenant.Client.Schedule(t.Context(), org, "made")
 	is.NoErr(err)
 	is.True(!shown.Paused && strings.HasPrefix(shown.Note, "Resumed by Bulkhead"))
+}
+
+// checkPausingAll pauses all schedules of the tenant of checkSuspension, through a
+// suspension, and lets them go on but what somebody has touched.
+func checkPausingAll(t *testing.T, s *harness.Stack, tenant harness.Tenant) {
+	t.Helper()
+	is := is.New(t)
+	operator, org, of := s.Operator(t), tenant.Org.Slug, asPlanned(t, s, tenant)
+	done := func(op *sdk.Operation, err error) *sdk.Operation {
+		t.Helper()
+		is.NoErr(err)
+		op, err = tenant.Client.AwaitOperation(t.Context(), op.ID, nil)
+		is.NoErr(err)
+		return op
+	}
+	_, err := tenant.Client.CreateSchedule(t.Context(), org, sdk.ScheduleCreate{
+		ScheduleID: "touched", Spec: sdk.ScheduleSpec{Intervals: []sdk.ScheduleInterval{{EverySeconds: 3600}}}, Action: sdk.ScheduleAction{Type: "Any", TaskQueue: "any"},
+	})
+	is.NoErr(err)
+	own := of("own")
+	pause := done(tenant.Client.PauseAllSchedules(t.Context(), org, "Until the migration is over."))
+	is.Equal(pause.Kind, "schedules.pause")
+	is.Equal(pause.Step, "schedules_paused")
+	is.Equal(pause.Note, "Until the migration is over.")
+	for _, id := range []string{"made", "direct", "touched"} { // each before the operation has ended
+		is.True(of(id).paused)
+		is.True(strings.HasPrefix(of(id).note, "Until the migration is over. ") && strings.Contains(of(id).note, "[bulkhead-hold bulk "))
+	}
+	is.Equal(of("own"), own)
+
+	_, err = tenant.Client.ResumeSchedule(t.Context(), org, "direct", "by hand")
+	is.NoErr(err)
+	_, err = tenant.Client.PauseSchedule(t.Context(), org, "touched", "by hand")
+	is.NoErr(err)
+	_, err = operator.SuspendOrganization(t.Context(), org, "unpaid")
+	is.NoErr(err)
+	_, err = operator.ResumeAllSchedules(t.Context(), org, "")
+	is.True(sdk.IsConflict(err)) // the organization is not active
+	harness.Eventually(t, "what was let go on is held", func() bool { return of("direct").paused })
+	_, err = operator.ResumeOrganization(t.Context(), org)
+	is.NoErr(err)
+	harness.Eventually(t, "what was let go on goes on", func() bool { return !of("direct").paused })
+	is.True(of("made").paused)
+
+	resume := done(tenant.Client.ResumeAllSchedules(t.Context(), org, ""))
+	is.Equal(resume.Step, "schedules_resumed")
+	is.Equal(of("made").note, "Resumed by Bulkhead with all that it had paused.")
+	is.True(!of("made").paused && !of("direct").paused)
+	is.True(of("touched").paused && of("touched").note == "by hand")
+	is.Equal(of("own"), own)
 }

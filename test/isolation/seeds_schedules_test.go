@@ -6,12 +6,14 @@ var _ = add(seeds{
 	"createSchedule": {Body: func(*party) map[string]any {
 		return map[string]any{"schedule_id": "made-" + unique, "spec": aMillennium, "action": map[string]any{"type": "Made", "task_queue": "made"}}
 	}},
-	"listSchedules":  {Make: makeSchedule},
-	"getSchedule":    {Make: makeSchedule},
-	"updateSchedule": {Make: makeSchedule, Body: func(*party) map[string]any { return map[string]any{"policy": map[string]any{"overlap": "skip"}} }},
-	"deleteSchedule": {Make: makeSchedule},
-	"pauseSchedule":  {Make: makeSchedule, Body: func(*party) map[string]any { return map[string]any{"note": "made"} }},
-	"resumeSchedule": {Make: makeSchedule, Body: func(*party) map[string]any { return map[string]any{"note": "made"} }},
+	"listSchedules":      {Make: makeSchedule},
+	"getSchedule":        {Make: makeSchedule},
+	"updateSchedule":     {Make: makeSchedule, Body: func(*party) map[string]any { return map[string]any{"policy": map[string]any{"overlap": "skip"}} }},
+	"deleteSchedule":     {Make: makeSchedule},
+	"pauseSchedule":      {Make: makeSchedule, Body: func(*party) map[string]any { return map[string]any{"note": "made"} }},
+	"resumeSchedule":     {Make: makeSchedule, Body: func(*party) map[string]any { return map[string]any{"note": "made"} }},
+	"pauseAllSchedules":  {Make: makeSchedule, Body: func(*party) map[string]any { return map[string]any{"note": "made"} }},
+	"resumeAllSchedules": {Make: makeSchedule, Body: func(*party) map[string]any { return map[string]any{"note": "made"} }},
 	"triggerSchedule": {Make: makeSchedule, Body: func(*party) map[string]any {
 		return map[string]any{"overlap": "skip"}
 	}},

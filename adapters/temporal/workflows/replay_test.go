@@ -53,6 +53,9 @@ var recorded = map[string]struct {
 	"schedules_smooth":  {keeping: &kept{pages: 2}},
 	"schedules_waited":  {keeping: &kept{waits: 2}},
 	"schedules_retried": {keeping: &kept{pages: 1, stumbles: 2}},
+	"schedules_all": {keeping: &kept{waits: 1, cursors: []string{
+		"find op_1:", "find op_1:page", "move op_1:", "move op_1!:a", "release:",
+	}}},
 
 	"namespace_smooth":  {namespace: &drifted{}},
 	"namespace_waited":  {namespace: &drifted{kept{waits: 2}}},
@@ -140,9 +143,10 @@ func (doomed) Finish(context.Context, outbox.DeletionPayload, int) error { retur
 func (doomed) Fail(context.Context, outbox.DeletionPayload, error) error { return nil }
 
 // kept says how the keeping of schedules fares: which come first, stumbles, then pages,
-// then waits.
+// then the cursors of what is asked of all, then waits.
 type kept struct {
 	pages, waits, stumbles int
+	cursors                []string
 	mu                     *sync.Mutex
 }
 
@@ -155,6 +159,10 @@ func (k *kept) Review(context.Context, outbox.SchedulesPayload, string) (holds.P
 		return holds.Progress{}, fault.ErrUnavailable
 	case take(&k.pages):
 		return holds.Progress{Cursor: "hold:next"}, nil
+	case len(k.cursors) > 0:
+		next := k.cursors[0]
+		k.cursors = k.cursors[1:]
+		return holds.Progress{Cursor: next}, nil
 	case take(&k.waits):
 		return holds.Progress{Wait: 100 * time.Millisecond}, nil
 	}

@@ -1,6 +1,7 @@
-// Package holds pauses the schedules of organizations that do not work, and lets
-// exactly those go on when they do again. A durable workflow calls it, page by page
-// and again after any failure, so each step may be repeated at any time.
+// Package holds pauses the schedules of organizations that do not work, and all of an
+// organization's when that is asked for, and lets exactly those go on afterwards. A
+// durable workflow calls it, page by page and again after any failure, so each step may
+// be repeated at any time.
 package holds
 
 import (
@@ -18,6 +19,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/authz"
 	"github.com/bulkheadhq/bulkhead/core/fault"
 	"github.com/bulkheadhq/bulkhead/core/id"
+	"github.com/bulkheadhq/bulkhead/core/operation"
 	"github.com/bulkheadhq/bulkhead/core/org"
 	"github.com/bulkheadhq/bulkhead/core/outbox"
 	"github.com/bulkheadhq/bulkhead/core/page"
@@ -73,6 +75,9 @@ const (
 	releasing = "release"
 )
 
+// begin is the place where a direction begins.
+func begin(direction string) place { return place{direction: direction} }
+
 // cursor returns the place in the form of a cursor.
 func (p place) cursor() string {
 	if p.failed {
@@ -85,7 +90,7 @@ func (p place) cursor() string {
 func from(cursor, direction string) place {
 	head, at, _ := strings.Cut(cursor, ":")
 	if strings.TrimSuffix(head, "!") != direction {
-		return place{direction: direction}
+		return begin(direction)
 	}
 	return place{direction: direction, at: at, failed: strings.HasSuffix(head, "!")}
 }
@@ -105,7 +110,7 @@ func (s *Service) Review(ctx context.Context, p outbox.SchedulesPayload, cursor 
 	case row.HoldsSchedules():
 		return s.hold(ctx, row, from(cursor, holding))
 	case row.State() == org.Active:
-		return s.release(ctx, row, from(cursor, releasing))
+		return s.work(ctx, row, cursor)
 	}
 	return Progress{}, nil // it has no namespace yet, or no more
 }
@@ -164,6 +169,33 @@ func (s *Service) pause(ctx context.Context, o org.Org, running []schedule.Summa
 	return failed, nil
 }
 
+// work lets go on what was held while the organization did not work, and does then what
+// was asked of all of its schedules. That ends with another look for the former: it may
+// have been suspended meanwhile.
+func (s *Service) work(ctx context.Context, row org.Org, cursor string) (Progress, error) {
+	op, err := s.store.Reads(row.ID()).OpenOperation(ctx, operation.OfSchedules())
+	asked := err == nil
+	if err != nil && !fault.IsKind(err, fault.NotFound) {
+		return Progress{}, err
+	}
+	o := op.Snapshot()
+	if asked && begun(o, cursor) {
+		return s.bulk(ctx, row, o, cursor)
+	}
+	p, more, err := s.release(ctx, row, schedule.Suspension, resumed, from(cursor, releasing))
+	switch {
+	case err != nil:
+		return Progress{}, err
+	case more:
+		return Progress{Cursor: p.cursor()}, nil
+	case asked:
+		return Progress{Cursor: begin(direction(finding, o)).cursor()}, nil
+	case p.failed:
+		return Progress{Wait: again}, nil
+	}
+	return Progress{}, nil
+}
+
 // done tells whether what was asked of a schedule was done. It fails when there is no
 // point in asking anything of another one.
 func (s *Service) done(ctx context.Context, row schedule.Row, err error) (bool, error) {
@@ -202,7 +234,7 @@ func (s *Service) write(ctx context.Context, o id.Org, running []schedule.Summar
 			if !slices.ContainsFunc(wanted, func(w schedule.Row) bool { return w.Holds.Suspension == h.Holds.Suspension }) {
 				continue // it was held before
 			}
-			if err := tx.Audit.Append(ctx, s.entry(h, now, audit.ScheduleHeld)); err != nil {
+			if err := tx.Audit.Append(ctx, entry(h, h.Holds.Of(schedule.Suspension), now, audit.ScheduleHeld)); err != nil {
 				return err
 			}
 		}
@@ -211,35 +243,30 @@ func (s *Service) write(ctx context.Context, o id.Org, running []schedule.Summar
 	return held, err
 }
 
-func (s *Service) entry(h schedule.Row, now time.Time, a audit.Action) audit.Entry {
-	hold := h.Holds.Of(schedule.Suspension)
+func entry(h schedule.Row, hold schedule.Hold, now time.Time, a audit.Action) audit.Entry {
 	return audit.Succeeds(h.OrgID, now, authz.Keeper, a, "schedule", h.ID, map[string]audit.Change{"hold": audit.Created(hold.Mark())})
 }
 
-// release lets some of the schedules go on that are held, and ends their holds. One
-// that was paused anew, or goes on already, is left to whoever did so.
-func (s *Service) release(ctx context.Context, o org.Org, p place) (Progress, error) {
-	rows, err := s.store.Reads(o.ID()).Schedules(ctx, schedule.Filter{After: p.at, Held: schedule.Suspension})
-	switch {
-	case err != nil:
-		return Progress{}, err
-	case len(rows) == 0 && p.failed:
-		return Progress{Wait: again}, nil
-	case len(rows) == 0:
-		return Progress{}, nil
+// release lets some of the schedules go on that are held so, with a note, and ends their
+// holds. One that was paused anew, or goes on already, is left to whoever did so. It
+// returns how far it has come, and whether there were any.
+func (s *Service) release(ctx context.Context, o org.Org, k schedule.HoldKind, note string, p place) (_ place, more bool, err error) {
+	rows, err := s.store.Reads(o.ID()).Schedules(ctx, schedule.Filter{After: p.at, Held: k})
+	if err != nil || len(rows) == 0 {
+		return p, false, err
 	}
 	for _, row := range rows[:min(len(rows), batch)] {
-		hold := row.Holds.Of(schedule.Suspension)
-		done, err := s.done(ctx, row, s.schedules.Release(ctx, o.Namespace(), row.ID, hold.Mark(), resumed))
+		hold := row.Holds.Of(k)
+		done, err := s.done(ctx, row, s.schedules.Release(ctx, o.Namespace(), row.ID, hold.Mark(), note))
 		if err == nil && done {
 			err = s.end(ctx, row, hold)
 		}
 		if err != nil {
-			return Progress{}, err
+			return p, false, err
 		}
 		p.at, p.failed = row.ID, p.failed || !done
 	}
-	return Progress{Cursor: p.cursor()}, nil
+	return p, true, nil
 }
 
 // end writes down that a hold has ended.
@@ -250,7 +277,7 @@ func (s *Service) end(ctx context.Context, row schedule.Row, hold schedule.Hold)
 		if err != nil || !ended {
 			return err
 		}
-		return tx.Audit.Append(ctx, s.entry(row, now, audit.ScheduleReleased))
+		return tx.Audit.Append(ctx, entry(row, hold, now, audit.ScheduleReleased))
 	})
 }
 

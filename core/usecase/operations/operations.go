@@ -85,7 +85,7 @@ func (s *Service) List(ctx context.Context, by authz.Actor, o id.Org, r page.Req
 // Retry makes another attempt at what an operation failed to do, and returns the
 // operation of that attempt: the old one has ended, and stays on record as it
 // did. A foreign one is fault.ErrNotFound. It fails with
-// operation.ErrNotRetryable.
+// operation.ErrNotRetryable, and org.ErrNotActive for what is asked of all schedules.
 func (s *Service) Retry(ctx context.Context, by authz.Actor, i id.Operation) (operation.Operation, error) {
 	if err := by.Require(authz.OperationsRetry, by.Org()); err != nil {
 		return operation.Operation{}, err
@@ -114,6 +114,15 @@ func (s *Service) Retry(ctx context.Context, by authz.Actor, i id.Operation) (op
 		if err != nil {
 			return err
 		}
+		if o.Kind.OfSchedules() { // its organization does not say what was decided since
+			latest, err := tx.Operations.Latest(ctx, operation.OfSchedules())
+			if err != nil {
+				return err
+			}
+			if latest.Snapshot().ID != i {
+				return operation.ErrNotRetryable
+			}
+		}
 		if err := tx.Operations.Insert(ctx, next); err != nil {
 			return err
 		}
@@ -132,9 +141,13 @@ func (s *Service) Retry(ctx context.Context, by authz.Actor, i id.Operation) (op
 // attempt returns what an attempt makes of the organization, and the message that
 // begins it.
 func attempt(o operation.Snapshot, now time.Time) (func(*org.Org, time.Time) error, outbox.Message, error) {
-	if o.Kind == operation.DeleteOrganization {
+	switch {
+	case o.Kind == operation.DeleteOrganization:
 		msg, err := outbox.NewDeletion(o.OrgID, now)
 		return (*org.Org).RetryDeletion, msg, err
+	case o.Kind.OfSchedules():
+		msg, err := outbox.NewSchedules(o.OrgID, now)
+		return func(row *org.Org, _ time.Time) error { return row.RequireActive() }, msg, err
 	}
 	msg, err := outbox.NewProvision(o.OrgID, o.ID, now)
 	return (*org.Org).Retry, msg, err

@@ -243,14 +243,16 @@ func begin(row *org.Org, in DeleteInput, now time.Time) error {
 	return row.Delete(s.Settings.DeletionGrace(), now)
 }
 
-// begun stores the operation of a deletion, and ends that of a provisioning: its
-// steps find the organization in another state, and do nothing more.
+// begun stores the operation of a deletion, and ends all others: their steps find the
+// organization in another state, and do nothing more.
 func (*Service) begun(ctx context.Context, tx ports.Tx, op operation.Operation, now time.Time) error {
-	err := tx.Operations.UpdateOpen(ctx, operation.ProvisionOrganization, func(p *operation.Operation) error {
-		return p.Cancel("The organization is being deleted.", now)
-	})
-	if err != nil && !fault.IsKind(err, fault.NotFound) {
-		return err
+	for _, k := range append(operation.OfSchedules(), operation.ProvisionOrganization) {
+		err := tx.Operations.UpdateOpen(ctx, k, func(p *operation.Operation) error {
+			return p.Cancel("The organization is being deleted.", now)
+		})
+		if err != nil && !fault.IsKind(err, fault.NotFound) {
+			return err
+		}
 	}
 	return tx.Operations.Insert(ctx, op)
 }

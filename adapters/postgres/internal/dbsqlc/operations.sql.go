@@ -13,7 +13,7 @@ import (
 )
 
 const operationGet = `-- name: OperationGet :one
-SELECT org_id, id, kind, state, step, attempts, failure, created_at, updated_at, finished_at, retry_of FROM operations WHERE org_id = $1 AND id = $2
+SELECT org_id, id, kind, state, step, attempts, failure, created_at, updated_at, finished_at, retry_of, note FROM operations WHERE org_id = $1 AND id = $2
 `
 
 type OperationGetParams struct {
@@ -37,13 +37,14 @@ func (q *Queries) OperationGet(ctx context.Context, db DBTX, arg *OperationGetPa
 		&i.UpdatedAt,
 		&i.FinishedAt,
 		&i.RetryOf,
+		&i.Note,
 	)
 	return &i, err
 }
 
 const operationInsert = `-- name: OperationInsert :exec
-INSERT INTO operations (org_id, id, kind, state, step, attempts, failure, retry_of, created_at, updated_at, finished_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+INSERT INTO operations (org_id, id, kind, state, step, attempts, failure, retry_of, created_at, updated_at, finished_at, note)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 `
 
 type OperationInsertParams struct {
@@ -58,6 +59,7 @@ type OperationInsertParams struct {
 	CreatedAt  time.Time
 	UpdatedAt  time.Time
 	FinishedAt *time.Time
+	Note       string
 }
 
 // OperationInsert stores a new operation.
@@ -74,12 +76,45 @@ func (q *Queries) OperationInsert(ctx context.Context, db DBTX, arg *OperationIn
 		arg.CreatedAt,
 		arg.UpdatedAt,
 		arg.FinishedAt,
+		arg.Note,
 	)
 	return err
 }
 
+const operationLatest = `-- name: OperationLatest :one
+SELECT org_id, id, kind, state, step, attempts, failure, created_at, updated_at, finished_at, retry_of, note FROM operations
+WHERE org_id = $1 AND kind = ANY ($2::text[])
+ORDER BY created_at DESC, id DESC LIMIT 1
+`
+
+type OperationLatestParams struct {
+	OrgID uuid.UUID
+	Kinds []string
+}
+
+// OperationLatest reads the operation of some kinds that began last.
+func (q *Queries) OperationLatest(ctx context.Context, db DBTX, arg *OperationLatestParams) (*Operation, error) {
+	row := db.QueryRow(ctx, operationLatest, arg.OrgID, arg.Kinds)
+	var i Operation
+	err := row.Scan(
+		&i.OrgID,
+		&i.ID,
+		&i.Kind,
+		&i.State,
+		&i.Step,
+		&i.Attempts,
+		&i.Failure,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+		&i.FinishedAt,
+		&i.RetryOf,
+		&i.Note,
+	)
+	return &i, err
+}
+
 const operationList = `-- name: OperationList :many
-SELECT org_id, id, kind, state, step, attempts, failure, created_at, updated_at, finished_at, retry_of FROM operations WHERE org_id = $1 AND id > $2 ORDER BY id LIMIT $3
+SELECT org_id, id, kind, state, step, attempts, failure, created_at, updated_at, finished_at, retry_of, note FROM operations WHERE org_id = $1 AND id > $2 ORDER BY id LIMIT $3
 `
 
 type OperationListParams struct {
@@ -110,6 +145,7 @@ func (q *Queries) OperationList(ctx context.Context, db DBTX, arg *OperationList
 			&i.UpdatedAt,
 			&i.FinishedAt,
 			&i.RetryOf,
+			&i.Note,
 		); err != nil {
 			return nil, err
 		}
@@ -122,7 +158,7 @@ func (q *Queries) OperationList(ctx context.Context, db DBTX, arg *OperationList
 }
 
 const operationLock = `-- name: OperationLock :one
-SELECT org_id, id, kind, state, step, attempts, failure, created_at, updated_at, finished_at, retry_of FROM operations WHERE org_id = $1 AND id = $2 FOR UPDATE
+SELECT org_id, id, kind, state, step, attempts, failure, created_at, updated_at, finished_at, retry_of, note FROM operations WHERE org_id = $1 AND id = $2 FOR UPDATE
 `
 
 type OperationLockParams struct {
@@ -146,12 +182,13 @@ func (q *Queries) OperationLock(ctx context.Context, db DBTX, arg *OperationLock
 		&i.UpdatedAt,
 		&i.FinishedAt,
 		&i.RetryOf,
+		&i.Note,
 	)
 	return &i, err
 }
 
 const operationLockOpen = `-- name: OperationLockOpen :one
-SELECT org_id, id, kind, state, step, attempts, failure, created_at, updated_at, finished_at, retry_of FROM operations
+SELECT org_id, id, kind, state, step, attempts, failure, created_at, updated_at, finished_at, retry_of, note FROM operations
 WHERE org_id = $1 AND kind = $2 AND state IN ('pending', 'running')
 FOR UPDATE
 `
@@ -179,6 +216,40 @@ func (q *Queries) OperationLockOpen(ctx context.Context, db DBTX, arg *Operation
 		&i.UpdatedAt,
 		&i.FinishedAt,
 		&i.RetryOf,
+		&i.Note,
+	)
+	return &i, err
+}
+
+const operationOpen = `-- name: OperationOpen :one
+SELECT org_id, id, kind, state, step, attempts, failure, created_at, updated_at, finished_at, retry_of, note FROM operations
+WHERE org_id = $1 AND kind = ANY ($2::text[]) AND state IN ('pending', 'running')
+ORDER BY created_at DESC, id DESC LIMIT 1
+`
+
+type OperationOpenParams struct {
+	OrgID uuid.UUID
+	Kinds []string
+}
+
+// OperationOpen reads the operation of some kinds that has not ended; were there more,
+// the one that began last.
+func (q *Queries) OperationOpen(ctx context.Context, db DBTX, arg *OperationOpenParams) (*Operation, error) {
+	row := db.QueryRow(ctx, operationOpen, arg.OrgID, arg.Kinds)
+	var i Operation
+	err := row.Scan(
+		&i.OrgID,
+		&i.ID,
+		&i.Kind,
+		&i.State,
+		&i.Step,
+		&i.Attempts,
+		&i.Failure,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+		&i.FinishedAt,
+		&i.RetryOf,
+		&i.Note,
 	)
 	return &i, err
 }
@@ -219,7 +290,7 @@ func (q *Queries) OperationUpdate(ctx context.Context, db DBTX, arg *OperationUp
 }
 
 const platformOperationGet = `-- name: PlatformOperationGet :one
-SELECT org_id, id, kind, state, step, attempts, failure, created_at, updated_at, finished_at, retry_of FROM operations WHERE id = $1
+SELECT org_id, id, kind, state, step, attempts, failure, created_at, updated_at, finished_at, retry_of, note FROM operations WHERE id = $1
 `
 
 // PlatformOperationGet reads any organization's operation, for whoever was given its
@@ -239,6 +310,7 @@ func (q *Queries) PlatformOperationGet(ctx context.Context, db DBTX, id uuid.UUI
 		&i.UpdatedAt,
 		&i.FinishedAt,
 		&i.RetryOf,
+		&i.Note,
 	)
 	return &i, err
 }
