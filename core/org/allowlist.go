@@ -80,22 +80,32 @@ func checkPatterns(pointer string, patterns []string) error {
 // Check tells whether a role may start workflows of a type on a task queue. It fails
 // with ErrNotAllowed.
 func (l AllowList) Check(role, workflowType, taskQueue string) error {
-	named := slices.ContainsFunc(l, func(r AllowRule) bool { return r.Role == role })
-	bound := false
-	for _, r := range l {
-		if r.Role != role && (named || r.Role != AnyRole) {
-			continue
-		}
-		bound = true
-		if matches(r.WorkflowTypes, workflowType) && matches(r.TaskQueues, taskQueue) {
-			return nil
-		}
-	}
-	if !bound {
+	rules := l.of(role)
+	if len(rules) == 0 || slices.ContainsFunc(rules, func(r AllowRule) bool {
+		return matches(r.WorkflowTypes, workflowType) && matches(r.TaskQueues, taskQueue)
+	}) {
 		return nil
 	}
 	return ErrNotAllowed.WithPublic(fmt.Sprintf(
 		"The organization's allow-list does not let the role %s start workflows of type %q on task queue %q.", role, workflowType, taskQueue))
+}
+
+// Binds tells whether rules are for a role, so that it depends on them what it may start.
+func (l AllowList) Binds(role string) bool { return len(l.of(role)) > 0 }
+
+// of returns the rules for a role: those that name it, or else those for any.
+func (l AllowList) of(role string) (rules []AllowRule) {
+	for _, name := range []string{role, AnyRole} {
+		for _, r := range l {
+			if r.Role == name {
+				rules = append(rules, r)
+			}
+		}
+		if len(rules) > 0 {
+			return rules
+		}
+	}
+	return nil
 }
 
 // matches tells whether one of the patterns fits; none fits everything.

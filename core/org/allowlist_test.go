@@ -43,6 +43,7 @@ func TestAllowList(t *testing.T) {
 			is := is.New(t)
 			err := c.list.Check(c.role, c.of, c.queue)
 			is.Equal(err == nil, c.allowed)
+			is.Equal(c.list.Binds(c.role), len(c.list) > 1 || c.role == "admin" && len(c.list) > 0 && c.list[0].Role == "*")
 			if !c.allowed {
 				is.True(errors.Is(err, org.ErrNotAllowed))
 				for _, word := range []string{c.role, c.of, c.queue} {

@@ -34,6 +34,7 @@ type temporal struct {
 	joins      bool                 // whatever is started runs already
 	came       map[uuid.UUID]string // by the requests that have started them
 	status     workflow.Status      // of every execution
+	does       schedule.Action      // what every execution is, and every schedule starts
 	running    int64
 	schedules  []schedule.Schedule
 	blueprints []namespace.Blueprint
@@ -59,7 +60,7 @@ func (d *temporal) Describe(_ context.Context, namespace, workflowID, runID stri
 	if runID == "" {
 		runID = "latest"
 	}
-	return workflow.Execution{ID: workflowID, RunID: runID, Status: d.status}, d.remote("Describe " + namespace)
+	return workflow.Execution{ID: workflowID, RunID: runID, Type: d.does.Type, TaskQueue: d.does.TaskQueue, Status: d.status}, d.remote("Describe " + namespace)
 }
 
 func (d *temporal) History(_ context.Context, namespace string, _ workflow.Target, _ page.TokenRequest) (workflow.Events, error) {

@@ -40,7 +40,7 @@ func (d scheduler) Create(_ context.Context, namespace string, by authz.Actor, s
 }
 
 func (d scheduler) Describe(_ context.Context, namespace, scheduleID string) (schedule.Status, error) {
-	is := schedule.Schedule{ID: scheduleID}
+	is := schedule.Schedule{ID: scheduleID, Action: d.does}
 	for _, s := range d.planned {
 		if s.ID == scheduleID {
 			is = s

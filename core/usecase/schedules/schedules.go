@@ -89,11 +89,11 @@ func newID(ctx context.Context) string {
 
 // Get shows a schedule. It fails with schedule.ErrNotFound.
 func (s *Service) Get(ctx context.Context, by authz.Actor, o id.Org, scheduleID string) (schedule.Status, error) {
-	namespace, err := s.allow(ctx, by, authz.SchedulesRead, o, scheduleID)
+	row, err := s.allow(ctx, by, authz.SchedulesRead, o, scheduleID)
 	if err != nil {
 		return schedule.Status{}, err
 	}
-	return s.schedules.Describe(ctx, namespace, scheduleID)
+	return s.schedules.Describe(ctx, row.Namespace(), scheduleID)
 }
 
 // List lists the schedules. Those that it finds for the first time, as they were made
@@ -114,8 +114,9 @@ func (s *Service) List(ctx context.Context, by authz.Actor, o id.Org, r page.Tok
 }
 
 // Update changes the schedule of a version; 0 is any. What it starts from then on is
-// recorded to be the actor's. It fails with schedule.ErrNotFound, fault.ErrStale and,
-// for a broken rule, fault.ErrInvalid.
+// recorded to be the actor's, who must be allowed to start it. It fails with
+// schedule.ErrNotFound, fault.ErrStale, org.ErrNotAllowed and, for a broken rule,
+// fault.ErrInvalid.
 func (s *Service) Update(ctx context.Context, by authz.Actor, o id.Org, scheduleID string, version int64, c schedule.Change) (schedule.Status, error) {
 	if err := by.Require(authz.SchedulesUpdate, o); err != nil {
 		return schedule.Status{}, err
@@ -128,7 +129,9 @@ func (s *Service) Update(ctx context.Context, by authz.Actor, o id.Org, schedule
 			return schedule.Status{}, err
 		}
 	}
-	return s.changed(ctx, by, o, scheduleID, version, audit.ScheduleUpdateRequested, differences(c), func(namespace string) error {
+	return s.changed(ctx, by, o, scheduleID, request{
+		needs: authz.SchedulesUpdate, action: audit.ScheduleUpdateRequested, version: version, changes: differences(c), starts: c.Action == nil,
+	}, func(namespace string) error {
 		return s.schedules.Update(ctx, namespace, by, scheduleID, version, c)
 	})
 }
@@ -150,34 +153,35 @@ func differences(c schedule.Change) map[string]audit.Change {
 // Pause stops a schedule; what runs, runs on. It fails with schedule.ErrNotFound and,
 // for a note that is none, fault.ErrInvalid.
 func (s *Service) Pause(ctx context.Context, by authz.Actor, o id.Org, scheduleID, note string) (schedule.Status, error) {
-	return s.move(ctx, by, o, scheduleID, audit.SchedulePauseRequested, note, s.schedules.Pause)
+	return s.move(ctx, by, o, scheduleID, note, request{action: audit.SchedulePauseRequested}, s.schedules.Pause)
 }
 
-// Resume lets a schedule go on. It fails like Pause.
+// Resume lets a schedule go on. It fails like Pause, and with org.ErrNotAllowed for
+// whoever may not start what the schedule does.
 func (s *Service) Resume(ctx context.Context, by authz.Actor, o id.Org, scheduleID, note string) (schedule.Status, error) {
-	return s.move(ctx, by, o, scheduleID, audit.ScheduleResumeRequested, note, s.schedules.Unpause)
+	return s.move(ctx, by, o, scheduleID, note, request{action: audit.ScheduleResumeRequested, starts: true}, s.schedules.Unpause)
 }
 
 // move pauses a schedule or lets it go on.
-func (s *Service) move(ctx context.Context, by authz.Actor, o id.Org, scheduleID string, a audit.Action, note string, to func(context.Context, string, string, string) error) (schedule.Status, error) {
+func (s *Service) move(ctx context.Context, by authz.Actor, o id.Org, scheduleID, note string, r request, to func(context.Context, string, string, string) error) (schedule.Status, error) {
 	if err := by.Require(authz.SchedulesUpdate, o); err != nil {
 		return schedule.Status{}, err
 	}
 	if err := schedule.CheckNote(note); err != nil {
 		return schedule.Status{}, err
 	}
-	changes := map[string]audit.Change{}
+	r.needs, r.changes = authz.SchedulesUpdate, map[string]audit.Change{}
 	if note != "" {
-		changes["note"] = audit.Created(note)
+		r.changes["note"] = audit.Created(note)
 	}
-	return s.changed(ctx, by, o, scheduleID, 0, a, changes, func(namespace string) error {
+	return s.changed(ctx, by, o, scheduleID, r, func(namespace string) error {
 		return to(ctx, namespace, scheduleID, note)
 	})
 }
 
 // changed changes a schedule and shows what has become of it.
-func (s *Service) changed(ctx context.Context, by authz.Actor, o id.Org, scheduleID string, version int64, a audit.Action, changes map[string]audit.Change, change func(namespace string) error) (schedule.Status, error) {
-	namespace, err := s.ask(ctx, by, authz.SchedulesUpdate, o, scheduleID, version, a, changes)
+func (s *Service) changed(ctx context.Context, by authz.Actor, o id.Org, scheduleID string, r request, change func(namespace string) error) (schedule.Status, error) {
+	namespace, err := s.ask(ctx, by, o, scheduleID, r)
 	if err != nil {
 		return schedule.Status{}, err
 	}
@@ -189,15 +193,14 @@ func (s *Service) changed(ctx context.Context, by authz.Actor, o id.Org, schedul
 
 // Trigger starts a schedule's workflow now, also when it is paused. The zero overlap
 // is the schedule's own. It counts as a start: it fails with limit.ErrRateExceeded and
-// limit.ErrExceeded, and with schedule.ErrNotFound.
+// limit.ErrExceeded, with org.ErrNotAllowed and with schedule.ErrNotFound.
 func (s *Service) Trigger(ctx context.Context, by authz.Actor, o id.Org, scheduleID string, overlap schedule.Overlap) error {
 	if err := by.Require(authz.SchedulesTrigger, o); err != nil {
 		return err
 	}
-	if err := s.admit(ctx, o, 1); err != nil {
-		return err
-	}
-	namespace, err := s.ask(ctx, by, authz.SchedulesTrigger, o, scheduleID, 0, audit.ScheduleTriggerRequested, nil)
+	namespace, err := s.ask(ctx, by, o, scheduleID, request{
+		needs: authz.SchedulesTrigger, action: audit.ScheduleTriggerRequested, starts: true, admit: func() error { return s.admit(ctx, o, 1) },
+	})
 	if err != nil {
 		return err
 	}
@@ -206,8 +209,8 @@ func (s *Service) Trigger(ctx context.Context, by authz.Actor, o id.Org, schedul
 
 // Backfill starts what the schedule would have started in a time that is over, and
 // returns how many workflows that are. It fails with schedule.ErrNotFound,
-// schedule.ErrBackfillSize, schedule.ErrBackfills and, for a broken rule,
-// fault.ErrInvalid. Each counts as a start: with limit.ErrRateExceeded or
+// schedule.ErrBackfillSize, schedule.ErrBackfills, org.ErrNotAllowed and, for a broken
+// rule, fault.ErrInvalid. Each counts as a start: with limit.ErrRateExceeded or
 // limit.ErrExceeded nothing is started.
 func (s *Service) Backfill(ctx context.Context, by authz.Actor, o id.Org, scheduleID string, b schedule.Backfill) (int, error) {
 	if err := by.Require(authz.SchedulesTrigger, o); err != nil {
@@ -216,8 +219,9 @@ func (s *Service) Backfill(ctx context.Context, by authz.Actor, o id.Org, schedu
 	if err := b.Validate(s.clock.Now()); err != nil {
 		return 0, err
 	}
-	namespace, err := s.ask(ctx, by, authz.SchedulesTrigger, o, scheduleID, 0, audit.ScheduleBackfillRequested, map[string]audit.Change{
-		"start_at": audit.Created(b.From), "end_at": audit.Created(b.To),
+	namespace, err := s.ask(ctx, by, o, scheduleID, request{
+		needs: authz.SchedulesTrigger, action: audit.ScheduleBackfillRequested, starts: true,
+		changes: map[string]audit.Change{"start_at": audit.Created(b.From), "end_at": audit.Created(b.To)},
 	})
 	if err != nil {
 		return 0, err
@@ -228,7 +232,9 @@ func (s *Service) Backfill(ctx context.Context, by authz.Actor, o id.Org, schedu
 // Delete deletes the schedule of a version; 0 is any. What it has started runs on. It
 // fails with schedule.ErrNotFound and fault.ErrStale.
 func (s *Service) Delete(ctx context.Context, by authz.Actor, o id.Org, scheduleID string, version int64) error {
-	namespace, err := s.ask(ctx, by, authz.SchedulesDelete, o, scheduleID, version, audit.ScheduleDeleteRequested, nil)
+	namespace, err := s.ask(ctx, by, o, scheduleID, request{
+		needs: authz.SchedulesDelete, action: audit.ScheduleDeleteRequested, version: version,
+	})
 	if err != nil {
 		return err
 	}
@@ -238,22 +244,41 @@ func (s *Service) Delete(ctx context.Context, by authz.Actor, o id.Org, schedule
 	return s.forget(ctx, o, scheduleID)
 }
 
-// ask authorizes what is asked of a schedule of a version, 0 being any, writes it
-// down, and returns the namespace to do it in. What is not there leaves no trace in
-// the trail.
-func (s *Service) ask(ctx context.Context, by authz.Actor, p authz.Permission, o id.Org, scheduleID string, version int64, a audit.Action, changes map[string]audit.Change) (string, error) {
-	namespace, err := s.allow(ctx, by, p, o, scheduleID)
+// request is what is asked of a schedule.
+type request struct {
+	needs   authz.Permission
+	action  audit.Action
+	version int64 // that it is meant for; 0: any
+	changes map[string]audit.Change
+	starts  bool         // it has the schedule start what it does: whoever asks must be allowed to
+	admit   func() error // whether it may be now; nil: it may
+}
+
+// ask authorizes what is asked of a schedule, writes it down, and returns the namespace
+// to do it in. What is not there leaves no trace in the trail.
+func (s *Service) ask(ctx context.Context, by authz.Actor, o id.Org, scheduleID string, r request) (string, error) {
+	row, err := s.allow(ctx, by, r.needs, o, scheduleID)
 	if err != nil {
 		return "", err
 	}
-	found, err := s.schedules.Describe(ctx, namespace, scheduleID)
+	found, err := s.schedules.Describe(ctx, row.Namespace(), scheduleID)
 	if err != nil {
 		return "", err
 	}
-	if err := fault.CheckVersion(found.Version, version); err != nil {
+	if err := fault.CheckVersion(found.Version, r.version); err != nil {
 		return "", err
 	}
-	return namespace, s.note(ctx, by, o, a, scheduleID, changes)
+	if r.starts {
+		if err := row.Snapshot().Settings.AllowList.Check(by.Role().String(), found.Action.Type, found.Action.TaskQueue); err != nil {
+			return "", err
+		}
+	}
+	if r.admit != nil {
+		if err := r.admit(); err != nil {
+			return "", err
+		}
+	}
+	return row.Namespace(), s.note(ctx, by, o, r.action, scheduleID, r.changes)
 }
 
 func (s *Service) note(ctx context.Context, by authz.Actor, o id.Org, a audit.Action, scheduleID string, changes map[string]audit.Change) error {
@@ -263,15 +288,15 @@ func (s *Service) note(ctx context.Context, by authz.Actor, o id.Org, a audit.Ac
 	})
 }
 
-// allow authorizes what is asked of a schedule and returns the namespace it is in.
-func (s *Service) allow(ctx context.Context, by authz.Actor, p authz.Permission, o id.Org, scheduleID string) (string, error) {
+// allow authorizes what is asked of a schedule and returns the organization it is of.
+func (s *Service) allow(ctx context.Context, by authz.Actor, p authz.Permission, o id.Org, scheduleID string) (org.Org, error) {
 	if err := by.Require(p, o); err != nil {
-		return "", err
+		return org.Org{}, err
 	}
 	if err := schedule.CheckID(scheduleID); err != nil {
-		return "", err
+		return org.Org{}, err
 	}
-	return s.namespace(ctx, o)
+	return s.active(ctx, o)
 }
 
 // namespaceFor returns the namespace of an organization in which the actor may start

@@ -56,12 +56,16 @@ func (s *Service) Terminate(ctx context.Context, by authz.Actor, o id.Org, at wo
 }
 
 // Reset ends a workflow, if it runs, and has another run go on from a place in its
-// history; it returns that run's id. It counts as a start. It fails with
-// workflow.ErrNotFound, workflow.ErrNotResettable, workflow.ErrHistoryTooLong,
-// limit.ErrRateExceeded, limit.ErrExceeded, org.ErrNotActive and fault.ErrInvalid.
+// history; it returns that run's id. It is a start, of what the run is on its queue. It
+// fails with workflow.ErrNotFound, workflow.ErrNotResettable, workflow.ErrHistoryTooLong,
+// org.ErrNotAllowed, limit.ErrRateExceeded, limit.ErrExceeded, org.ErrNotActive and
+// fault.ErrInvalid.
 func (s *Service) Reset(ctx context.Context, by authz.Actor, o id.Org, at workflow.Target, in workflow.Reset) (string, error) {
 	run, err := s.find(ctx, by, authz.WorkflowsReset, o, at, in.Validate)
 	if err != nil {
+		return "", err
+	}
+	if err := run.row.Snapshot().Settings.AllowList.Check(by.Role().String(), run.Type, run.TaskQueue); err != nil {
 		return "", err
 	}
 	if err := s.admit(ctx, run.row, workflow.Start{}); err != nil {
