@@ -1490,7 +1490,10 @@ type Operation struct {
 	ID         string    `json:"id"`
 
 	// Kind Example: organization.provision
-	Kind           string `json:"kind"`
+	Kind string `json:"kind"`
+
+	// Note What whoever asked for it has said.
+	Note           string `json:"note,omitempty,omitzero"`
 	OrganizationID string `json:"organization_id"`
 
 	// Retry Where to ask for another attempt at what has failed; absent otherwise.

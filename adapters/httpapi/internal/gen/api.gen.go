@@ -1517,8 +1517,11 @@ type Operation struct {
 	ID         string     `json:"id"`
 
 	// Kind Example: organization.provision
-	Kind           string `json:"kind"`
-	OrganizationID string `json:"organization_id"`
+	Kind string `json:"kind"`
+
+	// Note What whoever asked for it has said.
+	Note           *string `json:"note,omitempty"`
+	OrganizationID string  `json:"organization_id"`
 
 	// Retry Where to ask for another attempt at what has failed; absent otherwise.
 	Retry *string `json:"retry,omitempty"`
@@ -2947,6 +2950,9 @@ type WorkflowID = string
 // WorkflowQuery defines model for WorkflowQuery.
 type WorkflowQuery = string
 
+// OperationBegun defines model for OperationBegun.
+type OperationBegun = Operation
+
 // WorkflowBatchStarted defines model for WorkflowBatchStarted.
 type WorkflowBatchStarted = WorkflowBatch
 
@@ -3270,6 +3276,18 @@ type ListSchedulesParams struct {
 
 // CreateScheduleParams defines parameters for CreateSchedule.
 type CreateScheduleParams struct {
+	// IdempotencyKey A word of the client's own for this request. The same request with the same word within 24 hours is answered with the first one's answer and does nothing again; another request with it is refused with 422.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// PauseAllSchedulesParams defines parameters for PauseAllSchedules.
+type PauseAllSchedulesParams struct {
+	// IdempotencyKey A word of the client's own for this request. The same request with the same word within 24 hours is answered with the first one's answer and does nothing again; another request with it is refused with 422.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ResumeAllSchedulesParams defines parameters for ResumeAllSchedules.
+type ResumeAllSchedulesParams struct {
 	// IdempotencyKey A word of the client's own for this request. The same request with the same word within 24 hours is answered with the first one's answer and does nothing again; another request with it is refused with 422.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
@@ -3607,6 +3625,12 @@ type UpdateRoleJSONRequestBody = RoleUpdate
 // CreateScheduleJSONRequestBody defines body for CreateSchedule for application/json ContentType.
 type CreateScheduleJSONRequestBody = ScheduleCreate
 
+// PauseAllSchedulesJSONRequestBody defines body for PauseAllSchedules for application/json ContentType.
+type PauseAllSchedulesJSONRequestBody = ScheduleNote
+
+// ResumeAllSchedulesJSONRequestBody defines body for ResumeAllSchedules for application/json ContentType.
+type ResumeAllSchedulesJSONRequestBody = ScheduleNote
+
 // UpdateScheduleJSONRequestBody defines body for UpdateSchedule for application/json ContentType.
 type UpdateScheduleJSONRequestBody = ScheduleUpdate
 
@@ -3822,6 +3846,12 @@ type ServerInterface interface {
 	// CreateSchedule Create a schedule
 	// (POST /api/v0/organizations/{org}/schedules)
 	CreateSchedule(w http.ResponseWriter, r *http.Request, org OrgPath, params CreateScheduleParams)
+	// PauseAllSchedules Pause all schedules of an organization
+	// (POST /api/v0/organizations/{org}/schedules/pause-all)
+	PauseAllSchedules(w http.ResponseWriter, r *http.Request, org OrgPath, params PauseAllSchedulesParams)
+	// ResumeAllSchedules Resume what was paused with all schedules
+	// (POST /api/v0/organizations/{org}/schedules/resume-all)
+	ResumeAllSchedules(w http.ResponseWriter, r *http.Request, org OrgPath, params ResumeAllSchedulesParams)
 	// DeleteSchedule Delete a schedule
 	// (DELETE /api/v0/organizations/{org}/schedules/{schedule_id})
 	DeleteSchedule(w http.ResponseWriter, r *http.Request, org OrgPath, scheduleID ScheduleID, params DeleteScheduleParams)
@@ -4245,6 +4275,18 @@ func (_ Unimplemented) ListSchedules(w http.ResponseWriter, r *http.Request, org
 // CreateSchedule Create a schedule
 // (POST /api/v0/organizations/{org}/schedules)
 func (_ Unimplemented) CreateSchedule(w http.ResponseWriter, r *http.Request, org OrgPath, params CreateScheduleParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// PauseAllSchedules Pause all schedules of an organization
+// (POST /api/v0/organizations/{org}/schedules/pause-all)
+func (_ Unimplemented) PauseAllSchedules(w http.ResponseWriter, r *http.Request, org OrgPath, params PauseAllSchedulesParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// ResumeAllSchedules Resume what was paused with all schedules
+// (POST /api/v0/organizations/{org}/schedules/resume-all)
+func (_ Unimplemented) ResumeAllSchedules(w http.ResponseWriter, r *http.Request, org OrgPath, params ResumeAllSchedulesParams) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -7037,6 +7079,106 @@ func (siw *ServerInterfaceWrapper) CreateSchedule(w http.ResponseWriter, r *http
 	handler.ServeHTTP(w, r)
 }
 
+// PauseAllSchedules operation middleware
+func (siw *ServerInterfaceWrapper) PauseAllSchedules(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "org" -------------
+	var org OrgPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "org", chi.URLParam(r, "org"), &org, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "org", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PauseAllSchedulesParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.PauseAllSchedules(w, r, org, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ResumeAllSchedules operation middleware
+func (siw *ServerInterfaceWrapper) ResumeAllSchedules(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "org" -------------
+	var org OrgPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "org", chi.URLParam(r, "org"), &org, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "org", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ResumeAllSchedulesParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ResumeAllSchedules(w, r, org, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // DeleteSchedule operation middleware
 func (siw *ServerInterfaceWrapper) DeleteSchedule(w http.ResponseWriter, r *http.Request) {
 
@@ -9728,6 +9870,12 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 		r.Post(options.BaseURL+"/api/v0/organizations/{org}/schedules", wrapper.CreateSchedule)
 	})
 	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/api/v0/organizations/{org}/schedules/pause-all", wrapper.PauseAllSchedules)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/api/v0/organizations/{org}/schedules/resume-all", wrapper.ResumeAllSchedules)
+	})
+	r.Group(func(r chi.Router) {
 		r.Delete(options.BaseURL+"/api/v0/organizations/{org}/schedules/{schedule_id}", wrapper.DeleteSchedule)
 	})
 	r.Group(func(r chi.Router) {
@@ -9794,6 +9942,15 @@ type AllowListJSONResponse struct {
 type HealthJSONResponse Health
 
 type NamespaceJSONResponse Namespace
+
+type OperationBegunResponseHeaders struct {
+	Location string
+}
+type OperationBegunJSONResponse struct {
+	Body Operation
+
+	Headers OperationBegunResponseHeaders
+}
 
 type OrganizationLimitResponseHeaders struct {
 	ETag string
@@ -12502,6 +12659,110 @@ func (response CreateScheduledefaultApplicationProblemPlusJSONResponse) VisitCre
 	return err
 }
 
+type PauseAllSchedulesRequestObject struct {
+	Org    OrgPath `json:"org"`
+	Params PauseAllSchedulesParams
+	Body   *PauseAllSchedulesJSONRequestBody
+}
+
+type PauseAllSchedulesResponseObject interface {
+	VisitPauseAllSchedulesResponse(w http.ResponseWriter) error
+}
+
+type PauseAllSchedules202JSONResponse struct{ OperationBegunJSONResponse }
+
+func (response PauseAllSchedules202JSONResponse) VisitPauseAllSchedulesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseAllSchedulesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemResponseHeaders
+	StatusCode int
+}
+
+func (response PauseAllSchedulesdefaultApplicationProblemPlusJSONResponse) VisitPauseAllSchedulesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.Allow != nil {
+		w.Header().Set("Allow", fmt.Sprint(*response.Headers.Allow))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeAllSchedulesRequestObject struct {
+	Org    OrgPath `json:"org"`
+	Params ResumeAllSchedulesParams
+	Body   *ResumeAllSchedulesJSONRequestBody
+}
+
+type ResumeAllSchedulesResponseObject interface {
+	VisitResumeAllSchedulesResponse(w http.ResponseWriter) error
+}
+
+type ResumeAllSchedules202JSONResponse struct{ OperationBegunJSONResponse }
+
+func (response ResumeAllSchedules202JSONResponse) VisitResumeAllSchedulesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeAllSchedulesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemResponseHeaders
+	StatusCode int
+}
+
+func (response ResumeAllSchedulesdefaultApplicationProblemPlusJSONResponse) VisitResumeAllSchedulesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.Allow != nil {
+		w.Header().Set("Allow", fmt.Sprint(*response.Headers.Allow))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type DeleteScheduleRequestObject struct {
 	Org        OrgPath    `json:"org"`
 	ScheduleID ScheduleID `json:"schedule_id"`
@@ -14827,6 +15088,12 @@ type StrictServerInterface interface {
 	// CreateSchedule Create a schedule
 	// (POST /api/v0/organizations/{org}/schedules)
 	CreateSchedule(ctx context.Context, request CreateScheduleRequestObject) (CreateScheduleResponseObject, error)
+	// PauseAllSchedules Pause all schedules of an organization
+	// (POST /api/v0/organizations/{org}/schedules/pause-all)
+	PauseAllSchedules(ctx context.Context, request PauseAllSchedulesRequestObject) (PauseAllSchedulesResponseObject, error)
+	// ResumeAllSchedules Resume what was paused with all schedules
+	// (POST /api/v0/organizations/{org}/schedules/resume-all)
+	ResumeAllSchedules(ctx context.Context, request ResumeAllSchedulesRequestObject) (ResumeAllSchedulesResponseObject, error)
 	// DeleteSchedule Delete a schedule
 	// (DELETE /api/v0/organizations/{org}/schedules/{schedule_id})
 	DeleteSchedule(ctx context.Context, request DeleteScheduleRequestObject) (DeleteScheduleResponseObject, error)
@@ -16393,6 +16660,74 @@ func (sh *strictHandler) CreateSchedule(w http.ResponseWriter, r *http.Request, 
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(CreateScheduleResponseObject); ok {
 		if err := validResponse.VisitCreateScheduleResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PauseAllSchedules operation middleware
+func (sh *strictHandler) PauseAllSchedules(w http.ResponseWriter, r *http.Request, org OrgPath, params PauseAllSchedulesParams) {
+	var request PauseAllSchedulesRequestObject
+
+	request.Org = org
+	request.Params = params
+
+	var body PauseAllSchedulesJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.PauseAllSchedules(ctx, request.(PauseAllSchedulesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PauseAllSchedules")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(PauseAllSchedulesResponseObject); ok {
+		if err := validResponse.VisitPauseAllSchedulesResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ResumeAllSchedules operation middleware
+func (sh *strictHandler) ResumeAllSchedules(w http.ResponseWriter, r *http.Request, org OrgPath, params ResumeAllSchedulesParams) {
+	var request ResumeAllSchedulesRequestObject
+
+	request.Org = org
+	request.Params = params
+
+	var body ResumeAllSchedulesJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ResumeAllSchedules(ctx, request.(ResumeAllSchedulesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ResumeAllSchedules")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ResumeAllSchedulesResponseObject); ok {
+		if err := validResponse.VisitResumeAllSchedulesResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

@@ -129,6 +129,7 @@ type Operation struct {
 	UpdatedAt  time.Time
 	FinishedAt *time.Time
 	RetryOf    uuid.NullUUID
+	Note       string
 }
 
 type Organization struct {
