@@ -44,7 +44,11 @@ func newBuffer(out Output) (*telemetry.Buffer, func()) {
 }
 
 func newLogger(cfg config.Config, out *telemetry.Buffer) *slog.Logger {
-	return telemetry.NewLogger(out, cfg.Log.Level, cfg.Log.Format)
+	log := telemetry.NewLogger(out, cfg.Log.Level, cfg.Log.Format)
+	for _, m := range cfg.Misspelt {
+		log.Warn("a variable is set that nothing reads", "variable", m.Name, "meant", m.Meant)
+	}
+	return log
 }
 
 // newRequestLog returns nothing for a log that people read: the API's requests

@@ -30,6 +30,8 @@ type Config struct {
 	Auth     Auth     `envPrefix:"BULKHEAD_AUTH_"`
 
 	Namespaces Namespaces `envPrefix:"BULKHEAD_NAMESPACES_"`
+	// Misspelt are variables that are set and that nothing reads.
+	Misspelt []Misspelt `env:"-"`
 }
 
 // Metrics is where a process is measured. Whoever reaches the address needs no
@@ -171,34 +173,11 @@ func Load(environ []string) (Config, error) {
 	variables := env.ToMap(environ)
 	cfg, err := env.ParseAsWithOptions[Config](env.Options{Environment: variables})
 	if err != nil {
-		return Config{}, fmt.Errorf("read configuration: %w", redactParse(err))
+		return Config{}, fmt.Errorf("read configuration:\n%w", malformed(variables))
 	}
 	_, chosen := variables["BULKHEAD_METRICS_ADDRESS"]
-	cfg.Metrics.Unset = !chosen
+	cfg.Metrics.Unset, cfg.Misspelt = !chosen, misspelt(variables)
 	return cfg, nil
-}
-
-// redactParse names the variables that could not be read without their values,
-// as a value that is malformed may be a secret all the same.
-func redactParse(err error) error {
-	var all env.AggregateError
-	if !errors.As(err, &all) {
-		return errors.New("malformed environment")
-	}
-	var out []error
-	for _, e := range all.Errors {
-		if p, ok := errors.AsType[env.ParseError](e); ok {
-			var named interface{ Reason() string }
-			reason := "is not a " + p.Type.String()
-			if errors.As(p.Err, &named) {
-				reason = named.Reason()
-			}
-			out = append(out, fmt.Errorf("%s: %s", p.Name, reason))
-			continue
-		}
-		out = append(out, errors.New("a variable is malformed"))
-	}
-	return errors.Join(out...)
 }
 
 // CheckAPI tells whether everything is there that `server` needs.

@@ -81,11 +81,22 @@ func TestLoad(t *testing.T) {
 			is := is.New(t)
 			_, err := config.Load(append(complete(), variable))
 			is.True(err != nil)
+			named, _, _ := strings.Cut(variable, "=")
+			is.True(strings.Contains(err.Error(), "\n"+named+": ")) // the variable, not a field of ours
 			for _, leak := range []string{password, key('s'), base64.StdEncoding.EncodeToString([]byte(password))} {
 				is.True(!strings.Contains(err.Error(), leak)) // a malformed value may be a secret all the same
 			}
 		})
 	}
+
+	t.Run("Should tell of a variable that may be misspelt, and of none that is somebody else's", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		c, err := config.Load(append(complete(), "BULKHEAD_RETENTON=24h", "BULKHEAD_LIMITS=users=5", "BULKHEAD_URL=http://b",
+			"BULKHEAD_SERVICE_HOST=10.0.0.1", "BULKHEAD_PORT_7400_TCP=tcp://10.0.0.1:7400", "BULKHEAD=1", "RETENTON=1h"))
+		is.NoErr(err)
+		is.Equal(c.Misspelt, []config.Misspelt{{Name: "BULKHEAD_RETENTON", Meant: "BULKHEAD_RETENTION"}})
+	})
 
 	t.Run("Should show no secret in any way of printing", func(t *testing.T) {
 		t.Parallel()
