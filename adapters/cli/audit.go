@@ -28,7 +28,7 @@ func (s *shell) auditCommand() *cli.Command {
 		&cli.StringFlag{Name: "actor", Usage: "id of the user or API key who acted (`ID`)"},
 		&cli.StringFlag{Name: "action", Usage: "what was done, such as user.created (`ACTION`)"},
 		&cli.StringFlag{Name: "resource", Usage: "what it was done to, such as user or user/usr_… (`TYPE[/ID]`)"},
-		&cli.StringFlag{Name: "outcome", Usage: "succeeded, refused or failed (`OUTCOME`)"},
+		&cli.StringFlag{Name: "outcome", Usage: "succeeded, requested, refused or failed (`OUTCOME`)"},
 	}
 	return &cli.Command{
 		Name: "audit", Usage: "the audit trail of an organization", Category: categoryTenants,

@@ -3,6 +3,7 @@
 package audit
 
 import (
+	"strings"
 	"time"
 
 	"github.com/bulkheadhq/bulkhead/core/authz"
@@ -118,6 +119,10 @@ var (
 	TrailPurged = action("audit.purged")
 )
 
+// isRequest tells whether the action is that something was asked for, which stands
+// before it is done.
+func (a Action) isRequest() bool { return strings.HasSuffix(a.name, "_requested") }
+
 // Outcome is how it ended.
 type Outcome struct{ name string }
 
@@ -127,6 +132,7 @@ func (o Outcome) String() string { return o.name }
 // The outcomes.
 var (
 	Succeeded = Outcome{"succeeded"}
+	Requested = Outcome{"requested"} // it stands here before it is done: what it was about tells whether it was
 	Refused   = Outcome{"refused"}
 	Errored   = Outcome{"failed"}
 )
@@ -151,11 +157,16 @@ type Entry struct {
 	Count        int64 // how often it happened; 0 is once
 }
 
-// Succeeds returns the entry of a change that happened.
+// Succeeds returns the entry of a change that happened or, when the action is a
+// request, that it was asked for.
 func Succeeds(org id.Org, now time.Time, by authz.Actor, a Action, resourceType, resourceID string, changes map[string]Change) Entry {
+	outcome := Succeeded
+	if a.isRequest() {
+		outcome = Requested
+	}
 	return Entry{
 		ID: id.New[id.EventKind](), OrgID: org, At: now, Actor: by, Action: a,
-		ResourceType: resourceType, ResourceID: resourceID, Outcome: Succeeded, Changes: changes,
+		ResourceType: resourceType, ResourceID: resourceID, Outcome: outcome, Changes: changes,
 	}
 }
 

@@ -19,6 +19,16 @@ func TestSucceeds(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
+	t.Run("Should not say of what was asked for that it has happened", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		entry := func(a audit.Action) audit.Entry {
+			return audit.Succeeds(id.New[id.OrgKind](), now, authz.Bootstrap, a, "workflow", "w", nil)
+		}
+		is.Equal(entry(audit.WorkflowStartRequested).Outcome, audit.Requested)
+		is.Equal(entry(audit.UserCreated).Outcome, audit.Succeeded)
+	})
+
 	t.Run("Should say who did what to what, and that it happened", func(t *testing.T) {
 		t.Parallel()
 		is := is.New(t)
@@ -74,8 +84,9 @@ func TestNames(t *testing.T) {
 			is.True(!seen[a.String()])
 			seen[a.String()] = true
 		}
-		// These three are a CHECK of the database.
+		// These are a CHECK of the database.
 		is.Equal(audit.Succeeded.String(), "succeeded")
+		is.Equal(audit.Requested.String(), "requested")
 		is.Equal(audit.Refused.String(), "refused")
 		is.Equal(audit.Errored.String(), "failed")
 	})
