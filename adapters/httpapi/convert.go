@@ -60,7 +60,7 @@ func (h *handlers) toAPIKeys() func(apikey.Key) gen.APIKey {
 			ID: s.ID.String(), OrganizationID: s.OrgID.String(), UserID: optional(s.UserID.String()),
 			Name: s.Name, Description: optional(s.Description), Scopes: s.Scopes.Names(), AllowedIPs: s.AllowedIPs.Strings(),
 			Metadata: apiKeyMetadata(s.Metadata), Prefix: s.Hint, LastFour: s.LastFour, LastUsedAt: optional(s.LastUsedAt),
-			OldSecret: toOldSecret(s.Old, now), Limits: showKeyLimits(s.Limits), State: gen.APIKeyState(s.State.String()), ExpiresAt: optional(s.ExpiresAt),
+			OldSecret: toOldSecret(s, now), Limits: showKeyLimits(s.Limits), State: gen.APIKeyState(s.State.String()), ExpiresAt: optional(s.ExpiresAt),
 			ExpiresSoon: k.ExpiresSoon(now), RevokedAt: optional(s.RevokedAt), Etag: h.apiKeyTag(k), CreatedAt: s.CreatedAt, UpdatedAt: s.UpdatedAt,
 		}
 	}
@@ -73,12 +73,15 @@ func apiKeyMetadata(m apikey.Metadata) *map[string]string {
 	return (*map[string]string)(&m)
 }
 
-func toOldSecret(p apikey.Previous, now time.Time) *gen.OldSecret {
+// toOldSecret shows the secret before the last rotation. When the key itself has ended,
+// so has it.
+func toOldSecret(k apikey.Snapshot, now time.Time) *gen.OldSecret {
+	p, ended := k.Old, k.State == apikey.Revoked || !k.ExpiresAt.IsZero() && !now.Before(k.ExpiresAt)
 	if !p.Exists() {
 		return nil
 	}
 	return &gen.OldSecret{
-		Prefix: p.Hint, LastFour: p.LastFour, Live: p.Live(now), UntilSeen: p.UntilSeen,
+		Prefix: p.Hint, LastFour: p.LastFour, Live: p.Live(now) && !ended, UntilSeen: p.UntilSeen,
 		ExpiresAt: optional(p.ExpiresAt), LastUsedAt: optional(p.LastUsedAt),
 	}
 }

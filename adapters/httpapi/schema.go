@@ -104,7 +104,7 @@ func (f *findings) translate(c *openapi3.SchemaError) {
 	case "type":
 		f.put(pointer, ruleType, "must be "+article(s.Type.Slice()))
 	case "enum":
-		f.put(pointer, "enum", "must be one of: "+join(s.Enum))
+		f.put(pointer, "enum", oneOf(s.Enum))
 	case "minLength":
 		f.put(pointer, "min_length", atLeast(s.MinLength, "character"))
 	case "maxLength":
@@ -176,6 +176,17 @@ func article(types []string) string {
 		return "an " + types[0]
 	}
 	return "a " + types[0]
+}
+
+// mostListed is how many values are all listed to who gave another: of more, such as
+// the permissions, a few show what they are like.
+const mostListed, fewListed = 20, 5
+
+func oneOf(values []any) string {
+	if len(values) <= mostListed {
+		return "must be one of: " + join(values)
+	}
+	return fmt.Sprintf("must be one of the %d that the document lists, such as %s", len(values), join(values[:fewListed]))
 }
 
 func join(values []any) string {

@@ -101,9 +101,14 @@ func (m *Migrator) Status(ctx context.Context) (MigrationStatus, error) {
 // Violation is a rule of the schema that is broken, and by what.
 type Violation struct{ Rule, By string }
 
-// Check returns what is wrong with the schema: row-level security that is missing,
-// a grant too many. A sound database has nothing.
+// Check returns what is wrong with the schema: migrations and row-level security that
+// are missing, a grant too many. A sound database has nothing.
 func (m *Migrator) Check(ctx context.Context) ([]Violation, error) {
+	status, err := m.Status(ctx)
+	if err != nil {
+		return nil, err
+	}
+	missing := status.missing()
 	conn, err := pgx.ConnectConfig(ctx, m.config.Copy())
 	if err != nil {
 		return nil, fmt.Errorf("connect as the owner: %w", translate(ctx, err))
@@ -117,7 +122,18 @@ func (m *Migrator) Check(ctx context.Context) ([]Violation, error) {
 	if err != nil {
 		return nil, fmt.Errorf("check the schema: %w", translate(ctx, err))
 	}
-	return found, nil
+	return append(missing, found...), nil
+}
+
+// missing are the migrations that were not applied. Without its tables a schema has
+// nothing that could be wrong with them.
+func (s MigrationStatus) missing() (out []Violation) {
+	for i, name := range s.Migrations {
+		if version := int32(i) + 1; version > s.Current {
+			out = append(out, Violation{Rule: "every migration is applied", By: name})
+		}
+	}
+	return out
 }
 
 // lockID is the number of tern's own advisory lock. Taken around the whole of

@@ -49,6 +49,29 @@ func TestMigrators(t *testing.T) {
 	})
 }
 
+func TestMigratorCheck(t *testing.T) {
+	t.Parallel()
+
+	t.Run("Should find no schema sound that lacks a migration", func(t *testing.T) {
+		is := is.New(t)
+		d := emptyDatabase(t)
+		m := migrator(t, d)
+		status, err := m.Status(t.Context())
+		is.NoErr(err)
+		for at := range int32(2) {
+			is.NoErr(m.To(t.Context(), at*(status.Latest-1)))
+			found, err := m.Check(t.Context())
+			is.NoErr(err)
+			is.Equal(found[len(found)-1].By, status.Migrations[status.Latest-1])
+			is.Equal(len(found), int(status.Latest-at*(status.Latest-1)))
+		}
+		is.NoErr(m.Up(t.Context()))
+		found, err := m.Check(t.Context())
+		is.NoErr(err)
+		is.Equal(len(found), 0)
+	})
+}
+
 // TestMigratorsKilled ends migrators in the middle of their work. What they leave
 // is the schema of one version, whole, from which the next goes on.
 func TestMigratorsKilled(t *testing.T) {

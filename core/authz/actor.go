@@ -191,7 +191,7 @@ func (a Actor) RequirePlatform(p Permission) error {
 
 // ErrPowerExceeded is returned for an attempt to give more than one has.
 var ErrPowerExceeded = fault.Define(fault.Forbidden, "auth.power_exceeded",
-	"Nobody can give a role, or a key, more power than they have themselves.")
+	"Nobody can give a role, or a key, more power than they have themselves, nor change somebody who has more.")
 
 // RequirePower fails with ErrPowerExceeded unless the actor may give away the
 // power of a role, or of a key with the given scopes whose owner has that role.

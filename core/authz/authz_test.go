@@ -120,7 +120,7 @@ func TestSet(t *testing.T) {
 		is.Equal(back, authz.Set(0))
 	})
 
-	t.Run("Should refuse a list with an unknown name as a whole, and list the known ones", func(t *testing.T) {
+	t.Run("Should refuse a list with an unknown name as a whole, and say where the known ones are listed", func(t *testing.T) {
 		t.Parallel()
 		is := is.New(t)
 		s, err := authz.ParseSet([]string{"users:read", "users:raed"})
@@ -128,9 +128,7 @@ func TestSet(t *testing.T) {
 		is.True(errors.As(err, &unknown))
 		is.Equal(s, authz.Set(0))
 		is.Equal(unknown.Index, 1)
-		for _, p := range permissions() {
-			is.True(strings.Contains(err.Error(), p.String()))
-		}
+		is.True(strings.Contains(unknown.Rule(), "/api/v0/authz/permissions"))
 		is.True(!strings.Contains(err.Error(), "raed")) // it repeats no input
 	})
 }

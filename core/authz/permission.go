@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math/bits"
-	"strings"
 )
 
 // Permission is one thing that may be done, written resource:action. The zero
@@ -218,15 +217,14 @@ func (s Set) Names() []string {
 	return out
 }
 
-// ParseSet reads names. Unknown names are an error that lists the known ones,
-// so that a misspelt scope never silently grants less (or more) than meant.
+// ParseSet reads names. Unknown names are an error, so that a misspelt scope never
+// silently grants less (or more) than meant.
 func ParseSet(names []string) (Set, error) {
 	var s Set
 	for i, n := range names {
 		p, err := ParsePermission(n)
 		if err != nil {
-			known := all(func(bool) bool { return true })
-			return 0, &UnknownPermissionError{Index: i, Known: strings.Join(known.Names(), ", ")}
+			return 0, &UnknownPermissionError{Index: i}
 		}
 		s |= 1 << p
 	}
@@ -234,11 +232,13 @@ func ParseSet(names []string) (Set, error) {
 }
 
 // UnknownPermissionError names the position of a name that is no permission.
-type UnknownPermissionError struct {
-	Index int
-	Known string
-}
+type UnknownPermissionError struct{ Index int }
 
 func (e *UnknownPermissionError) Error() string {
-	return fmt.Sprintf("scope %d is not one of: %s", e.Index, e.Known)
+	return fmt.Sprintf("name %d is no permission", e.Index)
+}
+
+// Rule says what a name must be. There are more permissions than an answer has room for.
+func (*UnknownPermissionError) Rule() string {
+	return "must be a permission, as GET /api/v0/authz/permissions lists them"
 }

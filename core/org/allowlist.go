@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/bulkheadhq/bulkhead/core/fault"
 	"github.com/bulkheadhq/bulkhead/core/text"
@@ -114,6 +115,34 @@ func matches(patterns []string, name string) bool {
 		begin, open := strings.CutSuffix(p, "*")
 		return p == name || open && strings.HasPrefix(name, begin)
 	})
+}
+
+// Roles lists the roles that the rules are for, each once, but for AnyRole.
+func (l AllowList) Roles() []string {
+	var names []string
+	for _, r := range l {
+		if r.Role != AnyRole && !slices.Contains(names, r.Role) {
+			names = append(names, r.Role)
+		}
+	}
+	return names
+}
+
+// RenameRole has the rules for a role follow it to its new name: without them it
+// could start everything. It tells whether there are any.
+func (o *Org) RenameRole(from, to string, now time.Time) bool {
+	if !slices.Contains(o.s.Settings.AllowList.Roles(), from) {
+		return false
+	}
+	renamed := slices.Clone(o.s.Settings.AllowList)
+	for i := range renamed {
+		if renamed[i].Role == from {
+			renamed[i].Role = to
+		}
+	}
+	o.s.Settings.AllowList = renamed
+	o.touch(now)
+	return true
 }
 
 // Equal tells whether both lists have the same rules in the same order.

@@ -85,7 +85,7 @@ func ParsePermissions(names []string) (authz.Set, error) {
 	s, err := authz.ParseSet(names)
 	if unknown, ok := errors.AsType[*authz.UnknownPermissionError](err); ok {
 		return 0, ErrUnknownPermission.WithFields(fault.Field{
-			Pointer: pointer(unknown.Index), Rule: "enum", Detail: "must be one of: " + unknown.Known,
+			Pointer: pointer(unknown.Index), Rule: "enum", Detail: unknown.Rule(),
 		})
 	}
 	if err != nil {

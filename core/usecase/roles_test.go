@@ -16,6 +16,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/org"
 	"github.com/bulkheadhq/bulkhead/core/page"
 	"github.com/bulkheadhq/bulkhead/core/role"
+	"github.com/bulkheadhq/bulkhead/core/usecase/orgs"
 	"github.com/bulkheadhq/bulkhead/core/usecase/roles"
 	"github.com/bulkheadhq/bulkhead/core/user"
 )
@@ -161,6 +162,36 @@ func TestRolesChange(t *testing.T) {
 		is.NoErr(err)
 		is.Equal(r.Authz.String(), "shipper")
 		is.Equal(w.trail()[1].Changes["name"], audit.Change{Before: "deployer", After: "shipper"})
+	})
+
+	t.Run("Should have the allow-list follow a role to its new name", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		w, s, o, _ := prepared(t, authz.WorkflowsStart)
+		rules := org.AllowList{{Role: "deployer", WorkflowTypes: []string{"Deploy"}}, {Role: "member"}}
+		_, err := s.orgs.Update(t.Context(), holder(o, authz.Admin), o, orgs.UpdateInput{AllowList: &rules})
+		is.NoErr(err)
+		_, err = s.roles.Update(t.Context(), holder(o, authz.Admin), o, "deployer", anyVersion, roles.UpdateInput{Name: new("shipper")})
+		is.NoErr(err)
+		row, err := w.store.Reads(o).Org(t.Context())
+		is.NoErr(err)
+		is.Equal(row.Snapshot().Settings.AllowList, org.AllowList{{Role: "shipper", WorkflowTypes: []string{"Deploy"}}, {Role: "member"}})
+		trail := w.trail()
+		is.Equal(trail[len(trail)-2].Action, audit.OrganizationUpdated.String()) // then the role itself
+	})
+
+	t.Run("Should refuse an allow-list for a role that there is not", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		_, s, o, _ := prepared(t, authz.WorkflowsStart)
+		for role, known := range map[string]bool{"*": true, "viewer": true, "deployer": true, "deploier": false, "Member": false} {
+			rules := org.AllowList{{Role: "member"}, {Role: role}}
+			_, err := s.orgs.Update(t.Context(), holder(o, authz.Admin), o, orgs.UpdateInput{AllowList: &rules})
+			is.Equal(err == nil, known)
+			if !known {
+				is.Equal(fault.From(err).Fields[0].Pointer, "/rules/1/role")
+			}
+		}
 	})
 
 	t.Run("Should change nothing, and tell nothing, for what is as it was", func(t *testing.T) {

@@ -19,8 +19,8 @@ var roles = []step{
 		body: `{"permissions": ["workflows:start", "workflows:read", "operations:read"]}`,
 	},
 	{
-		op: "explainAccess", as: "ada", query: "actor={grace}&action=users:create&resource=acme",
-		note: "Why can Grace add no users?",
+		op: "explainAccess", as: "ada", query: "actor={grace}&action=apikeys:create&resource=acme",
+		note: "Why can Grace create no keys?",
 	},
 	{op: "deleteRole", as: "ada", path: deployer, status: 204, header: map[string]string{"If-Match": "*"}},
 }

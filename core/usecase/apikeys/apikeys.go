@@ -182,7 +182,7 @@ func parseScopes(names []string) (authz.Set, error) {
 	s, err := authz.ParseSet(names)
 	if unknown := (*authz.UnknownPermissionError)(nil); errors.As(err, &unknown) {
 		return 0, apikey.ErrUnknownScope.WithFields(fault.Field{
-			Pointer: "/scopes/" + strconv.Itoa(unknown.Index), Rule: "enum", Detail: "must be one of: " + unknown.Known,
+			Pointer: "/scopes/" + strconv.Itoa(unknown.Index), Rule: "enum", Detail: unknown.Rule(),
 		})
 	}
 	return s, err

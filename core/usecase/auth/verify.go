@@ -72,7 +72,7 @@ func parsePermissions(names []string) (authz.Set, error) {
 	set, err := authz.ParseSet(names)
 	if unknown := (*authz.UnknownPermissionError)(nil); errors.As(err, &unknown) {
 		return 0, apikey.ErrUnknownScope.WithFields(fault.Field{
-			Pointer: "/permissions/" + strconv.Itoa(unknown.Index), Rule: "enum", Detail: "must be one of: " + unknown.Known,
+			Pointer: "/permissions/" + strconv.Itoa(unknown.Index), Rule: "enum", Detail: unknown.Rule(),
 		})
 	}
 	return set, err

@@ -1,7 +1,13 @@
 package orgs
 
 import (
+	"context"
+	"fmt"
+
 	"github.com/bulkheadhq/bulkhead/core/audit"
+	"github.com/bulkheadhq/bulkhead/core/authz"
+	"github.com/bulkheadhq/bulkhead/core/fault"
+	"github.com/bulkheadhq/bulkhead/core/id"
 	"github.com/bulkheadhq/bulkhead/core/org"
 )
 
@@ -56,4 +62,26 @@ func moved(before, after org.Snapshot) map[string]audit.Change {
 	changes := map[string]audit.Change{"state": {Before: before.State.String(), After: after.State.String()}}
 	note(changes, "reason", before.StateReason, after.StateReason)
 	return changes
+}
+
+// checkRoles checks that the rules of an allow-list are for roles that there are: a
+// role that none is for may start everything, so that a misspelt one would open what
+// it was to close.
+func (s *Service) checkRoles(ctx context.Context, o id.Org, rules org.AllowList) error {
+	for i, r := range rules {
+		if r.Role == org.AnyRole {
+			continue
+		}
+		if _, err := authz.ParseRole(r.Role); err == nil {
+			continue
+		}
+		_, err := s.store.Reads(o).RoleByName(ctx, r.Role)
+		if fault.IsKind(err, fault.NotFound) {
+			return fault.InvalidField(fmt.Sprintf("/rules/%d/role", i), "exists", "must be a built-in role, the name of a custom role, or *")
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -49,6 +49,11 @@ func (s *Service) Update(ctx context.Context, by authz.Actor, o id.Org, in Updat
 		}
 		change.Slug = &slug
 	}
+	if in.AllowList != nil {
+		if err := s.checkRoles(ctx, o, *in.AllowList); err != nil {
+			return org.Org{}, err
+		}
+	}
 	now := s.clock.Now()
 	review, err := outbox.NewNamespace(o, now)
 	if err != nil {

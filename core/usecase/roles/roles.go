@@ -220,6 +220,11 @@ func (s *Service) Update(ctx context.Context, by authz.Actor, org id.Org, ref st
 		if err != nil || !changed {
 			return err
 		}
+		if to := after.Spec().Name; to != before.Name {
+			if err := followed(ctx, tx, by, before.Name, to, now); err != nil {
+				return err
+			}
+		}
 		return tx.Audit.Append(ctx, audit.Succeeds(org, now, by, audit.RoleUpdated, resource, i.String(), differences(before, after.Spec())))
 	})
 	if err != nil {
