@@ -168,7 +168,7 @@ var shortTime = regexp.MustCompile(`^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{1,5}
 // victim's own are the seeds' random words.
 func (w *world) hide(t testing.TB) {
 	t.Helper()
-	w.hidden = map[*party][]secret{}
+	w.hidden = map[*party]*wanted{}
 	victim, system := w.database.texts(t, w.b.UUID), w.database.texts(t, w.system.UUID)
 	for own, foreign := range map[*party][]map[string]string{w.a: {victim, system}, w.system: {victim}} {
 		known := w.database.texts(t, own.UUID)
@@ -191,11 +191,13 @@ func (w *world) hide(t testing.TB) {
 				delete(all, form)
 			}
 		}
+		var secrets []secret
 		for text, what := range all {
 			if len(text) >= leastSecret && !shortTime.MatchString(text) {
-				w.hidden[own] = append(w.hidden[own], secret{text, what})
+				secrets = append(secrets, secret{text, what})
 			}
 		}
+		w.hidden[own] = newWanted(secrets)
 	}
 }
 

@@ -124,6 +124,13 @@ func (g *generator) escalation() {
 	}
 }
 
+// What an answer gave to another, and is brought back to the very operation that
+// gave it: if it is believed, it is by whoever may use the operation.
+const (
+	foreignCursor = "foreign cursor"
+	foreignTag    = "foreign tag in "
+)
+
 // cursors takes a cursor to where it was not given.
 func (g *generator) cursors() {
 	if !g.o.has("query", "cursor") {
@@ -135,13 +142,18 @@ func (g *generator) cursors() {
 		return t
 	}
 	ours, theirs, none := g.by.own, g.w.b, g.w.absent
-	for operation, cursor := range theirs.cursors {
+	for _, operation := range slices.Sorted(maps.Keys(theirs.cursors)) {
+		cursor := theirs.cursors[operation]
 		if cursor == "" {
 			continue
 		}
-		g.deny("foreign cursor", foreignSuccess, ask(ours, ours, cursor), ask(ours, ours, none.cursors[operation]))
+		family := foreignCursor
+		if operation != g.o.id {
+			family += " of another list"
+		}
+		g.deny(family, foreignSuccess, ask(ours, ours, cursor), ask(ours, ours, none.cursors[operation]))
 		if g.o.ofOrg() {
-			g.deny("foreign cursor", foreignSuccess, ask(theirs, theirs, cursor), ask(none, none, cursor))
+			g.deny(family, foreignSuccess, ask(theirs, theirs, cursor), ask(none, none, cursor))
 		}
 		// The attacker's own cursor, changed in one character.
 		if own := ours.cursors[operation]; len(own) > 1 {
@@ -152,8 +164,8 @@ func (g *generator) cursors() {
 			g.refuse("forged cursor", foreignSuccess, ask(ours, ours, changed))
 		}
 	}
-	for operation, cursor := range ours.cursors {
-		if operation != g.o.id && cursor != "" {
+	for _, operation := range slices.Sorted(maps.Keys(ours.cursors)) {
+		if cursor := ours.cursors[operation]; operation != g.o.id && cursor != "" {
 			g.refuse("cursor of another list", foreignSuccess, ask(ours, ours, cursor))
 		}
 	}
@@ -172,20 +184,25 @@ func (g *generator) preconditions() {
 		if !g.o.has("header", header) {
 			continue
 		}
-		for operation, tag := range theirs.etags {
+		for _, operation := range slices.Sorted(maps.Keys(theirs.etags)) {
+			tag := theirs.etags[operation]
 			if tag == "" {
 				continue
 			}
+			family := foreignTag + header
+			if operation != g.o.id {
+				family += " of another operation"
+			}
 			if header == "If-None-Match" { // it may be answered, but not with "you have that already"
-				if a := g.try("foreign "+header, g.ours().with(header, tag)); a.refused == "" {
+				if a := g.try(family, g.ours().with(header, tag)); a.refused == "" {
 					a.tells = http.StatusNotModified
 				}
 			} else {
-				g.deny("foreign "+header, foreignSuccess, g.ours().with(header, tag), g.ours().with(header, none.etags[operation]))
+				g.deny(family, foreignSuccess, g.ours().with(header, tag), g.ours().with(header, none.etags[operation]))
 			}
 			if g.o.ofOrg() {
-				g.deny("foreign "+header, foreignSuccess, g.at(theirs, theirs).with(header, tag), g.at(none, none).with(header, tag))
-				g.deny("foreign "+header, foreignSuccess, g.at(theirs, theirs).with(header, tag), g.at(none, none).with(header, none.etags[operation]))
+				g.deny(family, foreignSuccess, g.at(theirs, theirs).with(header, tag), g.at(none, none).with(header, tag))
+				g.deny(family, foreignSuccess, g.at(theirs, theirs).with(header, tag), g.at(none, none).with(header, none.etags[operation]))
 			}
 		}
 		if g.o.ofOrg() {

@@ -9,7 +9,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -128,10 +127,8 @@ func (r *run) operation(ctx context.Context, t testing.TB, o *operation) {
 		r.found(victimChanged, whole, "tables: "+strings.Join(changed, ", "))
 	}
 	log := r.w.withoutVictim(r.w.api.Log()[logged:])
-	for _, s := range r.w.hidden[r.w.system] {
-		if i := strings.Index(log, s.text); i >= 0 {
-			r.found(secretLogged, whole, s.what+" in: "+line(log, i))
-		}
+	for _, s := range r.w.hidden[r.w.system].in(log) {
+		r.found(secretLogged, whole, s.what+" in: "+line(log, s.at))
 	}
 }
 
@@ -239,8 +236,8 @@ func (r *run) judge(a *attack, sent *request, got answer) {
 	if got.succeeded() {
 		text += unpacked(text)
 	}
-	for _, s := range r.w.hidden[own] {
-		if !strings.Contains(text, s.text) || sent.holds(s.text) || (reach && r.w.isName(s.text)) {
+	for _, s := range r.w.hidden[own].in(text) {
+		if sent.holds(s.text) || (reach && r.w.isName(s.text)) {
 			continue
 		}
 		r.found(secretSeen, a, fmt.Sprintf("%s %q in %s", s.what, s.text, got.bytes()))
@@ -265,17 +262,26 @@ func (r *request) holds(text string) bool {
 	return false
 }
 
-var opaque = regexp.MustCompile(`[A-Za-z0-9_-]{22,128}`)
+// leastOpaque is the least length of a word that may be a cursor, an entity tag or the
+// like.
+const leastOpaque = 22
 
 // unpacked is what cursors, entity tags and their like hold inside.
 func unpacked(text string) string {
 	var b strings.Builder
-	for _, word := range opaque.FindAllString(text, -1) {
-		if raw, err := base64.RawURLEncoding.DecodeString(word); err == nil {
-			b.Write(raw)
+	for _, word := range strings.FieldsFunc(text, notOpaque) {
+		if len(word) < leastOpaque {
+			continue
 		}
+		raw, _ := base64.RawURLEncoding.DecodeString(word) // as far as it goes
+		b.Write(raw)
 	}
 	return b.String()
+}
+
+// notOpaque tells what stands between such words: all that base64url has not.
+func notOpaque(r rune) bool {
+	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '_' && r != '-'
 }
 
 // found notes a finding.
@@ -315,10 +321,8 @@ func (r *run) metrics(ctx context.Context, t testing.TB) {
 	if err != nil || res.StatusCode != http.StatusOK {
 		t.Fatalf("metrics: %d %v", res.StatusCode, err)
 	}
-	for _, s := range r.w.hidden[r.w.system] {
-		if i := strings.Index(string(body), s.text); i >= 0 {
-			r.found(secretLogged, &attack{family: "metrics", op: &operation{id: "metrics"}, by: &credential{}}, s.what+" in: "+line(string(body), i))
-		}
+	for _, s := range r.w.hidden[r.w.system].in(string(body)) {
+		r.found(secretLogged, &attack{family: "metrics", op: &operation{id: "metrics"}, by: &credential{}}, s.what+" in: "+line(string(body), s.at))
 	}
 }
 
@@ -349,7 +353,12 @@ func sample(o *operation, attacks []*attack, most int) []*attack {
 		all := byFamily[family]
 		dice.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 		first, more := perAttacker(all)
-		if strings.HasPrefix(family, "escalation") {
+		name, _, _ := strings.Cut(all[0].family, ":")
+		switch {
+		case name == foreignCursor || name == foreignTag+"If-Match" || name == foreignTag+"If-None-Match":
+			out = append(out, all...) // few, and by everybody
+			continue
+		case strings.HasPrefix(family, "escalation"):
 			out = append(out, first...) // what counts is by whom
 			continue
 		}

@@ -249,7 +249,7 @@ func (w *world) temporal(t *testing.T) (cases int) {
 		return strings.Contains(before, theirs.texts["workflow_id"]) && strings.Contains(before, theirs.texts["schedule_id"])
 	})
 	conn, tokens := w.frontend(t), w.tokens(t)
-	secrets := append(slices.Clone(w.hidden[w.a]), w.b.secrets...)
+	secrets := append(slices.Clone(w.hidden[w.a].all), w.b.secrets...)
 	// What the attacker sends, now or earlier, is known already.
 	known := fmt.Sprint(theirs.texts)
 	leaks := func(t *testing.T, what, got string) {

@@ -29,7 +29,7 @@ type world struct {
 	system    *party // the system organization
 	attackers []*attacker
 	refused   []*credential
-	hidden    map[*party][]secret // what must not be seen, by whose the attacker is
+	hidden    map[*party]*wanted // what must not be seen, by whose the attacker is
 }
 
 // newWorld starts a stack on a Postgres server of its own, as the tests change
