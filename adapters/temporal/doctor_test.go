@@ -2,6 +2,7 @@ package temporal_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -174,5 +175,19 @@ func TestDoctor(t *testing.T) {
 		is.Equal(found["token"].Verdict, namespace.Failed)
 		is.True(strings.Contains(found["token"].Repair, "authorization of Temporal's frontend"))
 		is.Equal(found["canary"].Verdict, namespace.Skipped)
+	})
+}
+
+// TestCanaryUnlike has a frontend that starts workflows and forgets their attributes.
+func TestCanaryUnlike(t *testing.T) {
+	t.Parallel()
+	is := is.New(t)
+	f := &frontend{}
+	came, err := temporal.NewNamespaces(startFrontend(t, f, temporal.Config{})).Canary(t.Context(), "org-a")
+	is.True(errors.Is(err, ports.ErrCanaryUnlike))
+	is.True(came.Started > 0)
+	is.Equal(came.Read, time.Duration(0))
+	is.Equal(f.seen(), []string{
+		"StartWorkflowExecution Bearer org-a:write", "DescribeWorkflowExecution Bearer org-a:write", "DeleteWorkflowExecution Bearer org-a:write",
 	})
 }
