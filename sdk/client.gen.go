@@ -65,6 +65,7 @@ func (e AssignmentState) Valid() bool {
 const (
 	AuditEventOutcomeFailed    AuditEventOutcome = "failed"
 	AuditEventOutcomeRefused   AuditEventOutcome = "refused"
+	AuditEventOutcomeRequested AuditEventOutcome = "requested"
 	AuditEventOutcomeSucceeded AuditEventOutcome = "succeeded"
 )
 
@@ -74,6 +75,8 @@ func (e AuditEventOutcome) Valid() bool {
 	case AuditEventOutcomeFailed:
 		return true
 	case AuditEventOutcomeRefused:
+		return true
+	case AuditEventOutcomeRequested:
 		return true
 	case AuditEventOutcomeSucceeded:
 		return true

@@ -75,6 +75,7 @@ func (e AssignmentState) Valid() bool {
 const (
 	AuditEventOutcomeFailed    AuditEventOutcome = "failed"
 	AuditEventOutcomeRefused   AuditEventOutcome = "refused"
+	AuditEventOutcomeRequested AuditEventOutcome = "requested"
 	AuditEventOutcomeSucceeded AuditEventOutcome = "succeeded"
 )
 
@@ -84,6 +85,8 @@ func (e AuditEventOutcome) Valid() bool {
 	case AuditEventOutcomeFailed:
 		return true
 	case AuditEventOutcomeRefused:
+		return true
+	case AuditEventOutcomeRequested:
 		return true
 	case AuditEventOutcomeSucceeded:
 		return true
@@ -2976,7 +2979,7 @@ type ListAllAuditEventsParams struct {
 	// ResourceID The id of the thing it was done to.
 	ResourceID *AuditResourceID `form:"resource_id,omitempty" json:"resource_id,omitempty"`
 
-	// Outcome How it ended.
+	// Outcome How it ended. What is asked of Temporal stands in the trail before it is done, and is requested.
 	Outcome *AuditOutcome `form:"outcome,omitempty" json:"outcome,omitempty"`
 
 	// From The earliest time, which is within.
@@ -3162,7 +3165,7 @@ type ListAuditEventsParams struct {
 	// ResourceID The id of the thing it was done to.
 	ResourceID *AuditResourceID `form:"resource_id,omitempty" json:"resource_id,omitempty"`
 
-	// Outcome How it ended.
+	// Outcome How it ended. What is asked of Temporal stands in the trail before it is done, and is requested.
 	Outcome *AuditOutcome `form:"outcome,omitempty" json:"outcome,omitempty"`
 
 	// From The earliest time, which is within.
