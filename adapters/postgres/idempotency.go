@@ -130,7 +130,7 @@ func (w notingAudit) Append(ctx context.Context, e audit.Entry) error {
 	if w.about.resource == "" {
 		w.about.resource, w.about.refusal = e.ResourceType+" "+e.ResourceID, true
 	}
-	w.about.refusal = w.about.refusal && e.Outcome != audit.Succeeded
+	w.about.refusal = w.about.refusal && e.Outcome != audit.Succeeded && e.Outcome != audit.Requested
 	return w.AuditWriter.Append(ctx, e)
 }
 

@@ -106,14 +106,23 @@ func TestOrchestratorContract(t *testing.T) {
 		Orchestrator: temporal.NewOrchestrator(b.conn),
 		Runs: func(t *testing.T, org id.Org) int {
 			t.Helper()
-			var n int
-			eventually(t, "the run is listed", func() bool {
-				res, err := b.conn.System().CountWorkflow(t.Context(), &workflowservice.CountWorkflowExecutionsRequest{
-					Query: `WorkflowId = "org-provision/` + org.String() + `"`,
-				})
-				n = int(res.GetCount())
-				return err == nil && n > 0
+			workflow := "org-provision/" + org.String()
+			latest, err := b.conn.System().DescribeWorkflowExecution(t.Context(), workflow, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			count := func(query string) int {
+				res, err := b.conn.System().CountWorkflow(t.Context(), &workflowservice.CountWorkflowExecutionsRequest{Query: query})
+				if err != nil {
+					t.Fatal(err)
+				}
+				return int(res.GetCount())
+			}
+			// The index lags behind. When it has the latest run, it has all before.
+			eventually(t, "the latest run is listed", func() bool {
+				return count(`RunId = "`+latest.GetWorkflowExecutionInfo().GetExecution().GetRunId()+`"`) > 0
 			})
+			n := count(`WorkflowId = "` + workflow + `"`)
 			return n
 		},
 		End: func(t *testing.T, kind string, org id.Org) {
