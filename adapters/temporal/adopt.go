@@ -13,6 +13,9 @@ import (
 // offers no change that fails when somebody else was faster, so the tag is read again:
 // of two who adopt one namespace at the same time at most one goes on.
 func (n *Namespaces) adopt(ctx context.Context, b namespace.Blueprint) error {
+	if b.Namespace == n.conn.cfg.SystemNamespace || b.Namespace == clusterScope {
+		return ports.ErrNamespaceForeign.Because(fmt.Errorf("namespace %s is the deployment's own", b.Namespace))
+	}
 	found, err := n.describe(ctx, b.Namespace)
 	switch {
 	case fault.IsKind(err, fault.NotFound):
@@ -24,7 +27,7 @@ func (n *Namespaces) adopt(ctx context.Context, b namespace.Blueprint) error {
 	switch {
 	case s.Status != namespace.Registered:
 		return ports.ErrNamespaceUnregistered.Because(fmt.Errorf("namespace %s is %v", b.Namespace, s.Status))
-	case b.Namespace == n.conn.cfg.SystemNamespace || b.Namespace == clusterScope || !s.AdoptableBy(b.Owner):
+	case !s.AdoptableBy(b.Owner):
 		return ports.ErrNamespaceForeign.Because(fmt.Errorf("namespace %s is tagged %q", b.Namespace, s.Owner))
 	}
 	if s.Owner == "" {
