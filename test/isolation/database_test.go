@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -94,6 +95,45 @@ func (db *database) digest(ctx context.Context, org string) (map[string]string, 
 		found[name] = sum
 	}
 	return found, rows.Err()
+}
+
+// settling is for how long an organization's own work may take to end.
+const settling = 15 * time.Second
+
+// settle waits until nothing is left to be done of what an organization has asked for:
+// Bulkhead goes on with it, and writes it down, after the answer.
+func (db *database) settle(ctx context.Context, org string) {
+	ctx, cancel := context.WithTimeout(ctx, settling)
+	defer cancel()
+	tick := time.NewTicker(again)
+	defer tick.Stop()
+	for {
+		var left int
+		err := db.pool.QueryRow(ctx, `SELECT
+			(SELECT count(*) FROM outbox WHERE org_id = $1)
+			+ (SELECT count(*) FROM operations WHERE org_id = $1 AND kind LIKE 'schedules.%' AND state IN ('pending', 'running'))
+			+ (SELECT count(*) FROM workflow_dispatches WHERE org_id = $1 AND outcome = 'requested')`, org).Scan(&left)
+		if err != nil || left == 0 {
+			return // what goes on is told as a change
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// trail returns the last lines of an organization's trail, for a finding.
+func (db *database) trail(ctx context.Context, org string) string {
+	var lines string
+	err := db.pool.QueryRow(ctx, `SELECT string_agg(line, '; ') FROM (
+		SELECT concat_ws(' ', at, actor_kind, actor_name, action, resource_type, resource_id, outcome, changes) AS line
+		FROM audit_events WHERE org_id = $1 ORDER BY seq DESC LIMIT 3) newest`, org).Scan(&lines)
+	if err != nil {
+		return err.Error()
+	}
+	return lines
 }
 
 // differences names the tables in which two digests differ.

@@ -91,6 +91,7 @@ func (r *run) operation(ctx context.Context, t testing.TB, o *operation) {
 		attacks = sample(o, attacks, r.sampled)
 	}
 	r.w.warm(ctx, o)
+	r.w.database.settle(ctx, r.w.b.UUID)
 	before, err := r.w.database.digest(ctx, r.w.b.UUID)
 	if err != nil && ctx.Err() == nil {
 		t.Fatal(err)
@@ -124,7 +125,7 @@ func (r *run) operation(ctx context.Context, t testing.TB, o *operation) {
 		t.Fatal(err)
 	}
 	if changed := differences(before, after); len(changed) > 0 {
-		r.found(victimChanged, whole, "tables: "+strings.Join(changed, ", "))
+		r.found(victimChanged, whole, "tables: "+strings.Join(changed, ", ")+"\nits trail ends with "+r.w.database.trail(ctx, r.w.b.UUID))
 	}
 	log := r.w.withoutVictim(r.w.api.Log()[logged:])
 	for _, s := range r.w.hidden[r.w.system].in(log) {

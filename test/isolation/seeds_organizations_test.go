@@ -18,10 +18,12 @@ var _ = add(seeds{
 	"getNamespace":           {},
 	"reconcileNamespace":     {},
 	"listOrphanedNamespaces": {},
-	// Whatever is asked for, it is no orphan: what a tenant must not do is to ask.
-	"deleteOrphanedNamespace": {Make: func(_ testing.TB, _ *world, p *party) map[string]string {
-		return map[string]string{"namespace": p.Namespace}
-	}},
+	"deleteOrphanedNamespace": {
+		Make: func(_ testing.TB, _ *world, p *party) map[string]string {
+			return map[string]string{"namespace": p.Namespace, "confirm": p.Namespace}
+		},
+		Never: "an organization's namespace is no orphan: what a tenant must not do is to ask. test/e2e deletes one",
+	},
 	"examineOrganization": {Body: func(*party) map[string]any {
 		return map[string]any{"task_queues": []string{"made-" + unique}}
 	}},
