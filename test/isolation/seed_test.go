@@ -27,6 +27,10 @@ type seed struct {
 	// its own, and is not sent where it could succeed otherwise.
 	Fatal bool
 
+	// Platform says that a key of the platform is needed, although a tenant's role may
+	// hold the permission.
+	Platform bool
+
 	// Never says why no request of the test succeeds, if none does.
 	Never string
 }

@@ -15,5 +15,5 @@ var _ = add(seeds{
 		return map[string]string{"operation": p.Values["operation"]}
 	}},
 	"listAssignments": {},
-	"listWorkerPools": {},
+	"listWorkerPools": {Platform: true},
 })
