@@ -153,7 +153,6 @@ func (r reads) readUser(ctx context.Context, u id.User) (user.User, error) {
 	{
 		Name: "an idempotency key is shared by all organizations",
 		Edits: []Edit{
-			{File: "adapters/httpapi/idempotency.go", Old: "import (\n", New: "import (\n\t\"github.com/bulkheadhq/bulkhead/core/id\"\n"},
 			{File: "adapters/httpapi/idempotency.go", Old: "Org: e.actor.Org(), Key: e.actor.Key(), Operation", New: "Org: id.SystemOrg, Key: id.APIKey{}, Operation"},
 		},
 	},
