@@ -4,10 +4,12 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/caarlos0/env/v11"
 	"github.com/matryer/is"
 
 	"github.com/bulkheadhq/bulkhead/adapters/config"
@@ -96,6 +98,20 @@ func TestLoad(t *testing.T) {
 			"BULKHEAD_SERVICE_HOST=10.0.0.1", "BULKHEAD_PORT_7400_TCP=tcp://10.0.0.1:7400", "BULKHEAD=1", "RETENTON=1h"))
 		is.NoErr(err)
 		is.Equal(c.Misspelt, []config.Misspelt{{Name: "BULKHEAD_RETENTON", Meant: "BULKHEAD_RETENTION"}})
+	})
+
+	t.Run("Should read nothing that README does not name", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		readme, err := os.ReadFile("../../README.md")
+		is.NoErr(err)
+		fields, err := env.GetFieldParams(&config.Config{})
+		is.NoErr(err)
+		for _, f := range fields {
+			if !strings.Contains(string(readme), "`"+f.Key+"`") {
+				t.Errorf("README does not name %s", f.Key)
+			}
+		}
 	})
 
 	t.Run("Should show no secret in any way of printing", func(t *testing.T) {

@@ -129,10 +129,10 @@ func (l AllowList) Roles() []string {
 }
 
 // RenameRole has the rules for a role follow it to its new name: without them it
-// could start everything. It tells whether there are any.
-func (o *Org) RenameRole(from, to string, now time.Time) bool {
+// could start everything. Without such rules it changes nothing.
+func (o *Org) RenameRole(from, to string, now time.Time) {
 	if !slices.Contains(o.s.Settings.AllowList.Roles(), from) {
-		return false
+		return
 	}
 	renamed := slices.Clone(o.s.Settings.AllowList)
 	for i := range renamed {
@@ -142,7 +142,6 @@ func (o *Org) RenameRole(from, to string, now time.Time) bool {
 	}
 	o.s.Settings.AllowList = renamed
 	o.touch(now)
-	return true
 }
 
 // Equal tells whether both lists have the same rules in the same order.
