@@ -184,12 +184,13 @@ func TestDeletion(t *testing.T) {
 		_, err := steps.Plan(t.Context(), p)
 		is.NoErr(err)
 		namespace := w.namespaceOf(o)
+		w.temporal.namespace = registered(o)
 		w.forget()
 		is.NoErr(steps.DeleteNamespace(t.Context(), p, 1))
 		calls := slices.DeleteFunc(w.called(), func(c string) bool { return !strings.Contains(c, namespace) })
-		is.Equal(len(calls), 4)
-		slices.Sort(calls[1:3])
-		is.Equal(calls[1:], []string{"Schedules.Delete " + namespace, "Schedules.Delete " + namespace, "Delete " + namespace + " of " + o.String()})
+		is.Equal(len(calls), 5)
+		slices.Sort(calls[2:4])
+		is.Equal(calls[2:], []string{"Schedules.Delete " + namespace, "Schedules.Delete " + namespace, "Delete " + namespace + " of " + o.String()})
 
 		w.breaks("Schedules.List "+namespace, fault.ErrNotFound)
 		is.NoErr(steps.DeleteNamespace(t.Context(), p, 2))
@@ -197,6 +198,27 @@ func TestDeletion(t *testing.T) {
 		w.breaks("Schedules.List "+namespace, fault.ErrUnavailable)
 		is.True(errors.Is(steps.DeleteNamespace(t.Context(), p, 3), fault.ErrUnavailable))
 		is.Equal(w.count("Delete "+namespace+" of "+o.String()), 2)
+	})
+
+	t.Run("Should touch no schedule in a namespace of its name that is another's", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		w, s, o, p := setup(t)
+		temporal := newPlanner(w.temporal)
+		temporal.put("theirs", false, "")
+		steps := deletion.New(w.store, w.temporal, temporal, w.temporal, w.clock)
+		begin(t, s, o)
+		w.clock.advance(week)
+		_, err := steps.Plan(t.Context(), p)
+		is.NoErr(err)
+		namespace := w.namespaceOf(o)
+		w.temporal.namespace = registered(id.New[id.OrgKind]())
+		w.breaks("Delete "+namespace+" of "+o.String(), ports.ErrNamespaceForeign)
+		w.forget()
+		is.True(errors.Is(steps.DeleteNamespace(t.Context(), p, 1), ports.ErrNamespaceForeign))
+		for _, call := range w.called() {
+			is.True(!strings.HasPrefix(call, "Schedules."))
+		}
 	})
 
 	t.Run("Should lead to a tombstone, each step twice over", func(t *testing.T) {

@@ -87,24 +87,33 @@ func (s *Service) StopProvisioning(ctx context.Context, p outbox.DeletionPayload
 // minutes. It fails with ports.ErrNamespaceForeign.
 func (s *Service) DeleteNamespace(ctx context.Context, p outbox.DeletionPayload, attempt int) error {
 	return s.step(ctx, p, attempt, operation.NamespaceDeleted, func(o org.Snapshot) error {
-		if has, err := s.hasNamespace(ctx, o); err != nil || !has {
+		owned, err := s.owns(ctx, o)
+		if err != nil {
 			return err
 		}
-		if err := s.deleteSchedules(ctx, o.Namespace); err != nil && !fault.IsKind(err, fault.NotFound) {
-			return err
+		if owned {
+			if err := s.deleteSchedules(ctx, o.Namespace); err != nil && !fault.IsKind(err, fault.NotFound) {
+				return err
+			}
 		}
-		return s.namespaces.Delete(ctx, o.Namespace, o.ID)
+		return s.delete(ctx, o, owned)
 	})
 }
 
-// hasNamespace tells whether there is a namespace to be deleted. One that was to be
-// adopted and never was is still as it was before, and stays so, schedules included.
-func (s *Service) hasNamespace(ctx context.Context, o org.Snapshot) (bool, error) {
-	if !o.NamespaceAdopted {
-		return true, nil
-	}
+// owns tells whether the namespace of the organization's name is its own. It is
+// another's when provisioning has failed for that, and then nothing in it is touched.
+func (s *Service) owns(ctx context.Context, o org.Snapshot) (bool, error) {
 	state, err := s.namespaces.State(ctx, o.Namespace)
 	return state.Owner == o.ID.String(), err
+}
+
+// delete deletes the organization's namespace. One that was to be adopted and never was
+// is still as it was before, and stays so.
+func (s *Service) delete(ctx context.Context, o org.Snapshot, owned bool) error {
+	if o.NamespaceAdopted && !owned {
+		return nil
+	}
+	return s.namespaces.Delete(ctx, o.Namespace, o.ID)
 }
 
 // deleteSchedules deletes the schedules of a namespace.
@@ -131,11 +140,11 @@ func (s *Service) deleteSchedules(ctx context.Context, namespace string) error {
 // for in vain.
 func (s *Service) AwaitReclaim(ctx context.Context, p outbox.DeletionPayload, attempt int) error {
 	return s.step(ctx, p, attempt, operation.NamespaceReclaimed, func(o org.Snapshot) error {
-		has, err := s.hasNamespace(ctx, o)
-		if err == nil && has {
-			err = s.namespaces.Delete(ctx, o.Namespace, o.ID)
-		}
+		owned, err := s.owns(ctx, o)
 		if err != nil {
+			return err
+		}
+		if err := s.delete(ctx, o, owned); err != nil {
 			return err
 		}
 		return s.namespaces.Gone(ctx, o.ID)

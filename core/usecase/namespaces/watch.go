@@ -149,7 +149,7 @@ func (w *Watch) look(ctx context.Context, row org.Org, t *namespace.Tally) error
 	}
 	v, err := w.mend(ctx, b)
 	switch {
-	case err != nil && (ctx.Err() != nil || isPassing(err)):
+	case err != nil && (ctx.Err() != nil || fault.Passes(err)):
 		return err
 	case err != nil:
 		t.Drifted++
@@ -166,11 +166,6 @@ func (w *Watch) look(ctx context.Context, row org.Org, t *namespace.Tally) error
 		t.Drifted++
 	}
 	return nil
-}
-
-// isPassing tells whether what went wrong is a matter of time.
-func isPassing(err error) bool {
-	return fault.IsKind(err, fault.Unavailable) || fault.IsKind(err, fault.Timeout) || fault.IsKind(err, fault.Exhausted)
 }
 
 // mend repairs a namespace, unless that is not wanted.
