@@ -6,9 +6,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/bulkheadhq/bulkhead/test/harness"
 	"github.com/bulkheadhq/bulkhead/test/isolation/faults"
 )
 
@@ -31,6 +33,9 @@ func TestFaults(t *testing.T) {
 		})
 	}
 }
+
+// mostLog is how much is shown of a log, in bytes: a crash fits in.
+const mostLog = 16 << 10
 
 // planted is a program with a fault in it.
 type planted struct {
@@ -94,6 +99,11 @@ func (w *world) find(t *testing.T, p planted) (finding, bool) {
 	defer theirs.api.Stop()
 	theirs.settle(t)
 	if p.fault.Bypass {
+		// It ends when it finds its role to be above the policies, and would ask again if the
+		// connection were cut under the question.
+		harness.Eventually(t, "the program has checked its role", func() bool {
+			return strings.Contains(theirs.api.Log(), `"msg":"dependency checked","name":"Postgres"`)
+		})
 		theirs.bypass(t, true)
 		defer w.bypass(t, false)
 	}
@@ -101,6 +111,10 @@ func (w *world) find(t *testing.T, p planted) (finding, bool) {
 		r := &run{w: &theirs, first: true, sampled: most}
 		r.everything(t)
 		if len(r.findings) > 0 {
+			if f := r.findings[0]; f.oracle == serverFault || f.oracle == noAnswer {
+				log := theirs.api.Log()
+				t.Logf("the log of the program ends with\n%s", log[max(0, len(log)-mostLog):])
+			}
 			return r.findings[0], true
 		}
 	}
