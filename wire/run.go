@@ -13,6 +13,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/adapters/system"
 	"github.com/bulkheadhq/bulkhead/adapters/telemetry"
 	"github.com/bulkheadhq/bulkhead/core/fault"
+	"github.com/bulkheadhq/bulkhead/core/sleep"
 )
 
 // How often a process looks after what is not urgent, and how soon it tries
@@ -142,7 +143,7 @@ func verify(ctx context.Context, log *slog.Logger, name string, check func(conte
 			return err
 		}
 		log.WarnContext(ctx, "dependency not checked yet; trying again", "name", name, "error", err)
-		if !system.Pause(ctx, retryEvery) {
+		if !sleep.For(ctx, retryEvery) {
 			return nil // asked to end
 		}
 	}
@@ -164,7 +165,7 @@ func rotate(ctx context.Context, log *slog.Logger, do func(context.Context, bool
 			log.WarnContext(ctx, "signing keys not looked after; trying again", "error", err)
 			wait = retryEvery
 		}
-		if !system.Pause(ctx, wait) {
+		if !sleep.For(ctx, wait) {
 			return nil
 		}
 	}
@@ -183,7 +184,7 @@ func erase(ctx context.Context, log *slog.Logger, what string, do func(context.C
 		if n == eraseBatch {
 			continue
 		}
-		if !system.Pause(ctx, eraseEvery) {
+		if !sleep.For(ctx, eraseEvery) {
 			return nil
 		}
 	}

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/bulkheadhq/bulkhead/core/sleep"
 )
 
 // The pauses between attempts to connect again.
@@ -81,7 +83,7 @@ func (l *listener) forget(ctx context.Context) {
 // connect makes a connection that listens, trying until ctx ends.
 func (l *listener) connect(ctx context.Context) {
 	for pause := firstReconnect; ; pause = min(2*pause, maxReconnect) {
-		if l.listen(ctx) == nil || wait(ctx, pause) != nil {
+		if l.listen(ctx) == nil || !sleep.For(ctx, pause) {
 			return
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/bulkheadhq/bulkhead/adapters/postgres/internal/dbsqlc"
+	"github.com/bulkheadhq/bulkhead/core/sleep"
 )
 
 const (
@@ -34,8 +35,8 @@ func (db *DB) transact(ctx context.Context, s scope, fn func(ctx context.Context
 		if attempt == maxAttempts || !isRepeatable(err) {
 			return err
 		}
-		if waitErr := wait(ctx, rand.N(pause)); waitErr != nil { //nolint:gosec // jitter, not a secret
-			return translate(ctx, waitErr)
+		if !sleep.For(ctx, rand.N(pause)) { //nolint:gosec // jitter, not a secret
+			return translate(ctx, ctx.Err())
 		}
 		pause *= 2
 	}
@@ -79,16 +80,4 @@ func (db *DB) attempt(ctx context.Context, s scope, fn func(ctx context.Context,
 	err = u.commit(ctx)
 	ended = err == nil
 	return translate(ctx, err)
-}
-
-// wait waits for d, or fails with ctx's error.
-func wait(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/bulkheadhq/bulkhead/core/sleep"
 )
 
 // Shutdown is how a listener ends: announced, then still served for a while,
@@ -38,7 +40,7 @@ func Listen(ctx context.Context, g *errgroup.Group, srv *http.Server, end Shutdo
 	g.Go(func() error {
 		<-ctx.Done()
 		end.Announce()
-		Pause(context.WithoutCancel(ctx), end.Delay)
+		sleep.For(context.WithoutCancel(ctx), end.Delay)
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), end.Limit)
 		defer cancel()
 		if err := srv.Shutdown(ctx); err != nil {
@@ -46,16 +48,4 @@ func Listen(ctx context.Context, g *errgroup.Group, srv *http.Server, end Shutdo
 		}
 		return nil
 	})
-}
-
-// Pause waits, and returns false when ctx ended first.
-func Pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/bulkheadhq/bulkhead/core/fault"
 	"github.com/bulkheadhq/bulkhead/core/namespace"
+	"github.com/bulkheadhq/bulkhead/core/sleep"
 	"github.com/bulkheadhq/bulkhead/ports"
 )
 
@@ -139,7 +140,7 @@ func (c canary) find(ctx context.Context) error {
 		if err != nil || found.GetCount() > 0 {
 			return err
 		}
-		if !sleep(ctx, settlePause) {
+		if !sleep.For(ctx, settlePause) {
 			return toFault(ctx.Err())
 		}
 	}

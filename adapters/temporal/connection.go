@@ -21,6 +21,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
 
+	"github.com/bulkheadhq/bulkhead/core/sleep"
 	"github.com/bulkheadhq/bulkhead/ports"
 )
 
@@ -112,22 +113,10 @@ func invoke[Req, Res any](ctx context.Context, timeout time.Duration, call metho
 	defer cancel()
 	for _, pause := range pauses {
 		res, err := call(ctx, req)
-		if !isAway(err) || !sleep(ctx, pause) {
+		if !isAway(err) || !sleep.For(ctx, pause) {
 			return res, toFault(err)
 		}
 	}
 	res, err := call(ctx, req)
 	return res, toFault(err)
-}
-
-// sleep returns false when ctx ended first.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
 }

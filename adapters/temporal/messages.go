@@ -16,6 +16,7 @@ import (
 
 	"github.com/bulkheadhq/bulkhead/core/authz"
 	"github.com/bulkheadhq/bulkhead/core/fault"
+	"github.com/bulkheadhq/bulkhead/core/sleep"
 	"github.com/bulkheadhq/bulkhead/core/workflow"
 )
 
@@ -91,7 +92,7 @@ func (d *Dispatcher) UpdateResult(ctx context.Context, namespace string, at work
 		if res.GetOutcome() != nil {
 			return updated(id, at.RunID, res.GetOutcome())
 		}
-		if rest := minSlice - time.Since(began); rest > 0 && !sleep(ctx, min(rest, left)) {
+		if rest := minSlice - time.Since(began); rest > 0 && !sleep.For(ctx, min(rest, left)) {
 			return workflow.Update{}, toFault(ctx.Err())
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/fault"
 	"github.com/bulkheadhq/bulkhead/core/namespace"
 	"github.com/bulkheadhq/bulkhead/core/page"
+	"github.com/bulkheadhq/bulkhead/core/sleep"
 	"github.com/bulkheadhq/bulkhead/ports"
 )
 
@@ -123,7 +124,7 @@ func (n *Namespaces) Reconcile(ctx context.Context, b namespace.Blueprint) error
 		if err != nil || !namespace.Repairable(namespace.Diff(b, s)) {
 			return err
 		}
-		if !sleep(ctx, settlePause) {
+		if !sleep.For(ctx, settlePause) {
 			return fault.ErrUnavailable.After(retryAfter).Because(fmt.Errorf("namespace %s was repaired, and that is not seen yet", b.Namespace))
 		}
 	}

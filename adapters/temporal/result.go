@@ -10,6 +10,7 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 
 	"github.com/bulkheadhq/bulkhead/core/fault"
+	"github.com/bulkheadhq/bulkhead/core/sleep"
 	"github.com/bulkheadhq/bulkhead/core/workflow"
 )
 
@@ -98,7 +99,7 @@ func (w *waiter) until(ctx context.Context, deadline time.Time) (workflow.Result
 			}
 			return w.result(closed)
 		}
-		if rest -= time.Since(began); rest > 0 && !sleep(ctx, min(rest, time.Until(deadline))) {
+		if rest -= time.Since(began); rest > 0 && !sleep.For(ctx, min(rest, time.Until(deadline))) {
 			return workflow.Result{}, toFault(ctx.Err())
 		}
 	}

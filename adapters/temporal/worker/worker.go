@@ -14,6 +14,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/adapters/temporal"
 	"github.com/bulkheadhq/bulkhead/adapters/temporal/workflows"
 	"github.com/bulkheadhq/bulkhead/core/fault"
+	"github.com/bulkheadhq/bulkhead/core/sleep"
 )
 
 const (
@@ -101,12 +102,7 @@ func (w *Worker) supervise(ctx context.Context) {
 			pause = firstRetry // it did serve for a while
 		}
 		w.log.WarnContext(ctx, "The system worker does not run; trying again", slog.Any("error", err), slog.Duration("pause", pause))
-		timer := time.NewTimer(pause)
-		select {
-		case <-ctx.Done():
-		case <-timer.C:
-		}
-		timer.Stop()
+		sleep.For(ctx, pause)
 		pause = min(2*pause, maxRetry)
 	}
 }

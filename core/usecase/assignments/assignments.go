@@ -12,6 +12,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/id"
 	"github.com/bulkheadhq/bulkhead/core/org"
 	"github.com/bulkheadhq/bulkhead/core/pool"
+	"github.com/bulkheadhq/bulkhead/core/sleep"
 	"github.com/bulkheadhq/bulkhead/ports"
 )
 
@@ -72,7 +73,7 @@ func (s *Service) Run(ctx context.Context) {
 			return
 		}
 		if err != nil { // it has not waited
-			pause(ctx, lookEvery)
+			sleep.For(ctx, lookEvery)
 		}
 		s.board.turn()
 	}
@@ -205,13 +206,4 @@ func list(orgs []org.Snapshot) List {
 	}
 	l.Version = base64.RawURLEncoding.EncodeToString(sum.Sum(nil)[:16])
 	return l
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-	case <-t.C:
-	}
 }

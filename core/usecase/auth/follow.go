@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/bulkheadhq/bulkhead/core/sleep"
 	"github.com/bulkheadhq/bulkhead/ports"
 )
 
@@ -29,7 +30,7 @@ func (s *Service) follow(ctx context.Context) {
 		s.tell(ctx, away, err)
 		away = err != nil
 		if s.feed.Wait(ctx, lookEvery) != nil {
-			pause(ctx, lookEvery)
+			sleep.For(ctx, lookEvery)
 		}
 	}
 }
@@ -55,14 +56,5 @@ func (s *Service) tell(ctx context.Context, away bool, err error) {
 		s.log.WarnContext(ctx, "changes of credentials can not be followed; each key is looked up until they can", "error", err)
 	case err == nil && away:
 		s.log.InfoContext(ctx, "changes of credentials are followed again")
-	}
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
 	}
 }

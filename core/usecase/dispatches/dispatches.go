@@ -18,6 +18,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/authz"
 	"github.com/bulkheadhq/bulkhead/core/fault"
 	"github.com/bulkheadhq/bulkhead/core/id"
+	"github.com/bulkheadhq/bulkhead/core/sleep"
 	"github.com/bulkheadhq/bulkhead/core/workflow"
 	"github.com/bulkheadhq/bulkhead/ports"
 )
@@ -109,7 +110,7 @@ func (s *Service) Run(ctx context.Context) {
 		}
 		pause := gather
 		for pause > 0 {
-			if !wait(ctx, pause) {
+			if !sleep.For(ctx, pause) {
 				return
 			}
 			pause = 0
@@ -172,7 +173,7 @@ func entry(d decision) audit.Entry {
 	if d.by == authz.Bookkeeper {
 		changes["requested_by"] = audit.Created(d.Subject)
 	}
-	return audit.Succeeds(d.Org, d.DecidedAt, d.by, action, "workflow", d.WorkflowID, changes)
+	return audit.Accepted(d.Org, d.DecidedAt, d.by, action, "workflow", d.WorkflowID, changes)
 }
 
 // Repair finds out what has come of requests whose process was lost, at once and then
@@ -182,7 +183,7 @@ func (s *Service) Repair(ctx context.Context) {
 		if err := s.Sweep(ctx); err != nil && ctx.Err() == nil {
 			s.log.WarnContext(ctx, "not known yet what has come of all starts; trying again", "error", err)
 		}
-		wait(ctx, sweepEvery)
+		sleep.For(ctx, sweepEvery)
 	}
 }
 
@@ -226,16 +227,4 @@ func (s *Service) repair(ctx context.Context, d workflow.Dispatch) error {
 	}
 	found.DecidedAt = s.clock.Now()
 	return s.write(ctx, d.Org, []decision{{authz.Bookkeeper, found}})
-}
-
-// wait waits for d, and tells whether ctx is still alive.
-func wait(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/audit"
 	"github.com/bulkheadhq/bulkhead/core/authz"
 	"github.com/bulkheadhq/bulkhead/core/fault"
+	"github.com/bulkheadhq/bulkhead/core/sleep"
 	"github.com/bulkheadhq/bulkhead/ports"
 )
 
@@ -46,12 +47,7 @@ func (s *Service) Run(ctx context.Context) {
 			s.log.WarnContext(ctx, "API keys not looked after; trying again", "error", err)
 			pause = retryEvery
 		}
-		timer := time.NewTimer(pause)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-		case <-timer.C:
-		}
+		sleep.For(ctx, pause)
 	}
 }
 
@@ -92,7 +88,7 @@ func (s *Service) warn(ctx context.Context, ref apikey.Ref) error {
 		if err != nil || days == 0 {
 			return err
 		}
-		return tx.Audit.Append(ctx, audit.Succeeds(ref.Org, now, authz.KeyKeeper, audit.APIKeyExpiresSoon, "apikey", ref.Key.String(),
+		return tx.Audit.Append(ctx, audit.Accepted(ref.Org, now, authz.KeyKeeper, audit.APIKeyExpiresSoon, "apikey", ref.Key.String(),
 			map[string]audit.Change{"days_left": audit.Created(days), "expires_at": audit.Created(end.Format(time.RFC3339))}))
 	})
 	if err == nil && days > 0 {

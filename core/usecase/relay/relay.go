@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/bulkheadhq/bulkhead/core/outbox"
+	"github.com/bulkheadhq/bulkhead/core/sleep"
 	"github.com/bulkheadhq/bulkhead/ports"
 )
 
@@ -48,7 +49,7 @@ func (s *Service) Run(ctx context.Context) {
 		n, err := s.Deliver(ctx)
 		if err != nil && ctx.Err() == nil {
 			s.log.WarnContext(ctx, "outbox not read; trying again", "error", err)
-			sleep(ctx, pause)
+			sleep.For(ctx, pause)
 			continue
 		}
 		if n == batch {
@@ -56,18 +57,8 @@ func (s *Service) Run(ctx context.Context) {
 		}
 		if err := s.outbox.Wait(ctx, pause); err != nil && ctx.Err() == nil {
 			s.log.WarnContext(ctx, "outbox wake-ups lost; trying again", "error", err)
-			sleep(ctx, pause)
+			sleep.For(ctx, pause)
 		}
-	}
-}
-
-// sleep keeps a failure that comes at once from being repeated at full speed.
-func sleep(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-	case <-t.C:
 	}
 }
 
