@@ -32,8 +32,8 @@ type Schedules interface {
 	// Hold pauses the schedule with a note, unless it is paused: then it stays as it is.
 	Hold(ctx context.Context, namespace, scheduleID, note string) error
 	// Release lets the schedule go on with a note, if it is paused with one that has the
-	// mark in it. Any other stays as it is.
-	Release(ctx context.Context, namespace, scheduleID, mark, note string) error
+	// mark in it. Any other stays as it is. It tells whether the schedule runs then.
+	Release(ctx context.Context, namespace, scheduleID, mark, note string) (runs bool, err error)
 	// Trigger starts the schedule's workflow now, also when it is paused. One call
 	// starts it once at most; after fault.ErrUnavailable and fault.ErrTimeout nobody
 	// knows whether it did.

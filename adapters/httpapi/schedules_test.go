@@ -94,7 +94,9 @@ func (s scheduler) Unpause(_ context.Context, _, _, note string) error {
 
 func (scheduler) Hold(context.Context, string, string, string) error { return nil }
 
-func (scheduler) Release(context.Context, string, string, string, string) error { return nil }
+func (scheduler) Release(context.Context, string, string, string, string) (bool, error) {
+	return true, nil
+}
 
 func (s scheduler) Trigger(_ context.Context, _, _ string, o schedule.Overlap) error {
 	s.planned.overlap = o

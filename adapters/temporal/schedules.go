@@ -281,15 +281,18 @@ func (s *Schedules) Hold(ctx context.Context, namespace, scheduleID, note string
 }
 
 // Release implements ports.Schedules.
-func (s *Schedules) Release(ctx context.Context, namespace, scheduleID, mark, note string) error {
+func (s *Schedules) Release(ctx context.Context, namespace, scheduleID, mark, note string) (bool, error) {
 	is, err := s.describe(ctx, namespace, scheduleID)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if state := is.GetSchedule().GetState(); !state.GetPaused() || !strings.Contains(state.GetNotes(), mark) {
-		return nil
+		return !state.GetPaused(), nil
 	}
-	return s.Unpause(ctx, namespace, scheduleID, note)
+	if err := s.Unpause(ctx, namespace, scheduleID, note); err != nil {
+		return false, err
+	}
+	return true, nil
 }
 
 // noteOr returns a note that is not empty: to Temporal an empty one means to leave the

@@ -129,6 +129,11 @@ func TestAllSchedules(t *testing.T) {
 			"schedule.pause_all_requested", "schedule.held", "schedule.held", "schedule.held", "schedule.held", "schedule.held",
 			"schedule.resume_all_requested", "schedule.released", "schedule.released", "schedule.released", "schedule.released",
 		})
+		paused := map[string]any{}
+		for _, line := range trail[len(trail)-4:] {
+			paused[line.ResourceID] = line.Changes["paused"].After
+		}
+		is.Equal(paused, map[string]any{"again": true, "on": false, "other": false, "unseen": false})
 	})
 
 	t.Run("Should pause again what somebody has let go on, when it is asked for again", func(t *testing.T) {

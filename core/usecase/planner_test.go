@@ -109,15 +109,17 @@ func (p *planner) Hold(_ context.Context, namespace, scheduleID, note string) er
 	})
 }
 
-func (p *planner) Release(_ context.Context, namespace, scheduleID, mark, note string) error {
+func (p *planner) Release(_ context.Context, namespace, scheduleID, mark, note string) (runs bool, err error) {
 	if err := p.remote("Schedules.Release " + namespace + " " + scheduleID); err != nil {
-		return err
+		return false, err
 	}
-	return p.change(scheduleID, func(f *schedule.Summary) {
+	err = p.change(scheduleID, func(f *schedule.Summary) {
 		if f.Paused && strings.Contains(f.Note, mark) {
 			f.Paused, f.Note = false, note
 		}
+		runs = !f.Paused
 	})
+	return runs, err
 }
 
 func (p *planner) change(scheduleID string, fn func(*schedule.Summary)) error {

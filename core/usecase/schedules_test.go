@@ -77,8 +77,8 @@ func (d scheduler) Hold(_ context.Context, namespace, scheduleID, _ string) erro
 	return d.remote("Schedules.Hold " + namespace + " " + scheduleID)
 }
 
-func (d scheduler) Release(_ context.Context, namespace, scheduleID, _, _ string) error {
-	return d.remote("Schedules.Release " + namespace + " " + scheduleID)
+func (d scheduler) Release(_ context.Context, namespace, scheduleID, _, _ string) (bool, error) {
+	return true, d.remote("Schedules.Release " + namespace + " " + scheduleID)
 }
 
 func (d scheduler) Trigger(_ context.Context, namespace, _ string, _ schedule.Overlap) error {

@@ -143,7 +143,7 @@ func newScene(t *testing.T, b Backend) scene {
 		[]schedule.Row{aSchedule(o)},
 		[]user.User{u},
 		aRole(o), aKey(o, u.ID()), anOperation(o), aMessage(t, o, moment),
-		audit.Succeeds(o, moment, authz.Bootstrap, audit.UserCreated, "user", "x", nil),
+		audit.Accepted(o, moment, authz.Bootstrap, audit.UserCreated, "user", "x", nil),
 		page.Request{Limit: 10},
 	}
 	return s

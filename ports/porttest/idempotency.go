@@ -206,7 +206,7 @@ func claimedTransactions(t *testing.T, b Backend, a, other id.Org) {
 		c, f := aClaim(a), aDigest()
 		_, _, err := b.Idempotency.Claim(t.Context(), c, f, lapsed)
 		is.NoErr(err)
-		refused := audit.Succeeds(a, moment, authz.Bootstrap, audit.UserCreated, "user", "u", nil)
+		refused := audit.Accepted(a, moment, authz.Bootstrap, audit.UserCreated, "user", "u", nil)
 		refused.Outcome = audit.Refused
 		is.NoErr(b.Store.WriteTx(idempotency.With(t.Context(), *c), a, func(ctx context.Context, tx ports.Tx) error {
 			return tx.Audit.Append(ctx, refused)

@@ -223,17 +223,23 @@ func (s schedules) pauses(t *testing.T) {
 func (s schedules) holds(t *testing.T) {
 	is := is.New(t)
 	in := s.make(t, rarely())
-	release := func(mark string) error { return s.Schedules.Release(t.Context(), s.Namespace, in.ID, mark, "released") }
-	is.NoErr(release("[a]")) // it is not paused at all
+	release := func(mark string, runs bool) {
+		t.Helper()
+		found, err := s.Schedules.Release(t.Context(), s.Namespace, in.ID, mark, "released")
+		is.NoErr(err)
+		is.Equal(found, runs)
+	}
+	release("[a]", true) // it is not paused at all
 	is.Equal(s.status(t, in.ID).Note, "")
 	is.NoErr(s.Schedules.Hold(t.Context(), s.Namespace, in.ID, "held [a]"))
 	is.NoErr(s.Schedules.Hold(t.Context(), s.Namespace, in.ID, "held [b]"))
 	held := s.status(t, in.ID)
 	is.True(held.Paused)
 	is.Equal(held.Note, "held [a]") // whoever came first
-	is.NoErr(release("[b]"))
+	release("[b]", false)
 	is.Equal(s.status(t, in.ID).Version, held.Version)
-	is.NoErr(release("[a]"))
+	release("[a]", true)
+	release("[a]", true) // as who is not sure of having done it
 	released := s.status(t, in.ID)
 	is.True(!released.Paused)
 	is.Equal(released.Note, "released")
@@ -308,12 +314,13 @@ func (s schedules) absent(t *testing.T) {
 			is.True(errors.Is(err, schedule.ErrNotFound))
 			_, err = s.Schedules.Backfill(t.Context(), at[0], at[1], schedule.Backfill{From: now.Add(-time.Hour), To: now}, admitted)
 			is.True(errors.Is(err, schedule.ErrNotFound))
+			_, err = s.Schedules.Release(t.Context(), at[0], at[1], "held", "released")
+			is.True(errors.Is(err, schedule.ErrNotFound))
 			for _, err := range []error{
 				s.Schedules.Update(t.Context(), at[0], s.by, at[1], 0, schedule.Change{Policy: &schedule.Policy{}}),
 				s.Schedules.Pause(t.Context(), at[0], at[1], ""),
 				s.Schedules.Unpause(t.Context(), at[0], at[1], ""),
 				s.Schedules.Hold(t.Context(), at[0], at[1], "held"),
-				s.Schedules.Release(t.Context(), at[0], at[1], "held", "released"),
 				s.Schedules.Trigger(t.Context(), at[0], at[1], schedule.Skip),
 				s.Schedules.Delete(t.Context(), at[0], at[1], 0),
 			} {

@@ -96,7 +96,7 @@ func storeIsolation(t *testing.T, b Backend) {
 		newKey := aKey(victim.ID(), id.User{})
 		newOp := anOperation(victim.ID())
 		before := len(b.Trail(t, victim.ID()))
-		entry := audit.Succeeds(victim.ID(), moment, authz.Bootstrap, audit.UserCreated, "user", "x", nil)
+		entry := audit.Accepted(victim.ID(), moment, authz.Bootstrap, audit.UserCreated, "user", "x", nil)
 		attempts := map[string]func(ctx context.Context, tx ports.Tx) error{
 			"organization": func(ctx context.Context, tx ports.Tx) error { return tx.Orgs.Insert(ctx, other) },
 			"user":         func(ctx context.Context, tx ports.Tx) error { return tx.Users.Insert(ctx, newUser) },

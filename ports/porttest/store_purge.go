@@ -30,7 +30,7 @@ func storePurge(t *testing.T, b Backend) {
 			add(t, b, o.ID(), u, aKey(o.ID(), u.ID()), aKey(o.ID(), id.User{}), anOperation(o.ID()), aMessage(t, o.ID(), moment), aSchedule(o.ID()))
 		}
 		must(t, b.Store.WriteTx(t.Context(), o.ID(), func(ctx context.Context, tx ports.Tx) error {
-			return tx.Audit.Append(ctx, audit.Succeeds(o.ID(), moment, authz.Remover, audit.OrganizationCreated, "organization", o.ID().String(), nil))
+			return tx.Audit.Append(ctx, audit.Accepted(o.ID(), moment, authz.Remover, audit.OrganizationCreated, "organization", o.ID().String(), nil))
 		}))
 		return o, operationID(deletion)
 	}

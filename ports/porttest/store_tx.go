@@ -32,7 +32,7 @@ func aChange(t testing.TB, o id.Org) change {
 	u := aUser(o)
 	return change{
 		user:    u,
-		entry:   audit.Succeeds(o, moment, authz.Bootstrap, audit.UserCreated, "user", u.ID().String(), map[string]audit.Change{"role": audit.Created("member")}),
+		entry:   audit.Accepted(o, moment, authz.Bootstrap, audit.UserCreated, "user", u.ID().String(), map[string]audit.Change{"role": audit.Created("member")}),
 		message: aMessage(t, o, moment),
 	}
 }

@@ -31,7 +31,7 @@ func anEntry(o id.Org, at time.Time) audit.Entry {
 	by := authz.NewKeyActor(authz.KeyHolder{
 		Org: o, OrgSlug: "acme", User: id.New[id.UserKind](), Key: id.New[id.APIKeyKind](), Role: authz.Admin,
 	}).From(authz.Origin{RequestID: "req-1", IP: netip.MustParseAddr("2001:db8::1")})
-	e := audit.Succeeds(o, at, by, audit.UserCreated, "user", id.New[id.UserKind]().String(), map[string]audit.Change{
+	e := audit.Accepted(o, at, by, audit.UserCreated, "user", id.New[id.UserKind]().String(), map[string]audit.Change{
 		"role": {Before: "viewer", After: "admin"}, "scopes": audit.Created([]string{"a", "b"}), "größe": audit.Created(1e21),
 		"nested": audit.Created(map[string]any{"bb": nil, "a": 1.50, "c": "<&>\u2028\x00\xff"}), "n": audit.Created(int64(1) << 62),
 	})

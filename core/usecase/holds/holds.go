@@ -244,7 +244,7 @@ func (s *Service) write(ctx context.Context, o id.Org, running []schedule.Summar
 }
 
 func entry(h schedule.Row, hold schedule.Hold, now time.Time, a audit.Action) audit.Entry {
-	return audit.Succeeds(h.OrgID, now, authz.Keeper, a, "schedule", h.ID, map[string]audit.Change{"hold": audit.Created(hold.Mark())})
+	return audit.Accepted(h.OrgID, now, authz.Keeper, a, "schedule", h.ID, map[string]audit.Change{"hold": audit.Created(hold.Mark())})
 }
 
 // release lets some of the schedules go on that are held so, with a note, and ends their
@@ -257,9 +257,10 @@ func (s *Service) release(ctx context.Context, o org.Org, k schedule.HoldKind, n
 	}
 	for _, row := range rows[:min(len(rows), batch)] {
 		hold := row.Holds.Of(k)
-		done, err := s.done(ctx, row, s.schedules.Release(ctx, o.Namespace(), row.ID, hold.Mark(), note))
+		runs, err := s.schedules.Release(ctx, o.Namespace(), row.ID, hold.Mark(), note)
+		done, err := s.done(ctx, row, err)
 		if err == nil && done {
-			err = s.end(ctx, row, hold)
+			err = s.end(ctx, row, hold, runs)
 		}
 		if err != nil {
 			return p, false, err
@@ -269,15 +270,17 @@ func (s *Service) release(ctx context.Context, o org.Org, k schedule.HoldKind, n
 	return p, true, nil
 }
 
-// end writes down that a hold has ended.
-func (s *Service) end(ctx context.Context, row schedule.Row, hold schedule.Hold) error {
-	now := s.clock.Now()
+// end writes down that a hold has ended, and whether the schedule runs now: who has
+// paused it meanwhile has it paused still.
+func (s *Service) end(ctx context.Context, row schedule.Row, hold schedule.Hold, runs bool) error {
+	e := entry(row, hold, s.clock.Now(), audit.ScheduleReleased)
+	e.Changes["paused"] = audit.Created(!runs)
 	return s.store.WriteTx(ctx, row.OrgID, func(ctx context.Context, tx ports.Tx) error {
 		ended, err := tx.Schedules.Unhold(ctx, row.ID, hold.ID)
 		if err != nil || !ended {
 			return err
 		}
-		return tx.Audit.Append(ctx, entry(row, hold, now, audit.ScheduleReleased))
+		return tx.Audit.Append(ctx, e)
 	})
 }
 
