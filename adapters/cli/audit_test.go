@@ -34,7 +34,7 @@ func exportOf(t *testing.T, n int) []string {
 	o, at := id.New[id.OrgKind](), audit.Anchor{}
 	add(sdk.AuditExportLine{Start: sdk.AuditExportStart{OrganizationID: o.String(), AfterHash: at.Hash.String()}})
 	for i := range n {
-		r, err := audit.Succeeds(o, now, authz.Provisioner, audit.UserCreated, "user", fmt.Sprint(i), map[string]audit.Change{"a<b": audit.Created("ü&")}).Record()
+		r, err := audit.Accepted(o, now, authz.Provisioner, audit.UserCreated, "user", fmt.Sprint(i), map[string]audit.Change{"a<b": audit.Created("ü&")}).Record()
 		if err != nil {
 			t.Fatal(err)
 		}

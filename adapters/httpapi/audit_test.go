@@ -32,7 +32,7 @@ func chainOf(o id.Org, n int) []audit.Record {
 	var at audit.Anchor
 	out := make([]audit.Record, n)
 	for i := range out {
-		r := must(audit.Succeeds(o, now, authz.Bootstrap, audit.UserCreated, "user", "usr_1", map[string]audit.Change{"role": audit.Created("admin")}).Record())
+		r := must(audit.Accepted(o, now, authz.Bootstrap, audit.UserCreated, "user", "usr_1", map[string]audit.Change{"role": audit.Created("admin")}).Record())
 		at = at.Next(r.Body())
 		r.Seq, r.Hash = at.Seq, at.Hash
 		out[i] = r

@@ -37,7 +37,7 @@ func BenchmarkAuditAppend(b *testing.B) {
 	}
 	appendTo := func(o id.Org) error {
 		return store.WriteTx(b.Context(), o, func(ctx context.Context, tx ports.Tx) error {
-			return tx.Audit.Append(ctx, audit.Succeeds(o, time.Now(), authz.Bootstrap, audit.UserCreated, "user", "usr_1",
+			return tx.Audit.Append(ctx, audit.Accepted(o, time.Now(), authz.Bootstrap, audit.UserCreated, "user", "usr_1",
 				map[string]audit.Change{"email": audit.Created("ada@acme.example"), "role": audit.Created("member")}))
 		})
 	}

@@ -38,7 +38,7 @@ func TestRoundTrips(t *testing.T) {
 	b := backend(t, d, openConfig(t, postgres.Config{URL: through.String(), AuthURL: d.AuthURL, MaxConns: 1}))
 
 	entry := func(o id.Org) audit.Entry {
-		return audit.Succeeds(o, time.Now(), authz.Bootstrap, audit.WorkflowStartRequested, "workflow", "w", nil)
+		return audit.Accepted(o, time.Now(), authz.Bootstrap, audit.WorkflowStartRequested, "workflow", "w", nil)
 	}
 	write := func(fn func(ctx context.Context, tx ports.Tx) error) func(ctx context.Context) error {
 		return func(ctx context.Context) error { return b.Store.WriteTx(ctx, o, fn) }

@@ -34,7 +34,7 @@ func TestUnit(t *testing.T) {
 		return n
 	}
 	entry := func() audit.Entry {
-		return audit.Succeeds(o, time.Now(), authz.Bootstrap, audit.UserCreated, "user", "u", nil)
+		return audit.Accepted(o, time.Now(), authz.Bootstrap, audit.UserCreated, "user", "u", nil)
 	}
 	// one is a single connection, each of whose sessions works for o by mistake.
 	one := openConfig(t, postgres.Config{URL: d.AppURL, AuthURL: d.AuthURL, MaxConns: 1})

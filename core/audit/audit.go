@@ -157,9 +157,9 @@ type Entry struct {
 	Count        int64 // how often it happened; 0 is once
 }
 
-// Succeeds returns the entry of a change that happened or, when the action is a
+// Accepted returns the entry of a change that happened or, when the action is a
 // request, that it was asked for.
-func Succeeds(org id.Org, now time.Time, by authz.Actor, a Action, resourceType, resourceID string, changes map[string]Change) Entry {
+func Accepted(org id.Org, now time.Time, by authz.Actor, a Action, resourceType, resourceID string, changes map[string]Change) Entry {
 	outcome := Succeeded
 	if a.isRequest() {
 		outcome = Requested

@@ -15,7 +15,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/id"
 )
 
-func TestSucceeds(t *testing.T) {
+func TestAccepted(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
@@ -23,7 +23,7 @@ func TestSucceeds(t *testing.T) {
 		t.Parallel()
 		is := is.New(t)
 		entry := func(a audit.Action) audit.Entry {
-			return audit.Succeeds(id.New[id.OrgKind](), now, authz.Bootstrap, a, "workflow", "w", nil)
+			return audit.Accepted(id.New[id.OrgKind](), now, authz.Bootstrap, a, "workflow", "w", nil)
 		}
 		is.Equal(entry(audit.WorkflowStartRequested).Outcome, audit.Requested)
 		is.Equal(entry(audit.UserCreated).Outcome, audit.Succeeded)
@@ -34,7 +34,7 @@ func TestSucceeds(t *testing.T) {
 		is := is.New(t)
 		o := id.New[id.OrgKind]()
 		changes := map[string]audit.Change{"name": audit.Created("ci")}
-		e := audit.Succeeds(o, now, authz.Provisioner, audit.APIKeyCreated, "apikey", "key_1", changes)
+		e := audit.Accepted(o, now, authz.Provisioner, audit.APIKeyCreated, "apikey", "key_1", changes)
 		is.True(!e.ID.IsZero())
 		is.Equal(e.OrgID, o)
 		is.Equal(e.At, now)
@@ -49,8 +49,8 @@ func TestSucceeds(t *testing.T) {
 	t.Run("Should be a new entry each time", func(t *testing.T) {
 		t.Parallel()
 		is := is.New(t)
-		a := audit.Succeeds(id.SystemOrg, now, authz.Provisioner, audit.APIKeyCreated, "apikey", "key_1", nil)
-		b := audit.Succeeds(id.SystemOrg, now, authz.Provisioner, audit.APIKeyCreated, "apikey", "key_1", nil)
+		a := audit.Accepted(id.SystemOrg, now, authz.Provisioner, audit.APIKeyCreated, "apikey", "key_1", nil)
+		b := audit.Accepted(id.SystemOrg, now, authz.Provisioner, audit.APIKeyCreated, "apikey", "key_1", nil)
 		is.True(a.ID != b.ID)
 	})
 

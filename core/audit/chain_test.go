@@ -24,7 +24,7 @@ func aChain(t *testing.T, n int) []audit.Record {
 	o, at := id.New[id.OrgKind](), audit.Anchor{}
 	out := make([]audit.Record, n)
 	for i := range out {
-		r, err := audit.Succeeds(o, time.Unix(int64(i), 0), authz.Bootstrap, audit.UserCreated, "user", fmt.Sprint(i), nil).Record()
+		r, err := audit.Accepted(o, time.Unix(int64(i), 0), authz.Bootstrap, audit.UserCreated, "user", fmt.Sprint(i), nil).Record()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -199,7 +199,7 @@ func TestGuard(t *testing.T) {
 			secret, err := apikey.NewSecret(noise{r})
 			is.NoErr(err)
 			by := authz.Bootstrap.From(authz.Origin{RequestID: secret.Reveal()})
-			e := audit.Succeeds(id.SystemOrg, time.Unix(0, 0), by, audit.UserCreated, "user", "of "+secret.Reveal(),
+			e := audit.Accepted(id.SystemOrg, time.Unix(0, 0), by, audit.UserCreated, "user", "of "+secret.Reveal(),
 				map[string]audit.Change{"f": {Before: anyValue(r, secret, 3), After: anyValue(r, secret, 3)}, secret.Reveal(): {}})
 			record, err := e.Record()
 			is.NoErr(err)

@@ -23,7 +23,7 @@ func (w *world) age(o id.Org, days ...int) {
 	w.t.Helper()
 	w.write(o, func(ctx context.Context, tx ports.Tx) error {
 		for i, d := range days {
-			e := audit.Succeeds(o, time.Now().AddDate(0, 0, -d), authz.Bootstrap, audit.UserCreated, "user", fmt.Sprint(i), nil)
+			e := audit.Accepted(o, time.Now().AddDate(0, 0, -d), authz.Bootstrap, audit.UserCreated, "user", fmt.Sprint(i), nil)
 			if err := tx.Audit.Append(ctx, e); err != nil {
 				return err
 			}

@@ -75,7 +75,7 @@ func (w *world) addEntries(o id.Org, n int) {
 	w.write(o, func(ctx context.Context, tx ports.Tx) error {
 		for i := range n {
 			at := w.clock.Now().Add(time.Duration(i) * time.Hour)
-			if err := tx.Audit.Append(ctx, audit.Succeeds(o, at, authz.Bootstrap, audit.UserCreated, "user", fmt.Sprint(i), nil)); err != nil {
+			if err := tx.Audit.Append(ctx, audit.Accepted(o, at, authz.Bootstrap, audit.UserCreated, "user", fmt.Sprint(i), nil)); err != nil {
 				return err
 			}
 		}

@@ -108,7 +108,7 @@ func (s *Service) Create(ctx context.Context, by authz.Actor, org id.Org, in Cre
 		if err := tx.APIKeys.Insert(ctx, key); err != nil {
 			return err
 		}
-		return tx.Audit.Append(ctx, audit.Succeeds(org, now, by, audit.APIKeyCreated, resource, i.String(), creation(key)))
+		return tx.Audit.Append(ctx, audit.Accepted(org, now, by, audit.APIKeyCreated, resource, i.String(), creation(key)))
 	})
 	if err != nil {
 		return apikey.Key{}, apikey.Secret{}, err

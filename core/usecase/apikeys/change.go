@@ -180,7 +180,7 @@ func (s *Service) change(ctx context.Context, by authz.Actor, org id.Org, k id.A
 		if err != nil || len(changes) == 0 {
 			return err
 		}
-		return tx.Audit.Append(ctx, audit.Succeeds(org, now, by, action, resource, k.String(), changes))
+		return tx.Audit.Append(ctx, audit.Accepted(org, now, by, action, resource, k.String(), changes))
 	})
 	if err != nil {
 		return apikey.Key{}, err

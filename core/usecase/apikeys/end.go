@@ -36,7 +36,7 @@ func (s *Service) Revoke(ctx context.Context, by authz.Actor, org id.Org, k id.A
 		if err != nil || !changed {
 			return err
 		}
-		return tx.Audit.Append(ctx, audit.Succeeds(org, now, by, audit.APIKeyRevoked, resource, k.String(),
+		return tx.Audit.Append(ctx, audit.Accepted(org, now, by, audit.APIKeyRevoked, resource, k.String(),
 			differences(before, revoked.Snapshot())))
 	})
 	if err != nil {
@@ -68,6 +68,6 @@ func (s *Service) Delete(ctx context.Context, by authz.Actor, org id.Org, k id.A
 		if err != nil {
 			return err
 		}
-		return tx.Audit.Append(ctx, audit.Succeeds(org, now, by, audit.APIKeyDeleted, resource, k.String(), removal(last)))
+		return tx.Audit.Append(ctx, audit.Accepted(org, now, by, audit.APIKeyDeleted, resource, k.String(), removal(last)))
 	})
 }

@@ -187,7 +187,7 @@ func (n *notes) end(ctx context.Context, ref apikey.Ref, generation int32) error
 		if err != nil || !ended {
 			return err
 		}
-		return tx.Audit.Append(ctx, audit.Succeeds(ref.Org, now, authz.KeyKeeper, audit.APIKeyOldSecretEnded, "apikey", ref.Key.String(),
+		return tx.Audit.Append(ctx, audit.Accepted(ref.Org, now, authz.KeyKeeper, audit.APIKeyOldSecretEnded, "apikey", ref.Key.String(),
 			map[string]audit.Change{"old_last_four": {Before: lastFour}}))
 	})
 }

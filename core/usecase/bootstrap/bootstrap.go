@@ -82,7 +82,7 @@ func (s *Service) Run(ctx context.Context, email string) (Result, error) {
 		if err := tx.Users.Insert(ctx, operator); err != nil {
 			return err
 		}
-		if err := tx.Audit.Append(ctx, audit.Succeeds(id.SystemOrg, now, authz.Bootstrap, audit.UserCreated, "user", operator.ID().String(),
+		if err := tx.Audit.Append(ctx, audit.Accepted(id.SystemOrg, now, authz.Bootstrap, audit.UserCreated, "user", operator.ID().String(),
 			map[string]audit.Change{"email": audit.Created(address.String()), "role": audit.Created(authz.Operator.String())})); err != nil {
 			return err
 		}
@@ -154,6 +154,6 @@ func (s *Service) insert(ctx context.Context, tx ports.Tx, k apikey.Key, now tim
 	if err := tx.APIKeys.Insert(ctx, k); err != nil {
 		return err
 	}
-	return tx.Audit.Append(ctx, audit.Succeeds(id.SystemOrg, now, authz.Bootstrap, audit.APIKeyCreated, "apikey", k.Snapshot().ID.String(),
+	return tx.Audit.Append(ctx, audit.Accepted(id.SystemOrg, now, authz.Bootstrap, audit.APIKeyCreated, "apikey", k.Snapshot().ID.String(),
 		map[string]audit.Change{"name": audit.Created(k.Snapshot().Name), "scopes": audit.Created(k.Snapshot().Scopes.Names())}))
 }

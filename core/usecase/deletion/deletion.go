@@ -225,7 +225,7 @@ func (s *Service) Finish(ctx context.Context, p outbox.DeletionPayload, _ int) e
 		}); err != nil {
 			return err
 		}
-		return tx.Audit.Append(ctx, audit.Succeeds(p.Organization, now, authz.Remover, audit.OrganizationDeleted,
+		return tx.Audit.Append(ctx, audit.Accepted(p.Organization, now, authz.Remover, audit.OrganizationDeleted,
 			"organization", p.Organization.String(),
 			map[string]audit.Change{"state": {Before: org.Deleting.String(), After: org.Deleted.String()}}))
 	})
@@ -262,7 +262,7 @@ func (s *Service) Fail(ctx context.Context, p outbox.DeletionPayload, cause erro
 		}); err != nil {
 			return err
 		}
-		e := audit.Succeeds(p.Organization, now, authz.Remover, audit.OrganizationDeletionFailed,
+		e := audit.Accepted(p.Organization, now, authz.Remover, audit.OrganizationDeletionFailed,
 			"organization", p.Organization.String(), map[string]audit.Change{"reason": audit.Created(reason)})
 		e.Outcome = audit.Errored
 		return tx.Audit.Append(ctx, e)

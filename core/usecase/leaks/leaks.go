@@ -97,7 +97,7 @@ func (s *Service) end(ctx context.Context, by authz.Actor, presented, source, ur
 		if after := key.Snapshot().State; after != before {
 			changes["state"] = audit.Change{Before: before.String(), After: after.String()}
 		}
-		return tx.Audit.Append(ctx, audit.Succeeds(c.Org, now, by, audit.APIKeyLeaked, "apikey", c.Key.String(), changes))
+		return tx.Audit.Append(ctx, audit.Accepted(c.Org, now, by, audit.APIKeyLeaked, "apikey", c.Key.String(), changes))
 	})
 	if fault.IsKind(err, fault.NotFound) {
 		return apikey.Key{}, false, nil // deleted since

@@ -162,7 +162,7 @@ func (s *Service) change(ctx context.Context, by authz.Actor, o id.Org, n limit.
 		if err != nil || !changed {
 			return err
 		}
-		return tx.Audit.Append(ctx, audit.Succeeds(o, now, by, audit.LimitUpdated, resource, n.String(),
+		return tx.Audit.Append(ctx, audit.Accepted(o, now, by, audit.LimitUpdated, resource, n.String(),
 			s.differences(n, before.Limits, after.Limits)))
 	})
 	if err != nil {

@@ -126,7 +126,7 @@ func (s *Service) warn(ctx context.Context, w warning, at share) error {
 		return nil
 	}
 	err := s.store.WriteTx(ctx, w.org, func(ctx context.Context, tx ports.Tx) error {
-		return tx.Audit.Append(ctx, audit.Succeeds(w.org, s.clock.Now(), authz.Limiter, audit.LimitWarned, resource, w.of.String(),
+		return tx.Audit.Append(ctx, audit.Accepted(w.org, s.clock.Now(), authz.Limiter, audit.LimitWarned, resource, w.of.String(),
 			map[string]audit.Change{
 				"warn_percent": audit.Created(at.percent), "used": audit.Created(at.used), "allowed": audit.Created(at.allowed),
 			}))

@@ -78,6 +78,6 @@ func (k *keeper) note(ctx context.Context, by authz.Actor, o id.Org, v View) err
 	}
 	now := k.clock.Now()
 	return k.store.WriteTx(ctx, o, func(ctx context.Context, tx ports.Tx) error {
-		return tx.Audit.Append(ctx, audit.Succeeds(o, now, by, audit.NamespaceReconcileRequested, "namespace", v.Name, changes))
+		return tx.Audit.Append(ctx, audit.Accepted(o, now, by, audit.NamespaceReconcileRequested, "namespace", v.Name, changes))
 	})
 }

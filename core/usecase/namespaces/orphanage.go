@@ -122,7 +122,7 @@ func (s *Service) DeleteOrphan(ctx context.Context, by authz.Actor, name, confir
 		changes["organization"] = audit.Change{Before: orphan.Organization.String()}
 	}
 	if err := s.store.WriteTx(ctx, id.SystemOrg, func(ctx context.Context, tx ports.Tx) error {
-		return tx.Audit.Append(ctx, audit.Succeeds(id.SystemOrg, now, by, audit.NamespaceDeleteRequested, "namespace", name, changes))
+		return tx.Audit.Append(ctx, audit.Accepted(id.SystemOrg, now, by, audit.NamespaceDeleteRequested, "namespace", name, changes))
 	}); err != nil {
 		return err
 	}

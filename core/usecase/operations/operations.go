@@ -126,7 +126,7 @@ func (s *Service) Retry(ctx context.Context, by authz.Actor, i id.Operation) (op
 		if err := tx.Operations.Insert(ctx, next); err != nil {
 			return err
 		}
-		if err := tx.Audit.Append(ctx, audit.Succeeds(o.OrgID, now, by, audit.OperationRetried, "operation", i.String(),
+		if err := tx.Audit.Append(ctx, audit.Accepted(o.OrgID, now, by, audit.OperationRetried, "operation", i.String(),
 			map[string]audit.Change{"kind": audit.Created(o.Kind.String()), "operation": audit.Created(o.ID.String())})); err != nil {
 			return err
 		}

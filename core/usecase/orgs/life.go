@@ -81,7 +81,7 @@ func (s *Service) Update(ctx context.Context, by authz.Actor, o id.Org, in Updat
 			return err
 		}
 		after := result.Snapshot()
-		if err := tx.Audit.Append(ctx, audit.Succeeds(o, now, by, audit.OrganizationUpdated, resource, o.String(),
+		if err := tx.Audit.Append(ctx, audit.Accepted(o, now, by, audit.OrganizationUpdated, resource, o.String(),
 			differences(before, after))); err != nil {
 			return err
 		}
@@ -133,7 +133,7 @@ func (s *Service) move(ctx context.Context, by authz.Actor, o id.Org, p authz.Pe
 		}); err != nil {
 			return err
 		}
-		if err := tx.Audit.Append(ctx, audit.Succeeds(o, now, by, a, resource, o.String(), moved(before, result.Snapshot()))); err != nil {
+		if err := tx.Audit.Append(ctx, audit.Accepted(o, now, by, a, resource, o.String(), moved(before, result.Snapshot()))); err != nil {
 			return err
 		}
 		return tx.Outbox.Append(ctx, msg)
@@ -216,7 +216,7 @@ func (s *Service) Delete(ctx context.Context, by authz.Actor, o id.Org, in Delet
 		}
 		changes := moved(before, d.Org.Snapshot())
 		note(changes, "delete_after", before.DeleteAfter, d.Org.Snapshot().DeleteAfter)
-		if err := tx.Audit.Append(ctx, audit.Succeeds(o, now, by, action, resource, o.String(), changes)); err != nil {
+		if err := tx.Audit.Append(ctx, audit.Accepted(o, now, by, action, resource, o.String(), changes)); err != nil {
 			return err
 		}
 		if err := tx.Outbox.Append(ctx, msg); err != nil || in.Now {
@@ -289,7 +289,7 @@ func (s *Service) Restore(ctx context.Context, by authz.Actor, o id.Org) (org.Or
 		}); err != nil {
 			return err
 		}
-		if err := tx.Audit.Append(ctx, audit.Succeeds(o, now, by, audit.OrganizationRestored, resource, o.String(), moved(before, result.Snapshot()))); err != nil {
+		if err := tx.Audit.Append(ctx, audit.Accepted(o, now, by, audit.OrganizationRestored, resource, o.String(), moved(before, result.Snapshot()))); err != nil {
 			return err
 		}
 		return tx.Outbox.Append(ctx, msg)

@@ -91,7 +91,7 @@ func (s *Service) Create(ctx context.Context, by authz.Actor, in CreateInput) (C
 		if err := tx.Operations.Insert(ctx, c.Operation); err != nil {
 			return err
 		}
-		if err := tx.Audit.Append(ctx, audit.Succeeds(o.ID, now, by, audit.OrganizationCreated, resource, o.ID.String(), creation(o))); err != nil {
+		if err := tx.Audit.Append(ctx, audit.Accepted(o.ID, now, by, audit.OrganizationCreated, resource, o.ID.String(), creation(o))); err != nil {
 			return err
 		}
 		for _, u := range c.Admins {
@@ -116,7 +116,7 @@ func insert(ctx context.Context, tx ports.Tx, by authz.Actor, u user.User, now t
 		return err
 	}
 	s := u.Snapshot()
-	return tx.Audit.Append(ctx, audit.Succeeds(s.OrgID, now, by, audit.UserCreated, "user", s.ID.String(),
+	return tx.Audit.Append(ctx, audit.Accepted(s.OrgID, now, by, audit.UserCreated, "user", s.ID.String(),
 		map[string]audit.Change{"email": audit.Created(s.Email), "role": audit.Created(s.Role.String())}))
 }
 

@@ -102,7 +102,7 @@ func (s *Service) Activate(ctx context.Context, p outbox.ProvisionPayload, _ int
 		}); err != nil {
 			return err
 		}
-		return tx.Audit.Append(ctx, audit.Succeeds(p.Organization, now, authz.Provisioner, audit.OrganizationActivated,
+		return tx.Audit.Append(ctx, audit.Accepted(p.Organization, now, authz.Provisioner, audit.OrganizationActivated,
 			"organization", p.Organization.String(),
 			map[string]audit.Change{"state": {Before: org.Provisioning.String(), After: org.Active.String()}}))
 	})
@@ -131,7 +131,7 @@ func (s *Service) Fail(ctx context.Context, p outbox.ProvisionPayload, cause err
 		}); err != nil {
 			return err
 		}
-		e := audit.Succeeds(p.Organization, now, authz.Provisioner, audit.OrganizationProvisioningFailed,
+		e := audit.Accepted(p.Organization, now, authz.Provisioner, audit.OrganizationProvisioningFailed,
 			"organization", p.Organization.String(), map[string]audit.Change{"reason": audit.Created(reason)})
 		e.Outcome = audit.Errored
 		return tx.Audit.Append(ctx, e)

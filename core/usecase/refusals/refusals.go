@@ -181,7 +181,7 @@ func (s *Service) Flush(ctx context.Context) {
 }
 
 func entry(k kind, c *count) audit.Entry {
-	e := audit.Succeeds(k.org, c.at, c.first, k.action, k.resource, k.what, map[string]audit.Change{"reason": audit.Created(k.reason)})
+	e := audit.Accepted(k.org, c.at, c.first, k.action, k.resource, k.what, map[string]audit.Change{"reason": audit.Created(k.reason)})
 	if k.reason == Other {
 		e.Actor = authz.Actor{} // there were many
 	}

@@ -88,7 +88,7 @@ func (s *Service) purge(ctx context.Context, o id.Org) error {
 			if n, err = tx.Audit.Purge(ctx, batch); err != nil || n == 0 {
 				return err
 			}
-			return tx.Audit.Append(ctx, audit.Succeeds(o, now, authz.Archivist, audit.TrailPurged, "organization", o.String(),
+			return tx.Audit.Append(ctx, audit.Accepted(o, now, authz.Archivist, audit.TrailPurged, "organization", o.String(),
 				map[string]audit.Change{"entries": {Before: n}}))
 		})
 		if err != nil || n < batch {

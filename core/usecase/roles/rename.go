@@ -24,6 +24,6 @@ func followed(ctx context.Context, tx ports.Tx, by authz.Actor, from, to string,
 	if err != nil || before.Equal(after) {
 		return err
 	}
-	return tx.Audit.Append(ctx, audit.Succeeds(o, now, by, audit.OrganizationUpdated, "organization", o.String(),
+	return tx.Audit.Append(ctx, audit.Accepted(o, now, by, audit.OrganizationUpdated, "organization", o.String(),
 		map[string]audit.Change{"allow_list": {Before: before, After: after}}))
 }

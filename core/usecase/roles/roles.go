@@ -152,7 +152,7 @@ func (s *Service) Create(ctx context.Context, by authz.Actor, org id.Org, in Cre
 		if err := tx.Roles.Insert(ctx, r); err != nil {
 			return err
 		}
-		return tx.Audit.Append(ctx, audit.Succeeds(org, now, by, audit.RoleCreated, resource, r.Snapshot().ID.String(),
+		return tx.Audit.Append(ctx, audit.Accepted(org, now, by, audit.RoleCreated, resource, r.Snapshot().ID.String(),
 			differences(role.Spec{}, r.Spec())))
 	})
 	if err != nil {
@@ -225,7 +225,7 @@ func (s *Service) Update(ctx context.Context, by authz.Actor, org id.Org, ref st
 				return err
 			}
 		}
-		return tx.Audit.Append(ctx, audit.Succeeds(org, now, by, audit.RoleUpdated, resource, i.String(), differences(before, after.Spec())))
+		return tx.Audit.Append(ctx, audit.Accepted(org, now, by, audit.RoleUpdated, resource, i.String(), differences(before, after.Spec())))
 	})
 	if err != nil {
 		return Role{}, err
@@ -256,7 +256,7 @@ func (s *Service) Delete(ctx context.Context, by authz.Actor, org id.Org, ref st
 		if err := tx.Roles.Delete(ctx, i); err != nil {
 			return err
 		}
-		return tx.Audit.Append(ctx, audit.Succeeds(org, now, by, audit.RoleDeleted, resource, i.String(), differences(gone, role.Spec{})))
+		return tx.Audit.Append(ctx, audit.Accepted(org, now, by, audit.RoleDeleted, resource, i.String(), differences(gone, role.Spec{})))
 	})
 }
 

@@ -69,7 +69,7 @@ func (s *Service) decide(ctx context.Context, by authz.Actor, o id.Org, k operat
 		if err := tx.Operations.Insert(ctx, op); err != nil {
 			return err
 		}
-		if err := tx.Audit.Append(ctx, audit.Succeeds(o, now, by, a, "operation", op.Snapshot().ID.String(), changes)); err != nil {
+		if err := tx.Audit.Append(ctx, audit.Accepted(o, now, by, a, "operation", op.Snapshot().ID.String(), changes)); err != nil {
 			return err
 		}
 		return tx.Outbox.Append(ctx, msg)

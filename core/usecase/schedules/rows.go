@@ -60,7 +60,7 @@ func (s *Service) claim(ctx context.Context, by authz.Actor, row schedule.Row, i
 				return err
 			}
 		}
-		return tx.Audit.Append(ctx, audit.Succeeds(row.OrgID, now, by, audit.ScheduleCreateRequested, resource, row.ID, changes))
+		return tx.Audit.Append(ctx, audit.Accepted(row.OrgID, now, by, audit.ScheduleCreateRequested, resource, row.ID, changes))
 	})
 	return isNew, err
 }

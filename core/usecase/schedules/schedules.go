@@ -284,7 +284,7 @@ func (s *Service) ask(ctx context.Context, by authz.Actor, o id.Org, scheduleID 
 func (s *Service) note(ctx context.Context, by authz.Actor, o id.Org, a audit.Action, scheduleID string, changes map[string]audit.Change) error {
 	now := s.clock.Now()
 	return s.store.WriteTx(ctx, o, func(ctx context.Context, tx ports.Tx) error {
-		return tx.Audit.Append(ctx, audit.Succeeds(o, now, by, a, resource, scheduleID, changes))
+		return tx.Audit.Append(ctx, audit.Accepted(o, now, by, a, resource, scheduleID, changes))
 	})
 }
 

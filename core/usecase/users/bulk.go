@@ -184,7 +184,7 @@ func (b *bulk) run(ctx context.Context, tx ports.Tx, now time.Time) error {
 		b.results[i].User, people[item.User] = c.user, c.user
 		if len(c.changes) > 0 {
 			touched = append(touched, item.User)
-			entries = append(entries, audit.Succeeds(b.org, now, b.by, needs[item.Op].action, resource, item.User.String(), c.changes))
+			entries = append(entries, audit.Accepted(b.org, now, b.by, needs[item.Op].action, resource, item.User.String(), c.changes))
 		}
 	}
 	if err := tx.Users.UpdateAll(ctx, distinct(people, touched)); err != nil {

@@ -107,7 +107,7 @@ func (s *Service) change(
 		if err := tx.Users.UpdateAll(ctx, []user.User{c.user}); err != nil {
 			return err
 		}
-		return tx.Audit.Append(ctx, audit.Succeeds(org, now, by, action, resource, u.String(), c.changes))
+		return tx.Audit.Append(ctx, audit.Accepted(org, now, by, action, resource, u.String(), c.changes))
 	})
 	if err != nil {
 		return user.User{}, err

@@ -128,7 +128,7 @@ func created(u user.User, by authz.Actor, now time.Time) audit.Entry {
 	if s.Email != "" {
 		changes["email"] = audit.Created(s.Email)
 	}
-	return audit.Succeeds(s.OrgID, now, by, audit.UserCreated, resource, s.ID.String(), changes)
+	return audit.Accepted(s.OrgID, now, by, audit.UserCreated, resource, s.ID.String(), changes)
 }
 
 // role returns the role that a text names in the organization. It fails with

@@ -173,6 +173,6 @@ func (s *Service) batchNamespace(ctx context.Context, o id.Org, batchID string) 
 func (s *Service) recordBatch(ctx context.Context, by authz.Actor, o id.Org, a audit.Action, batchID string, changes map[string]audit.Change) error {
 	now := s.clock.Now()
 	return s.store.WriteTx(ctx, o, func(ctx context.Context, tx ports.Tx) error {
-		return tx.Audit.Append(ctx, audit.Succeeds(o, now, by, a, batchResource, batchID, changes))
+		return tx.Audit.Append(ctx, audit.Accepted(o, now, by, a, batchResource, batchID, changes))
 	})
 }

@@ -134,6 +134,6 @@ func (s *Service) record(ctx context.Context, run found, a audit.Action, changes
 	changes["run_id"] = audit.Created(run.RunID)
 	now := s.clock.Now()
 	return s.store.WriteTx(ctx, run.org, func(ctx context.Context, tx ports.Tx) error {
-		return tx.Audit.Append(ctx, audit.Succeeds(run.org, now, run.by, a, "workflow", run.ID, changes))
+		return tx.Audit.Append(ctx, audit.Accepted(run.org, now, run.by, a, "workflow", run.ID, changes))
 	})
 }

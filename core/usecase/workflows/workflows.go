@@ -81,7 +81,7 @@ func (s *Service) Start(ctx context.Context, by authz.Actor, o id.Org, in workfl
 		if err := tx.Dispatches.Request(ctx, d); err != nil {
 			return err
 		}
-		return tx.Audit.Append(ctx, audit.Succeeds(o, now, by, audit.WorkflowStartRequested, "workflow", in.ID, changes))
+		return tx.Audit.Append(ctx, audit.Accepted(o, now, by, audit.WorkflowStartRequested, "workflow", in.ID, changes))
 	})
 	if err != nil {
 		return workflow.Execution{}, err
