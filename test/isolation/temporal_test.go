@@ -27,6 +27,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/bulkheadhq/bulkhead/test/harness"
 )
@@ -136,6 +137,11 @@ func invoke(ctx context.Context, t testing.TB, conn *grpc.ClientConn, method pro
 	return prototext.Format(out), err
 }
 
+// taskLimit is for how long a workflow task may be kept: the longest that Temporal
+// grants. One that runs out writes to its workflow's history, which would be taken for
+// what an attacker has done.
+const taskLimit = 2 * time.Minute
+
 // possess gives the party a running workflow whose task a worker has taken, a
 // schedule, and a page of each list, and returns their names.
 func (w *world) possess(t testing.TB, p *party) possessions {
@@ -147,6 +153,7 @@ func (w *world) possess(t testing.TB, p *party) possessions {
 	started, err := service.StartWorkflowExecution(ctx, &workflowservice.StartWorkflowExecutionRequest{
 		Namespace: p.Namespace, WorkflowId: id, RequestId: id, WorkflowType: &commonpb.WorkflowType{Name: p.word("workflow type")},
 		TaskQueue: &taskqueuepb.TaskQueue{Name: queue}, Input: jsonPayloads(p.word("workflow input")),
+		WorkflowTaskTimeout: durationpb.New(taskLimit),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -409,7 +416,7 @@ func (w *world) command(t *testing.T, command *commandpb.Command) error {
 	queue := randomWord(12)
 	_, err := service.StartWorkflowExecution(ctx, &workflowservice.StartWorkflowExecutionRequest{
 		Namespace: w.a.Namespace, WorkflowId: queue, RequestId: queue, WorkflowType: &commonpb.WorkflowType{Name: "Attack"},
-		TaskQueue: &taskqueuepb.TaskQueue{Name: queue},
+		TaskQueue: &taskqueuepb.TaskQueue{Name: queue}, WorkflowTaskTimeout: durationpb.New(taskLimit),
 	})
 	if err != nil {
 		t.Fatal(err)
