@@ -31,9 +31,8 @@ type exchange struct {
 	endpoint        *endpoint // nil until the route is known
 	actor           authz.Actor
 	holder          limit.Holder // whose limits the request is held to
-	check           limit.Check  // and how they stand; nothing until that is known
 	further         int64        // what its items cost beside
-	limitLine       [1]string    // the same, as a header has it
+	limitLine       [1]string    // how they stand, as a header has it
 
 	orgRef string        // what the path calls the organization, once that is known
 	org    id.Org        // which it is

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"bytes"
 	"context"
 	"net/http"
 	"sync"
@@ -13,13 +14,13 @@ import (
 
 // GetWhoami shows who is asking.
 func (h *handlers) GetWhoami(ctx context.Context, _ gen.GetWhoamiRequestObject) (gen.GetWhoamiResponseObject, error) {
-	return whoami{actorOf(ctx)}, nil
+	return whoami{&exchangeOf(ctx).actor}, nil
 }
 
 // whoami is the answer to the question that is asked most of all, by whoever
 // puts an API behind Bulkhead's keys: so it is written by hand. What is written
 // is what encoding/json makes of gen.Actor.
-type whoami struct{ actor authz.Actor }
+type whoami struct{ actor *authz.Actor }
 
 // VisitGetWhoamiResponse implements gen.GetWhoamiResponseObject.
 func (a whoami) VisitGetWhoamiResponse(w http.ResponseWriter) error {
@@ -49,12 +50,10 @@ func (a whoami) appendJSON(b []byte) []byte {
 	b = appendID(append(b, `","organization":{"id":"`...), a.actor.Org())
 	b = append(append(b, `","slug":"`...), a.actor.OrgSlug()...)
 	b = append(b, `"},"permissions":[`...)
-	for i, name := range a.actor.Permissions().Names() {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = append(append(append(b, '"'), name...), '"')
+	for p := range a.actor.Permissions().All() {
+		b = append(append(append(b, '"'), p.String()...), `",`...)
 	}
+	b = bytes.TrimSuffix(b, []byte(","))
 	b = append(append(b, `],"role":"`...), a.actor.Role().String()...)
 	if user := a.actor.User(); !user.IsZero() {
 		b = appendID(append(b, `","user_id":"`...), user)

@@ -48,7 +48,7 @@ func TestWhoami(t *testing.T) {
 			is.NoErr(json.NewEncoder(&want).Encode(toActor(actor)))
 			for range 2 { // the second in what the first has left
 				w := httptest.NewRecorder()
-				is.NoErr(whoami{actor}.VisitGetWhoamiResponse(w))
+				is.NoErr(whoami{&actor}.VisitGetWhoamiResponse(w))
 				is.Equal(w.Body.String(), want.String())
 				is.Equal(w.Header().Get("Content-Type"), "application/json")
 			}

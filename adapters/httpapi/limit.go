@@ -22,14 +22,28 @@ func (s *Server) limit(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		err := s.limiter.Take(r.Context(), limit.Requests, e.holder, e.endpoint.cost, &e.check)
-		s.tellLimits(w.Header(), e)
-		if err != nil {
+		if err := s.take(w, r, 0, e.endpoint.cost); err != nil {
 			fail(w, r, err)
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// questions are those to the limiter. They are large, and over when they are answered:
+// no request keeps one.
+var questions = sync.Pool{New: func() any { return new(limit.Check) }}
+
+// take asks the limiter for a cost, when the same request has cost something before, and
+// says in the answer how the limits stand then.
+func (s *Server) take(w http.ResponseWriter, r *http.Request, before, cost int64) error {
+	e, c := exchangeOf(r.Context()), questions.Get().(*limit.Check) //nolint:forcetypeassert // there is nothing else in the pool
+	defer questions.Put(c)
+	*c = limit.Check{}
+	c.Before(before)
+	err := s.limiter.Take(r.Context(), limit.Requests, e.holder, cost, c)
+	s.tellLimits(w.Header(), e, c)
+	return err
 }
 
 // weigh charges a request for its items, which are known now that the body was read, and
@@ -41,10 +55,7 @@ func (s *Server) weigh(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		e.check.Before(e.endpoint.cost)
-		err := s.limiter.Take(r.Context(), limit.Requests, e.holder, e.further, &e.check)
-		s.tellLimits(w.Header(), e)
-		if err != nil {
+		if err := s.take(w, r, e.endpoint.cost, e.further); err != nil {
 			fail(w, r, err)
 			return
 		}
@@ -63,11 +74,11 @@ const limitLineRoom = 128
 
 // tellLimits says how the limits stand. A dry run is for those who look after limits: a
 // client that was told of it would slow down as if it were none.
-func (s *Server) tellLimits(h http.Header, e *exchange) {
+func (s *Server) tellLimits(h http.Header, e *exchange, c *limit.Check) {
 	var room [limitLineRoom]byte
 	line, rates, told := room[:0], policyKey{}, false
-	for i := range e.check.Len() {
-		at := e.check.At(i)
+	for i := range c.Len() {
+		at := c.At(i)
 		if at.Limit.DryRun {
 			continue
 		}

@@ -3,6 +3,7 @@ package authz
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"math/bits"
 )
 
@@ -206,13 +207,23 @@ func (s Set) And(o Set) Set { return s & o }
 // Len returns the number of permissions.
 func (s Set) Len() int { return bits.OnesCount64(uint64(s)) }
 
+// All goes through the permissions in the catalogue's order.
+func (s Set) All() iter.Seq[Permission] {
+	return func(yield func(Permission) bool) {
+		for s &^= 1; s != 0; s &= s - 1 { // which takes the lowest one away
+			p := Permission(bits.TrailingZeros64(uint64(s))) //nolint:gosec // 63 at most
+			if p >= permissionEnd || !yield(p) {
+				return
+			}
+		}
+	}
+}
+
 // Names returns the names in the catalogue's order.
 func (s Set) Names() []string {
 	out := make([]string, 0, s.Len())
-	for p := Permission(1); p < permissionEnd; p++ {
-		if s.Has(p) {
-			out = append(out, p.String())
-		}
+	for p := range s.All() {
+		out = append(out, p.String())
 	}
 	return out
 }
