@@ -15,6 +15,7 @@ import (
 	commonpb "go.temporal.io/api/common/v1"
 	enumspb "go.temporal.io/api/enums/v1"
 	historypb "go.temporal.io/api/history/v1"
+	"go.temporal.io/api/operatorservice/v1"
 	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"google.golang.org/grpc"
@@ -44,6 +45,9 @@ type frontend struct {
 
 	describe func(ctx context.Context, call int) error // nil: it runs
 
+	operator operatorservice.OperatorServiceServer // nil: there is none
+	one      *workflowservice.DescribeNamespaceResponse
+
 	histories    atomic.Int32
 	descriptions atomic.Int32
 	infos        atomic.Int32
@@ -62,6 +66,9 @@ func startFrontend(t *testing.T, f *frontend, cfg temporal.Config) *temporal.Con
 	}
 	server := grpc.NewServer(grpc.UnaryInterceptor(f.note))
 	workflowservice.RegisterWorkflowServiceServer(server, f)
+	if f.operator != nil {
+		operatorservice.RegisterOperatorServiceServer(server, f.operator)
+	}
 	go func() { _ = server.Serve(listener) }()
 	t.Cleanup(server.Stop)
 	cfg.Address = listener.Addr().String()
@@ -107,6 +114,11 @@ func (f *frontend) GetSystemInfo(context.Context, *workflowservice.GetSystemInfo
 
 func (f *frontend) ListNamespaces(context.Context, *workflowservice.ListNamespacesRequest) (*workflowservice.ListNamespacesResponse, error) {
 	return &workflowservice.ListNamespacesResponse{}, nil
+}
+
+// DescribeNamespace describes the one namespace that there is.
+func (f *frontend) DescribeNamespace(context.Context, *workflowservice.DescribeNamespaceRequest) (*workflowservice.DescribeNamespaceResponse, error) {
+	return f.one, nil
 }
 
 func (f *frontend) StartWorkflowExecution(context.Context, *workflowservice.StartWorkflowExecutionRequest) (*workflowservice.StartWorkflowExecutionResponse, error) {

@@ -164,6 +164,19 @@ func TestBatchesStart(t *testing.T) {
 		is.True(one != other)
 	})
 
+	t.Run("Should count what the query chooses as a whole, as the batch takes it", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		w := newWorld(t)
+		o := w.addOrg("own", org.Active)
+		// Whatever stands behind it binds to all of it, and nothing of it hides that.
+		for _, query := range []string{"WorkflowType = 'A' OR WorkflowType = 'B'", allThatRuns + " --"} {
+			_, err := newServices(w).workflows.StartBatch(t.Context(), operator(), o, workflow.BatchStart{Kind: workflow.BatchCancel, Query: query})
+			is.NoErr(err)
+			is.Equal(w.temporal.counted, "("+query+")")
+		}
+	})
+
 	t.Run("Should say that it is the query which Temporal does not understand", func(t *testing.T) {
 		t.Parallel()
 		is := is.New(t)

@@ -36,6 +36,7 @@ type temporal struct {
 	status     workflow.Status      // of every execution
 	does       schedule.Action      // what every execution is, and every schedule starts
 	running    int64
+	counted    string // the query that was counted by last
 	schedules  []schedule.Schedule
 	blueprints []namespace.Blueprint
 	namespace  namespace.State // of every namespace, but those of states
@@ -89,7 +90,8 @@ func (d *temporal) List(_ context.Context, namespace, query string, _ page.Token
 	return out, d.remote("List " + namespace)
 }
 
-func (d *temporal) Count(_ context.Context, namespace, _ string, _ bool) (workflow.Count, error) {
+func (d *temporal) Count(_ context.Context, namespace, query string, _ bool) (workflow.Count, error) {
+	d.counted = query
 	ran := map[workflow.Status]int64{workflow.Running: d.running, workflow.Completed: 1}
 	return workflow.Count{Total: d.running, ByStatus: ran}, d.remote("Count " + namespace)
 }

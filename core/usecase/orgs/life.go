@@ -85,7 +85,7 @@ func (s *Service) Update(ctx context.Context, by authz.Actor, o id.Org, in Updat
 			differences(before, after))); err != nil {
 			return err
 		}
-		if o == id.SystemOrg || before.Settings.WorkflowRetention() == after.Settings.WorkflowRetention() {
+		if before.Settings.WorkflowRetention() == after.Settings.WorkflowRetention() {
 			return nil
 		}
 		return tx.Outbox.Append(ctx, review)
