@@ -90,7 +90,7 @@ func rulesInSource(t *testing.T) []string {
 }
 
 // actionForm is how the source names what the audit trail records.
-var actionForm = regexp.MustCompile(`Action\{"([a-z_.]+)"\}`)
+var actionForm = regexp.MustCompile(`\baction\("([a-z_.]+)"\)`)
 
 func TestAuditPage(t *testing.T) {
 	t.Run("Should name every action", func(t *testing.T) {
@@ -102,7 +102,11 @@ func TestAuditPage(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, match := range actionForm.FindAllSubmatch(source, -1) {
+		actions := actionForm.FindAllSubmatch(source, -1)
+		if want := strings.Count(string(source), " = action("); len(actions) != want || want == 0 {
+			t.Fatalf("%d actions are read, of %d in the source", len(actions), want)
+		}
+		for _, match := range actions {
 			if name := string(match[1]); !strings.Contains(string(page), "`"+name+"`") {
 				t.Errorf("docs/security/audit.md does not name %s", name)
 			}

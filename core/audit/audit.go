@@ -96,6 +96,9 @@ var (
 	// What is asked of all schedules at once is done by an operation, which it names.
 	SchedulesPauseRequested  = action("schedule.pause_all_requested")
 	SchedulesResumeRequested = action("schedule.resume_all_requested")
+	// That it has failed for good ends it.
+	SchedulesPauseFailed  = action("schedule.pause_all_failed")
+	SchedulesResumeFailed = action("schedule.resume_all_failed")
 
 	// NamespaceReconcileRequested is that the namespace is to be repaired.
 	NamespaceReconcileRequested = action("namespace.reconcile_requested")

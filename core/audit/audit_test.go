@@ -78,6 +78,7 @@ func TestNames(t *testing.T) {
 			audit.WorkflowBatchCancelRequested, audit.WorkflowBatchTerminateRequested, audit.WorkflowBatchSignalRequested, audit.WorkflowBatchStopRequested,
 			audit.ScheduleCreateRequested, audit.ScheduleUpdateRequested, audit.SchedulePauseRequested, audit.ScheduleResumeRequested,
 			audit.ScheduleTriggerRequested, audit.ScheduleBackfillRequested, audit.ScheduleDeleteRequested, audit.ScheduleHeld, audit.ScheduleReleased,
+			audit.SchedulesPauseRequested, audit.SchedulesResumeRequested, audit.SchedulesPauseFailed, audit.SchedulesResumeFailed,
 			audit.AccessRefused, audit.AccessUnauthenticated, audit.TrailPurged,
 		} {
 			is.True(form.MatchString(a.String()))

@@ -293,7 +293,48 @@ func TestAllSchedules(t *testing.T) {
 		}
 		is.Equal(a.is(pause).State, operation.Failed)
 		is.Equal(a.is(pause).Attempts, 30)
+		is.Equal(a.actions(), []string{
+			"schedule.pause_all_requested", "schedule.held", "schedule.held", "schedule.held", "schedule.pause_all_failed",
+		})
 	})
+
+	for kind, want := range map[operation.Kind]string{
+		operation.PauseSchedules: "schedule.pause_all_failed", operation.ResumeSchedules: "schedule.resume_all_failed",
+	} {
+		t.Run("Should be on record when it fails for good, with the failure, or not fail: "+kind.String(), func(t *testing.T) {
+			t.Parallel()
+			is := is.New(t)
+			a := newAll(t)
+			a.temporal.put("a", false, "")
+			in := "Schedules.List " + a.namespaceOf(a.org)
+			op := a.pauseAll("")
+			if kind == operation.ResumeSchedules {
+				a.mustReview()
+				in, op = "Rows.Unhold", a.resumeAll()
+			}
+			a.breaks(in, fault.ErrInvalid)
+			before := len(a.trail())
+			for _, port := range []string{"Audit.Append", "Commit"} {
+				a.breaks(port, fault.ErrUnavailable)
+				_, err := a.review()
+				is.True(errors.Is(err, fault.ErrUnavailable))
+				is.True(!a.is(op).State.Ended())
+				is.Equal(len(a.trail()), before)
+				a.mends(port)
+			}
+			_, _ = a.review() // as the workflow does, until it is over
+			is.Equal(a.is(op).State, operation.Failed)
+			is.Equal(a.is(op).Attempts, 1)
+			trail := a.trail()
+			is.Equal(len(trail), before+1)
+			last := trail[before]
+			is.Equal(last.Action, want)
+			is.Equal(last.Actor, whoIs(authz.Keeper))
+			is.Equal(last.Outcome, audit.Errored.String())
+			is.Equal(last.ResourceID, op.String())
+			is.Equal(last.Changes["reason"], audit.Created(fault.ErrInvalid.Public))
+		})
+	}
 
 	t.Run("Should refuse what is no note, and whoever may not change schedules", func(t *testing.T) {
 		t.Parallel()

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/bulkheadhq/bulkhead/core/audit"
+	"github.com/bulkheadhq/bulkhead/core/authz"
 	"github.com/bulkheadhq/bulkhead/core/fault"
 	"github.com/bulkheadhq/bulkhead/core/operation"
 	"github.com/bulkheadhq/bulkhead/core/org"
@@ -53,7 +54,7 @@ func (s *Service) bulk(ctx context.Context, row org.Org, o operation.Snapshot, c
 	f := fault.From(err)
 	switch f.Kind {
 	case fault.NotFound, fault.Conflict, fault.Invalid, fault.Forbidden: // repeating does not mend it
-		return s.over(), s.record(ctx, o, func(op *operation.Operation, now time.Time) error { return op.Fail(f.Public, now) })
+		return s.over(), s.fail(ctx, o, f.Public)
 	case fault.Internal, fault.Unauthenticated, fault.PreconditionFailed, fault.Exhausted, fault.Unavailable, fault.Timeout:
 	}
 	return Progress{}, errors.Join(err, s.record(ctx, o, func(op *operation.Operation, now time.Time) error {
@@ -103,19 +104,40 @@ func (s *Service) moved(ctx context.Context, o operation.Snapshot, p place, more
 	case !p.failed:
 		return s.over(), s.record(ctx, o, func(op *operation.Operation, now time.Time) error { return op.Succeed(done, now) })
 	}
-	left := Progress{Wait: again}
 	if o.Attempts+1 >= passes {
-		left = s.over()
+		return s.over(), s.fail(ctx, o, "Temporal did not do so with some of the schedules.")
 	}
-	return left, s.record(ctx, o, func(op *operation.Operation, now time.Time) error {
-		if err := op.Stumble(op.Snapshot().Attempts+1, "Temporal does not do so with some of the schedules.", now); err != nil {
+	return Progress{Wait: again}, s.record(ctx, o, func(op *operation.Operation, now time.Time) error {
+		return op.Stumble(op.Snapshot().Attempts+1, "Temporal does not do so with some of the schedules.", now)
+	})
+}
+
+// failed is what the trail says of work that has failed for good.
+var failed = map[operation.Kind]audit.Action{
+	operation.PauseSchedules:  audit.SchedulesPauseFailed,
+	operation.ResumeSchedules: audit.SchedulesResumeFailed,
+}
+
+// fail ends the operation for good, with an entry in the trail, unless it was overtaken.
+func (s *Service) fail(ctx context.Context, o operation.Snapshot, reason string) error {
+	now := s.clock.Now()
+	e := audit.Accepted(o.OrgID, now, authz.Keeper, failed[o.Kind], "operation", o.ID.String(), map[string]audit.Change{"reason": audit.Created(reason)})
+	e.Outcome = audit.Errored
+	err := s.store.WriteTx(ctx, o.OrgID, func(ctx context.Context, tx ports.Tx) error {
+		if err := tx.Operations.Update(ctx, o.ID, func(op *operation.Operation) error {
+			if err := op.Stumble(op.Snapshot().Attempts+1, reason, now); err != nil {
+				return err
+			}
+			return op.Fail(reason, now)
+		}); err != nil {
 			return err
 		}
-		if left.Wait > 0 {
-			return nil
-		}
-		return op.Fail("Temporal did not do so with some of the schedules.", now)
+		return tx.Audit.Append(ctx, e)
 	})
+	if errors.Is(err, operation.ErrState) {
+		return nil
+	}
+	return err
 }
 
 // find writes down the schedules of one page that are not known yet, as they were made
