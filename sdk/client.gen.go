@@ -1384,7 +1384,7 @@ type LimitUpdate struct {
 	WarnPercent *int32 `json:"warn_percent,omitempty"`
 }
 
-// LimitUsage How much is used now; of a rate, of its burst. Absent where it is not counted, or can not be told just now.
+// LimitUsage How much is used now; of a rate, of its burst. Absent where it is not counted, or can not be told just now. Of a rate that was changed, `used` is what is not let through now, and no count of requests, until the rate has rested.
 type LimitUsage struct {
 	Remaining int64 `json:"remaining"`
 
@@ -1645,7 +1645,7 @@ type OrganizationLimit struct {
 	// Overridden It was set for this organization; otherwise the default holds.
 	Overridden bool `json:"overridden"`
 
-	// Usage How much is used now; of a rate, of its burst. Absent where it is not counted, or can not be told just now.
+	// Usage How much is used now; of a rate, of its burst. Absent where it is not counted, or can not be told just now. Of a rate that was changed, `used` is what is not let through now, and no count of requests, until the rate has rested.
 	Usage LimitUsage `json:"usage,omitempty,omitzero"`
 	Value LimitValue `json:"value"`
 }

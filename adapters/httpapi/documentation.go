@@ -22,15 +22,16 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/fault"
 )
 
-// The pages that describe the API. They are the only routes beside those of the
-// document that they describe; the problems' types point at one of them.
+// The pages that describe the API, and the way to them. They are the only routes beside
+// those of the document that they describe; the problems' types point at one of them.
 const (
+	rootPath      = "/"
 	documentPath  = "/openapi.json"
 	referencePath = "/docs"
 	errorsPath    = "/docs/errors"
 )
 
-var documentation = []string{documentPath, referencePath, errorsPath}
+var documentation = []string{rootPath, documentPath, referencePath, errorsPath}
 
 const htmlMedia = "text/html; charset=utf-8"
 
@@ -50,7 +51,24 @@ func describe(router chi.Router) error {
 	for path, p := range all {
 		router.Get(path, p.serve)
 	}
+	router.Get(rootPath, welcome)
 	return err
+}
+
+var rootEndpoint = endpoint{id: rootPath, route: route{http.MethodGet, rootPath}, public: true} // for the log
+
+// welcome leads a person who has opened the address in a browser to the reference.
+// Whoever does not ask for HTML is a program with a wrong address, which a page that
+// is 200 would have believe that it is right: there is no such path.
+func welcome(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Vary", "Accept")
+	if !accepts(strings.Join(r.Header["Accept"], ","), "text/html") {
+		noRoute(w, r)
+		return
+	}
+	exchangeOf(r.Context()).endpoint = &rootEndpoint
+	w.Header().Set("Location", referencePath)
+	w.WriteHeader(http.StatusFound)
 }
 
 // sheets makes the pages, once in a process: what they are made of is compiled in.
@@ -181,12 +199,12 @@ func joined(values []string) *string {
 	return &all
 }
 
-// accepts tells whether a client takes a content coding, and does not say that
-// it rather would not.
-func accepts(header, coding string) bool {
+// accepts tells whether a client takes a content coding or a media type by its name,
+// and does not say that it rather would not.
+func accepts(header, wanted string) bool {
 	return slices.ContainsFunc(strings.Split(header, ","), func(one string) bool {
 		name, weight, weighed := strings.Cut(one, ";")
 		refused := weighed && strings.Trim(strings.TrimPrefix(strings.TrimSpace(weight), "q="), "0.") == ""
-		return strings.EqualFold(strings.TrimSpace(name), coding) && !refused
+		return strings.EqualFold(strings.TrimSpace(name), wanted) && !refused
 	})
 }

@@ -107,7 +107,7 @@ func TestDocumentation(t *testing.T) {
 		})
 	}
 
-	for _, path := range documentation {
+	for path := range must(sheets()) {
 		t.Run("Should let caches keep, ask after and pack "+path, func(t *testing.T) {
 			t.Parallel()
 			is := is.New(t)
@@ -133,6 +133,32 @@ func TestDocumentation(t *testing.T) {
 			is.Equal(b.show(http.MethodPost, path).Code, http.StatusMethodNotAllowed)
 		})
 	}
+
+	t.Run("Should lead who opens the address in a browser to the reference, and nobody else", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		for _, method := range []string{http.MethodGet, http.MethodHead} {
+			for accepted, want := range map[string]int{
+				"text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8": http.StatusFound,
+				"Text/HTML":           http.StatusFound,
+				"":                    http.StatusNotFound,
+				"*/*":                 http.StatusNotFound,
+				"application/json":    http.StatusNotFound,
+				"text/html;q=0, */*":  http.StatusNotFound,
+				"text/htmlx, text/ht": http.StatusNotFound,
+			} {
+				w := b.show(method, "/", "Accept", accepted)
+				is.Equal(w.Code, want)
+				is.Equal(w.Header().Get("Vary"), "Accept")
+				is.Equal(w.Header().Get("Cache-Control"), "no-store")
+				is.Equal(w.Header().Get("Location") == "/docs", want == http.StatusFound)
+				if want == http.StatusNotFound {
+					is.Equal(b.problem(w).Code, "request.no_route")
+				}
+			}
+		}
+		is.Equal(b.show(http.MethodGet, "/", "Accept", "text/html", "If-None-Match", "*").Code, http.StatusFound)
+	})
 
 	t.Run("Should show what the document says, never as markup", func(t *testing.T) {
 		t.Parallel()

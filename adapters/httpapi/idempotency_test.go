@@ -156,6 +156,24 @@ func TestIdempotency(t *testing.T) {
 		is.Equal(len(b.memory.keys), before+1)
 	})
 
+	t.Run("Should take a body that is absent and one that says nothing for the same request", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		b := setup(t)
+
+		rotate := func(body string) *httptest.ResponseRecorder {
+			return b.do(keyed(request("POST", keysURL+"/"+b.key.Snapshot().ID.String()+"/rotate", b.admin, body), "k1"))
+		}
+		first := rotate("")
+		is.Equal(first.Code, http.StatusOK)
+		for _, body := range []string{"", "{ }"} {
+			again := rotate(body)
+			is.Equal(again.Header().Get("Idempotency-Replayed"), "true")
+			is.Equal(again.Body.String(), first.Body.String())
+		}
+		is.Equal(b.problem(rotate(`{"until_seen":true}`)).Code, "request.idempotency_key_reused")
+	})
+
 	t.Run("Should keep no answer and no word of the client in clear", func(t *testing.T) {
 		t.Parallel()
 		is := is.New(t)

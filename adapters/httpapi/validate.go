@@ -147,10 +147,7 @@ func (e *endpoint) checkBody(r *http.Request, limit int64) error {
 	if e.body == nil {
 		return refuseBody(r)
 	}
-	if err := checkMedia(r.Header); err != nil {
-		return err
-	}
-	raw, err := readBody(r, limit)
+	raw, err := e.readJSON(r, limit)
 	if err != nil {
 		return err
 	}
@@ -164,6 +161,30 @@ func (e *endpoint) checkBody(r *http.Request, limit int64) error {
 	r.Body = io.NopCloser(bytes.NewReader(raw))
 	exchangeOf(r.Context()).further = e.items.weigh(value)
 	return nil
+}
+
+// emptyObject stands for a body that need not be sent, and was not: from here on
+// the request is the one that sends it, with the same fingerprint.
+var emptyObject = []byte("{}")
+
+// readJSON reads the body. One that need not be sent is absent when there is neither
+// a byte nor a word of what it is: who says that it is JSON has to send some, and who
+// sends some has to say so.
+func (e *endpoint) readJSON(r *http.Request, limit int64) ([]byte, error) {
+	err := checkMedia(r.Header)
+	if err != nil && (e.bodyRequired || r.Header["Content-Type"] != nil || r.Header["Content-Encoding"] != nil) {
+		return nil, err
+	}
+	raw, broken := readBody(r, limit)
+	switch {
+	case broken != nil:
+		return nil, broken
+	case err == nil:
+		return raw, nil
+	case len(raw) == 0:
+		return emptyObject, nil
+	}
+	return nil, err
 }
 
 // refuseBody fails when a body came that the operation would ignore. One that is

@@ -271,6 +271,55 @@ func TestValidate(t *testing.T) {
 		})
 	}
 
+	for name, c := range map[string]struct {
+		body    io.Reader
+		headers map[string][]string
+		want    int
+		code    string
+	}{
+		"none":                               {nil, nil, 200, ""},
+		"none, of no length that is known":   {io.MultiReader(strings.NewReader("")), nil, 200, ""},
+		"an object":                          {strings.NewReader(`{}`), map[string][]string{"Content-Type": {"application/json"}}, 200, ""},
+		"bytes that nobody says are JSON":    {strings.NewReader(`{}`), nil, 415, "request.media_type"},
+		"such bytes, of no length":           {io.MultiReader(strings.NewReader(`{}`)), nil, 415, "request.media_type"},
+		"another media type":                 {strings.NewReader(`{}`), map[string][]string{"Content-Type": {"text/plain"}}, 415, "request.media_type"},
+		"another media type, and no byte":    {nil, map[string][]string{"Content-Type": {"text/plain"}}, 415, "request.media_type"},
+		"an empty media type, and no byte":   {nil, map[string][]string{"Content-Type": {""}}, 415, "request.media_type"},
+		"two media types, and no byte":       {nil, map[string][]string{"Content-Type": {"application/json", "application/json"}}, 415, "request.media_type"},
+		"a content coding, and no byte":      {nil, map[string][]string{"Content-Encoding": {"gzip"}}, 415, "request.media_type"},
+		"JSON, and no byte":                  {nil, map[string][]string{"Content-Type": {"application/json"}}, 400, "request.invalid"},
+		"a space, which nobody says is JSON": {strings.NewReader(" "), nil, 415, "request.media_type"},
+		"what does not come":                 {iotest.ErrReader(os.ErrDeadlineExceeded), nil, 408, "request.too_slow"},
+	} {
+		t.Run(fmt.Sprintf("Should answer %d where no body need be sent to %s", c.want, name), func(t *testing.T) {
+			t.Parallel()
+			is := is.New(t)
+			b, h := checker(t)
+
+			r := httptest.NewRequest(http.MethodPost, tokenURL, c.body)
+			r.Header = c.headers
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, r)
+			is.Equal(w.Code, c.want)
+			if c.code == "" {
+				is.Equal(w.Body.String(), "{}") // what the handler gets
+			} else {
+				is.Equal(b.problem(w).Code, c.code)
+			}
+		})
+	}
+
+	for at, e := range theContract() {
+		if e.body == nil || at.method != http.MethodPost {
+			continue
+		}
+		t.Run("Should require a body if, and only if, something must stand in it: "+e.id, func(t *testing.T) {
+			t.Parallel()
+			is := is.New(t)
+			is.Equal(e.bodyRequired, len(broken(e.body, map[string]any{}, "", "")) > 0)
+		})
+	}
+
 	t.Run("Should see a body in chunks where there is none to be", func(t *testing.T) {
 		t.Parallel()
 		is := is.New(t)

@@ -1411,7 +1411,7 @@ type LimitUpdate struct {
 	WarnPercent *int32 `json:"warn_percent,omitempty"`
 }
 
-// LimitUsage How much is used now; of a rate, of its burst. Absent where it is not counted, or can not be told just now.
+// LimitUsage How much is used now; of a rate, of its burst. Absent where it is not counted, or can not be told just now. Of a rate that was changed, `used` is what is not let through now, and no count of requests, until the rate has rested.
 type LimitUsage struct {
 	Remaining int64 `json:"remaining"`
 
@@ -1672,7 +1672,7 @@ type OrganizationLimit struct {
 	// Overridden It was set for this organization; otherwise the default holds.
 	Overridden bool `json:"overridden"`
 
-	// Usage How much is used now; of a rate, of its burst. Absent where it is not counted, or can not be told just now.
+	// Usage How much is used now; of a rate, of its burst. Absent where it is not counted, or can not be told just now. Of a rate that was changed, `used` is what is not let through now, and no count of requests, until the rate has rested.
 	Usage *LimitUsage `json:"usage,omitempty"`
 	Value LimitValue  `json:"value"`
 }
@@ -15353,10 +15353,13 @@ func (sh *strictHandler) CreateToken(w http.ResponseWriter, r *http.Request) {
 
 	var body CreateTokenJSONRequestBody
 	if err := runtime.BindJSONBody(r, &body); err != nil {
-		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
-		return
+		if !errors.Is(err, io.EOF) {
+			sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+			return
+		}
+	} else {
+		request.Body = &body
 	}
-	request.Body = &body
 
 	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
 		return sh.ssi.CreateToken(ctx, request.(CreateTokenRequestObject))
@@ -16041,10 +16044,13 @@ func (sh *strictHandler) RotateAPIKey(w http.ResponseWriter, r *http.Request, or
 
 	var body RotateAPIKeyJSONRequestBody
 	if err := runtime.BindJSONBody(r, &body); err != nil {
-		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
-		return
+		if !errors.Is(err, io.EOF) {
+			sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+			return
+		}
+	} else {
+		request.Body = &body
 	}
-	request.Body = &body
 
 	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
 		return sh.ssi.RotateAPIKey(ctx, request.(RotateAPIKeyRequestObject))
@@ -16183,10 +16189,13 @@ func (sh *strictHandler) ExamineOrganization(w http.ResponseWriter, r *http.Requ
 
 	var body ExamineOrganizationJSONRequestBody
 	if err := runtime.BindJSONBody(r, &body); err != nil {
-		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
-		return
+		if !errors.Is(err, io.EOF) {
+			sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+			return
+		}
+	} else {
+		request.Body = &body
 	}
-	request.Body = &body
 
 	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
 		return sh.ssi.ExamineOrganization(ctx, request.(ExamineOrganizationRequestObject))
@@ -16679,10 +16688,13 @@ func (sh *strictHandler) PauseAllSchedules(w http.ResponseWriter, r *http.Reques
 
 	var body PauseAllSchedulesJSONRequestBody
 	if err := runtime.BindJSONBody(r, &body); err != nil {
-		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
-		return
+		if !errors.Is(err, io.EOF) {
+			sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+			return
+		}
+	} else {
+		request.Body = &body
 	}
-	request.Body = &body
 
 	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
 		return sh.ssi.PauseAllSchedules(ctx, request.(PauseAllSchedulesRequestObject))
@@ -16713,10 +16725,13 @@ func (sh *strictHandler) ResumeAllSchedules(w http.ResponseWriter, r *http.Reque
 
 	var body ResumeAllSchedulesJSONRequestBody
 	if err := runtime.BindJSONBody(r, &body); err != nil {
-		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
-		return
+		if !errors.Is(err, io.EOF) {
+			sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+			return
+		}
+	} else {
+		request.Body = &body
 	}
-	request.Body = &body
 
 	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
 		return sh.ssi.ResumeAllSchedules(ctx, request.(ResumeAllSchedulesRequestObject))
@@ -16873,10 +16888,13 @@ func (sh *strictHandler) PauseSchedule(w http.ResponseWriter, r *http.Request, o
 
 	var body PauseScheduleJSONRequestBody
 	if err := runtime.BindJSONBody(r, &body); err != nil {
-		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
-		return
+		if !errors.Is(err, io.EOF) {
+			sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+			return
+		}
+	} else {
+		request.Body = &body
 	}
-	request.Body = &body
 
 	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
 		return sh.ssi.PauseSchedule(ctx, request.(PauseScheduleRequestObject))
@@ -16908,10 +16926,13 @@ func (sh *strictHandler) ResumeSchedule(w http.ResponseWriter, r *http.Request, 
 
 	var body ResumeScheduleJSONRequestBody
 	if err := runtime.BindJSONBody(r, &body); err != nil {
-		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
-		return
+		if !errors.Is(err, io.EOF) {
+			sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+			return
+		}
+	} else {
+		request.Body = &body
 	}
-	request.Body = &body
 
 	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
 		return sh.ssi.ResumeSchedule(ctx, request.(ResumeScheduleRequestObject))
@@ -16943,10 +16964,13 @@ func (sh *strictHandler) TriggerSchedule(w http.ResponseWriter, r *http.Request,
 
 	var body TriggerScheduleJSONRequestBody
 	if err := runtime.BindJSONBody(r, &body); err != nil {
-		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
-		return
+		if !errors.Is(err, io.EOF) {
+			sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+			return
+		}
+	} else {
+		request.Body = &body
 	}
-	request.Body = &body
 
 	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
 		return sh.ssi.TriggerSchedule(ctx, request.(TriggerScheduleRequestObject))
@@ -17279,10 +17303,13 @@ func (sh *strictHandler) SuspendUser(w http.ResponseWriter, r *http.Request, org
 
 	var body SuspendUserJSONRequestBody
 	if err := runtime.BindJSONBody(r, &body); err != nil {
-		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
-		return
+		if !errors.Is(err, io.EOF) {
+			sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+			return
+		}
+	} else {
+		request.Body = &body
 	}
-	request.Body = &body
 
 	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
 		return sh.ssi.SuspendUser(ctx, request.(SuspendUserRequestObject))
@@ -17621,10 +17648,13 @@ func (sh *strictHandler) CancelWorkflow(w http.ResponseWriter, r *http.Request, 
 
 	var body CancelWorkflowJSONRequestBody
 	if err := runtime.BindJSONBody(r, &body); err != nil {
-		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
-		return
+		if !errors.Is(err, io.EOF) {
+			sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+			return
+		}
+	} else {
+		request.Body = &body
 	}
-	request.Body = &body
 
 	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
 		return sh.ssi.CancelWorkflow(ctx, request.(CancelWorkflowRequestObject))
