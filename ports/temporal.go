@@ -159,7 +159,7 @@ type Namespaces interface {
 	// fails with ErrNamespaceForeign when one exists with another type.
 	EnsureSearchAttributes(ctx context.Context, namespace string) error
 	// Probe succeeds when a workflow that carries all search attributes can be
-	// started in the namespace, and leaves nothing running. It fails with
+	// started in the namespace, and leaves nothing behind. It fails with
 	// fault.ErrUnavailable as long as that is not so.
 	Probe(ctx context.Context, namespace string) error
 	// Canary takes the way of an organization's work, with a data-plane token: it starts

@@ -122,9 +122,12 @@ func (s *shell) workflowShow(c *cli.Context) error {
 }
 
 func (s *shell) printWorkflow(w *sdk.Workflow) error {
-	events := ""
+	events, key := "", ""
 	if w.HistoryLength > 0 {
 		events = strconv.FormatInt(w.HistoryLength, 10)
+	}
+	if w.StartedBy.UserID != "" { // beside the user, as a query by BulkheadActor asks for the key
+		key = w.StartedBy.APIKeyID
 	}
 	pairs := []pair{
 		{"workflow", w.WorkflowID},
@@ -136,6 +139,7 @@ func (s *shell) printWorkflow(w *sdk.Workflow) error {
 		{"closed", s.moment(w.ClosedAt)},
 		{"events", events},
 		{"started by", cmp.Or(w.StartedBy.UserID, w.StartedBy.APIKeyID)},
+		{"with key", key},
 		{"parent", w.Parent.WorkflowID},
 		{"execution timeout", ofSeconds(w.ExecutionTimeoutSeconds)},
 		{"run timeout", ofSeconds(w.RunTimeoutSeconds)},

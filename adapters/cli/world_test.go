@@ -248,6 +248,11 @@ func greetWorkflow(status sdk.WorkflowStatus) sdk.Workflow {
 	}
 }
 
+func startedBy(w sdk.Workflow) sdk.Workflow {
+	w.StartedBy = sdk.WorkflowStarter{UserID: adaID, APIKeyID: keyID}
+	return w
+}
+
 var (
 	viewerRole   = sdk.RoleDefinition{Name: "viewer", BuiltIn: true, Permissions: []string{"users:read"}, Etag: `"1.a"`}
 	deployerRole = sdk.RoleDefinition{
@@ -409,7 +414,7 @@ var usual = map[string]struct {
 	"POST /organizations/acme/schedules/resume-all":       {202, operation(sdk.OperationStatePending, "")},
 	"POST /organizations/acme/schedules/nightly/trigger":  {204, nil},
 	"POST /organizations/acme/schedules/nightly/backfill": {200, sdk.ScheduleBackfilled{Workflows: 2}},
-	"GET /organizations/acme/workflows/greet-1":           {200, greetWorkflow(sdk.WorkflowStatusRunning)},
+	"GET /organizations/acme/workflows/greet-1":           {200, startedBy(greetWorkflow(sdk.WorkflowStatusRunning))},
 	"GET /organizations/acme/workflows/greet-1/result": {200, sdk.WorkflowResult{
 		WorkflowID: "greet-1", RunID: runID, Status: sdk.WorkflowStatusCompleted, Output: json.RawMessage(greeting),
 	}},

@@ -16,7 +16,6 @@ import (
 
 	"github.com/bulkheadhq/bulkhead/core/fault"
 	"github.com/bulkheadhq/bulkhead/core/namespace"
-	"github.com/bulkheadhq/bulkhead/core/sleep"
 	"github.com/bulkheadhq/bulkhead/ports"
 )
 
@@ -127,23 +126,13 @@ func (c canary) work(ctx context.Context) error {
 	return err
 }
 
-// find waits until the workflow is found as completed: visibility lags behind.
+// find waits until the workflow is found as completed.
 func (c canary) find(ctx context.Context) error {
 	query := `ExecutionStatus = "Completed" AND WorkflowId = "` + c.id + `"`
 	for name := range attributes {
 		query += " AND " + name + ` = "` + canaryName + `"`
 	}
-	for {
-		found, err := invoke(ctx, c.conn.cfg.CallTimeout, c.service().CountWorkflowExecutions, &workflowservice.CountWorkflowExecutionsRequest{
-			Namespace: c.namespace, Query: query,
-		})
-		if err != nil || found.GetCount() > 0 {
-			return err
-		}
-		if !sleep.For(ctx, settlePause) {
-			return toFault(ctx.Err())
-		}
-	}
+	return c.conn.listed(ctx, c.service(), c.namespace, query)
 }
 
 // end removes the workflow, which ends it first if it still runs. Should that fail it

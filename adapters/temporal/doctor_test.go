@@ -97,6 +97,27 @@ func (p patient) examine(t *testing.T) map[string]namespace.Check {
 	return checks
 }
 
+func TestProbe(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+
+	t.Run("Should leave nothing of a probe among the organization's workflows", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		p := b.admit(t)
+		p.treat(t)
+		is.NoErr(p.namespaces.Probe(t.Context(), p.row.Namespace)) // once more, as a step that is taken again
+		eventually(t, "it is gone", func() bool {
+			_, err := b.dispatcher.Describe(t.Context(), p.row.Namespace, "bulkhead-probe", "")
+			return errors.Is(err, workflow.ErrNotFound)
+		})
+		eventually(t, "it is not listed", func() bool {
+			n, err := b.dispatcher.Count(t.Context(), p.row.Namespace, "", false)
+			return err == nil && n.Total == 0
+		})
+	})
+}
+
 // TestDoctor examines organizations whose namespaces are broken at the real server.
 func TestDoctor(t *testing.T) {
 	t.Parallel()

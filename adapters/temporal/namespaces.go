@@ -19,6 +19,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/fault"
 	"github.com/bulkheadhq/bulkhead/core/id"
 	"github.com/bulkheadhq/bulkhead/core/namespace"
+	"github.com/bulkheadhq/bulkhead/core/sleep"
 	"github.com/bulkheadhq/bulkhead/core/workflow"
 	"github.com/bulkheadhq/bulkhead/ports"
 )
@@ -43,6 +44,8 @@ const (
 const (
 	probeID      = namespace.OwnPrefix + "probe"
 	probeTimeout = time.Minute
+	// forgetTimeout bounds what removing it adds to provisioning.
+	forgetTimeout = 2 * time.Second
 )
 
 // Namespaces implements ports.Namespaces.
@@ -122,7 +125,7 @@ func notYet(err error) error {
 	return err
 }
 
-// Probe starts a workflow with every search attribute, and terminates it. Until
+// Probe starts a workflow with every search attribute, and removes it. Until
 // an attribute is known to the frontend that answers, it calls it invalid.
 func (n *Namespaces) Probe(ctx context.Context, namespace string) error {
 	marked, err := markedBy(probeID)
@@ -155,9 +158,43 @@ func (n *Namespaces) Probe(ctx context.Context, namespace string) error {
 		Identity:          identity,
 	})
 	if errors.Is(err, workflow.ErrNotFound) {
-		return nil // another probe, at the same time, has ended ours
+		err = nil // another probe, at the same time, has ended ours
+	}
+	if err == nil {
+		n.forget(ctx, namespace, started.GetRunId())
 	}
 	return err
+}
+
+// forget removes an ended probe from what the organization sees of its workflows. Not
+// before it is listed as ended: Temporal writes its index by tasks of their own, and
+// what is deleted ahead of them is listed as running ever after. The probe has served
+// its end by then; should this fail, Temporal forgets it as it forgets any other.
+func (n *Namespaces) forget(ctx context.Context, namespace, run string) {
+	ctx, cancel := context.WithTimeout(ctx, forgetTimeout)
+	defer cancel()
+	query := `ExecutionStatus = "Terminated" AND WorkflowId = "` + probeID + `" AND RunId = "` + run + `"`
+	if n.conn.listed(ctx, n.conn.adminService(), namespace, query) != nil {
+		return
+	}
+	_, _ = invoke(ctx, n.conn.cfg.CallTimeout, n.conn.adminService().DeleteWorkflowExecution, &workflowservice.DeleteWorkflowExecutionRequest{
+		Namespace: namespace, WorkflowExecution: &commonpb.WorkflowExecution{WorkflowId: probeID, RunId: run},
+	})
+}
+
+// listed waits until a query finds something: visibility lags behind.
+func (c *Connection) listed(ctx context.Context, at workflowservice.WorkflowServiceClient, namespace, query string) error {
+	for pause := settlePause / 16; ; pause = min(2*pause, settlePause) {
+		found, err := invoke(ctx, c.cfg.CallTimeout, at.CountWorkflowExecutions, &workflowservice.CountWorkflowExecutionsRequest{
+			Namespace: namespace, Query: query,
+		})
+		if err != nil || found.GetCount() > 0 {
+			return err
+		}
+		if !sleep.For(ctx, pause) {
+			return toFault(ctx.Err())
+		}
+	}
 }
 
 // markedBy returns every search attribute of a tenant's namespace with the same value.
