@@ -58,7 +58,7 @@ Examples:
 				Action: s.apikeyList,
 			},
 			{
-				Name: "get", Usage: "show an API key", ArgsUsage: "KEY_ID", Flags: []cli.Flag{orgFlag()},
+				Name: "get", Aliases: []string{"show"}, Usage: "show an API key", ArgsUsage: "KEY_ID", Flags: []cli.Flag{orgFlag()},
 				Description: `Everything but the secret, which nobody can show.
 
 Example:

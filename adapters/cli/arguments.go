@@ -190,7 +190,7 @@ func dashed(name string) string {
 var synonyms = map[string][]string{
 	"add": {"create", "start"}, "create": {"add", "start"}, "new": {"create", "add", "start"},
 	"run": {"start", "server"}, "serve": {"server"}, "ls": {"list"},
-	"get": {"show"}, "describe": {"show"}, "status": {"show"},
+	"get": {"show"}, "describe": {"show", "get"}, "status": {"show", "get"},
 	"delete": {"revoke"}, "remove": {"delete", "revoke"}, "rm": {"delete", "revoke"},
 	"key": {"apikey"}, "keys": {"apikey"}, "api-key": {"apikey"}, "tenant": {"org"}, "organization": {"org"}, "organizations": {"org"},
 	"wf": {"workflow"}, "login": {"whoami"}, "me": {"whoami"},

@@ -1,5 +1,7 @@
 package cli
 
+import "github.com/bulkheadhq/bulkhead/sdk"
+
 var workflowCommands = []commandCase{
 	{
 		"workflow-start", `workflow start --org acme --type Greet -q default --id greet-1 --input "a,b" -i {"n":1} --execution-timeout 90s`,
@@ -77,4 +79,10 @@ var workflowCommands = []commandCase{
 		"workflow-batch-stop", "workflow batch stop " + batchID + " --org acme --reason enough",
 		"POST /api/v0/organizations/acme/workflow-batches/" + batchID + `/stop {"reason":"enough"}`,
 	},
+}
+
+// startedBy is a workflow as it is shown alone.
+func startedBy(w sdk.Workflow) sdk.Workflow {
+	w.StartedBy = sdk.WorkflowStarter{UserID: adaID, APIKeyID: keyID}
+	return w
 }

@@ -53,6 +53,7 @@ func TestHelp(t *testing.T) {
 			_, same, _ := w.run(append([]string{"help"}, path...)...)
 			is.Equal(same, page)
 			is.True(c.Usage != "")
+			is.Equal(c.HasName("show"), c.HasName("get")) // nobody has to remember which it is
 			is.True(strings.Contains(c.Description, "Example"))
 			is.True(strings.Contains(c.Description, "bulkhead "))
 			for l := range strings.SplitSeq(page, "\n") {

@@ -19,7 +19,7 @@ Example:
   bulkhead org allow-list get acme`,
 		Subcommands: []*cli.Command{
 			{
-				Name: "get", Usage: "show the allow-list", ArgsUsage: "[ORG]", Flags: []cli.Flag{orgFlag()},
+				Name: "get", Aliases: []string{"show"}, Usage: "show the allow-list", ArgsUsage: "[ORG]", Flags: []cli.Flag{orgFlag()},
 				Description: `A rule for * is for every role that no rule names.
 
 Example:

@@ -28,7 +28,7 @@ Example:
 				Action: s.roleList,
 			},
 			{
-				Name: "get", Usage: "show a role with its permissions", ArgsUsage: "ROLE", Flags: []cli.Flag{orgFlag()},
+				Name: "get", Aliases: []string{"show"}, Usage: "show a role with its permissions", ArgsUsage: "ROLE", Flags: []cli.Flag{orgFlag()},
 				Description: `ROLE is a name, or a custom role's id.
 
 Example:

@@ -60,7 +60,7 @@ Example:
 				Action: s.scheduleList,
 			},
 			{
-				Name: "show", Usage: "show a schedule", ArgsUsage: "ID", Flags: []cli.Flag{orgFlag()},
+				Name: "show", Aliases: []string{"get"}, Usage: "show a schedule", ArgsUsage: "ID", Flags: []cli.Flag{orgFlag()},
 				Description: `With its next times and what it has started last. All of it: --output json.
 
 Example:

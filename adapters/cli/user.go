@@ -19,7 +19,7 @@ Example:
 		Subcommands: []*cli.Command{
 			s.userAddCommand(), s.userListCommand(),
 			{
-				Name: "get", Usage: "show a user", ArgsUsage: "USER", Flags: []cli.Flag{orgFlag()},
+				Name: "get", Aliases: []string{"show"}, Usage: "show a user", ArgsUsage: "USER", Flags: []cli.Flag{orgFlag()},
 				Description: `Removed users are shown by their id.
 
 Example:

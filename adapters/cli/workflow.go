@@ -42,7 +42,7 @@ Examples:
 				Action: s.workflowStart,
 			},
 			{
-				Name: "show", Usage: "show a workflow", ArgsUsage: "ID", Flags: []cli.Flag{orgFlag(), runFlag()},
+				Name: "show", Aliases: []string{"get"}, Usage: "show a workflow", ArgsUsage: "ID", Flags: []cli.Flag{orgFlag(), runFlag()},
 				Description: `Where it stands, and since when.
 
 Example:

@@ -64,7 +64,7 @@ Example:
 				Action: s.batchList,
 			},
 			{
-				Name: "show", Usage: "show a batch", ArgsUsage: "ID", Flags: []cli.Flag{orgFlag()},
+				Name: "show", Aliases: []string{"get"}, Usage: "show a batch", ArgsUsage: "ID", Flags: []cli.Flag{orgFlag()},
 				Description: `How far it has come, as of some seconds ago.
 
 Example:

@@ -248,11 +248,6 @@ func greetWorkflow(status sdk.WorkflowStatus) sdk.Workflow {
 	}
 }
 
-func startedBy(w sdk.Workflow) sdk.Workflow {
-	w.StartedBy = sdk.WorkflowStarter{UserID: adaID, APIKeyID: keyID}
-	return w
-}
-
 var (
 	viewerRole   = sdk.RoleDefinition{Name: "viewer", BuiltIn: true, Permissions: []string{"users:read"}, Etag: `"1.a"`}
 	deployerRole = sdk.RoleDefinition{
