@@ -21,10 +21,11 @@ type operation struct {
 	path   string
 	public bool // needs no credential
 
-	permission string // x-permission; "" when the document states none
-	params     []*openapi3.Parameter
-	body       *openapi3.Schema // nil: takes none
-	siblings   []string         // the methods that the path has
+	permission   string // x-permission; "" when the document states none
+	params       []*openapi3.Parameter
+	body         *openapi3.Schema // nil: takes none
+	bodyOptional bool             // without one it is the same as with {}
+	siblings     []string         // the methods that the path has
 }
 
 // contract is the document's operations by their ids, in order.
@@ -51,6 +52,7 @@ var contract = sync.OnceValue(func() []*operation {
 			}
 			if declared.RequestBody != nil {
 				o.body = declared.RequestBody.Value.Content["application/json"].Schema.Value
+				o.bodyOptional = !declared.RequestBody.Value.Required
 			}
 			for sibling := range item.Operations() {
 				o.siblings = append(o.siblings, sibling)

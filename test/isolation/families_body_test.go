@@ -366,10 +366,11 @@ func (g *generator) garbage() {
 	} {
 		a := &attack{family: "garbage", op: g.o, by: &g.by.credential, send: g.request(g.ours())}
 		a.send.body = body
+		nothing := body == "{}" || body == "" && g.o.bodyOptional // which is the same
 		switch {
-		case body == valid, body == "{}" && g.seed.Fatal:
+		case body == valid, nothing && g.seed.Fatal:
 			continue
-		case body != "{}": // which may be a request of its own, with a permission of its own
+		case !nothing: // which may be a request of its own, with a permission of its own
 			a.refused = massAssignment
 		}
 		g.out = append(g.out, a)
