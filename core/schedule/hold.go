@@ -21,9 +21,12 @@ type Hold struct {
 	ID   uuid.UUID // random, so that no note is taken for another's
 }
 
+// beginMark is what every mark begins with. Nobody else's note has it in it.
+const beginMark = "[bulkhead-hold"
+
 // Mark is what a note has in it that was left by the hold. Its form is documented, and
 // stays: notes are kept by Temporal.
-func (h Hold) Mark() string { return "[bulkhead-hold " + h.Kind.s + " " + h.ID.String() + "]" }
+func (h Hold) Mark() string { return beginMark + " " + h.Kind.s + " " + h.ID.String() + "]" }
 
 // Note is what the schedule is paused with.
 func (h Hold) Note() string { return h.Kind.words + " " + h.Mark() }

@@ -1,12 +1,16 @@
 package schedule_test
 
 import (
+	"errors"
+	"strings"
 	"testing"
 
 	"github.com/google/uuid"
 	"github.com/matryer/is"
 
+	"github.com/bulkheadhq/bulkhead/core/fault"
 	"github.com/bulkheadhq/bulkhead/core/schedule"
+	"github.com/bulkheadhq/bulkhead/core/text"
 )
 
 func TestHold(t *testing.T) {
@@ -23,8 +27,23 @@ func TestHold(t *testing.T) {
 			h := schedule.Hold{Kind: kind, ID: i}
 			is.Equal(h.Mark(), mark)
 			is.True(len(h.Note()) > len(mark))
-			is.NoErr(schedule.CheckNote(h.Note()))
+			is.NoErr(text.Check("/note", h.Note(), schedule.MaxNoteLen))
 		}
+	})
+
+	t.Run("Should be known by what nobody else may write", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		for _, kind := range []schedule.HoldKind{schedule.Suspension, schedule.Bulk} {
+			h := schedule.Hold{Kind: kind, ID: i}
+			for _, note := range []string{h.Note(), h.Mark(), "mine " + h.Mark() + " and more", strings.ToUpper(h.Mark())} {
+				err := schedule.CheckNote(note)
+				is.True(errors.Is(err, fault.ErrInvalid)) // a forged mark
+				is.Equal(fault.From(err).Fields[0].Pointer, "/note")
+				is.Equal(fault.From(err).Fields[0].Rule, "reserved")
+			}
+		}
+		is.NoErr(schedule.CheckNote("bulkhead-hold is what the mark says"))
 	})
 
 	t.Run("Should have each kind beside the other", func(t *testing.T) {

@@ -5,6 +5,7 @@ package schedule
 
 import (
 	"encoding/json"
+	"strings"
 	"time"
 
 	"github.com/bulkheadhq/bulkhead/core/fault"
@@ -152,10 +153,15 @@ func (p Policy) Validate() error {
 	return nil
 }
 
-// CheckNote checks a note; "" is none. It fails with fault.ErrInvalid.
+// CheckNote checks a note that somebody gives; "" is none. It may hold no hold's mark:
+// whoever could write one would have a schedule let go on that others have paused. It
+// fails with fault.ErrInvalid.
 func CheckNote(note string) error {
 	if note == "" {
 		return nil
+	}
+	if strings.Contains(strings.ToLower(note), beginMark) {
+		return fault.InvalidField("/note", "reserved", "must not hold a mark of Bulkhead's own: "+beginMark)
 	}
 	return text.Check("/note", note, MaxNoteLen)
 }

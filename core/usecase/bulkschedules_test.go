@@ -350,6 +350,30 @@ func TestAllSchedules(t *testing.T) {
 		is.Equal(len(a.trail()), 0)
 	})
 
+	// Whoever may not resume a schedule, as the allow-list has it, would have it resumed so.
+	t.Run("Should take a hold's mark from nobody, for what somebody has paused to stay so", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		a := newAll(t)
+		a.temporal.put("on", false, "")
+		a.mustReview()
+		forged := schedule.Hold{Kind: schedule.Bulk, ID: a.pauseAll("").UUID()}.Mark()
+		a.mustReview()
+		a.temporal.put("on", true, "never again") // by somebody else
+		for _, note := range []string{forged, "mine " + forged} {
+			_, err := a.s.schedules.Pause(t.Context(), a.by, a.org, "on", note)
+			is.True(fault.IsKind(err, fault.Invalid))
+			_, err = a.s.schedules.Resume(t.Context(), a.by, a.org, "on", note)
+			is.True(fault.IsKind(err, fault.Invalid))
+			_, err = a.s.schedules.PauseAll(t.Context(), a.by, a.org, note)
+			is.True(fault.IsKind(err, fault.Invalid))
+		}
+		a.resumeAll()
+		a.mustReview()
+		is.Equal(a.paused(), []string{"on"})
+		is.Equal(a.temporal.of("on").Note, "never again")
+	})
+
 	// A step that is cut short anywhere is taken again.
 	for _, kind := range []operation.Kind{operation.PauseSchedules, operation.ResumeSchedules} {
 		for _, port := range []string{
