@@ -121,6 +121,17 @@ func TestLimit(t *testing.T) {
 		}
 	})
 
+	t.Run("Should charge an examination by the work that it makes at Temporal, where no other limit counts it", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		b := setup(t)
+		b.limited(perMinute(1000, 150), nil)
+		w := b.do(b.calls()["examineOrganization"])
+		is.Equal(w.Code, http.StatusOK)
+		is.Equal(b.left(w), int64(50))
+		is.Equal(b.do(b.calls()["examineOrganization"]).Code, http.StatusTooManyRequests)
+	})
+
 	t.Run("Should do none of many changes that the limit does not let through", func(t *testing.T) {
 		t.Parallel()
 		is := is.New(t)
