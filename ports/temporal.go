@@ -182,7 +182,9 @@ type Namespaces interface {
 	// success. It fails with ErrNamespaceForeign, and touches nothing, when the
 	// identifier is another one's.
 	Discard(ctx context.Context, namespace, identifier string) error
-	// Gone succeeds when Temporal knows no namespace of the owner any more, under
-	// any name, and fails with ErrNamespaceReclaiming as long as it does.
-	Gone(ctx context.Context, owner id.Org) error
+	// Gone succeeds when nothing of the namespace is left, under whichever name Temporal
+	// removes it, nor of any other of the owner's that is being removed, and fails with
+	// ErrNamespaceReclaiming as long as there is. Another one that has the owner's tag
+	// and is not being removed is an orphan, which nobody is to wait for.
+	Gone(ctx context.Context, namespace string, owner id.Org) error
 }

@@ -265,7 +265,7 @@ const pageSize = 1000
 
 // Gone looks through all namespaces, as Temporal renames a deleted one, and
 // removes it when what was in it is gone. A deletion is rare enough for that.
-func (n *Namespaces) Gone(ctx context.Context, owner id.Org) error {
+func (n *Namespaces) Gone(ctx context.Context, namespace string, owner id.Org) error {
 	var next []byte
 	for {
 		list, err := invoke(ctx, n.conn.cfg.CallTimeout, n.conn.adminService().ListNamespaces, &workflowservice.ListNamespacesRequest{
@@ -275,7 +275,8 @@ func (n *Namespaces) Gone(ctx context.Context, owner id.Org) error {
 			return err
 		}
 		for _, found := range list.GetNamespaces() {
-			if info := found.GetNamespaceInfo(); info.GetData()[tagOrg] == owner.String() {
+			info := found.GetNamespaceInfo()
+			if info.GetData()[tagOrg] == owner.String() && (info.GetName() == namespace || info.GetState() == enumspb.NAMESPACE_STATE_DELETED) {
 				return ports.ErrNamespaceReclaiming.After(retryAfter).Because(fmt.Errorf("namespace %s is %v", info.GetName(), info.GetState()))
 			}
 		}

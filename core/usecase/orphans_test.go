@@ -40,8 +40,10 @@ func TestOrphans(t *testing.T) {
 		w.has("org-nameless", tagged(""))
 		w.has("org-odd", tagged("nobody"))
 		w.has("org-buried", tagged(w.addOrg("buried", org.Deleted).String()))
-		w.has("org-second", tagged(w.addNamespaced("acme", org.Active, nil).String()))
-		is.Equal(count(t, w), namespace.Tally{Orphaned: 5})
+		for _, state := range []org.State{org.Active, org.Suspended, org.Provisioning, org.Failed, org.Deleting} {
+			w.has("org-second-"+state.String(), tagged(w.addNamespaced("org-"+state.String(), state, nil).String()))
+		}
+		is.Equal(count(t, w), namespace.Tally{Orphaned: 9})
 	})
 
 	t.Run("Should leave alone what is nobody's of ours, and what other work is under way with", func(t *testing.T) {

@@ -183,8 +183,8 @@ func (d *temporal) Discard(_ context.Context, namespace, identifier string) erro
 	return d.remote("Discard " + namespace + " " + identifier)
 }
 
-func (d *temporal) Gone(_ context.Context, owner id.Org) error {
-	return d.remote("Gone " + owner.String())
+func (d *temporal) Gone(_ context.Context, namespace string, owner id.Org) error {
+	return d.remote("Gone " + namespace + " of " + owner.String())
 }
 
 func (d *temporal) ProvisioningEnded(_ context.Context, o id.Org) error {

@@ -230,17 +230,17 @@ func NamespaceDeletion(t *testing.T, s NamespacesSetup) {
 		b, neighbour := blueprint(), blueprint()
 		is.NoErr(s.Namespaces.Ensure(t.Context(), neighbour))
 		is.NoErr(s.Namespaces.Ensure(t.Context(), b))
-		is.True(errors.Is(s.Namespaces.Gone(t.Context(), b.Owner), ports.ErrNamespaceReclaiming)) // it is there
+		is.True(errors.Is(s.Namespaces.Gone(t.Context(), b.Namespace, b.Owner), ports.ErrNamespaceReclaiming)) // it is there
 		for range 3 {
 			is.NoErr(untilAvailable(t, func() error { return s.Namespaces.Delete(t.Context(), b.Namespace, b.Owner) }))
 		}
-		is.NoErr(untilWithin(t, reclaimLimit, func() error { return s.Namespaces.Gone(t.Context(), b.Owner) }))
+		is.NoErr(untilWithin(t, reclaimLimit, func() error { return s.Namespaces.Gone(t.Context(), b.Namespace, b.Owner) }))
 		is.NoErr(s.Namespaces.Delete(t.Context(), b.Namespace, b.Owner))
 		have, err := s.Namespaces.State(t.Context(), b.Namespace)
 		is.NoErr(err)
 		is.Equal(have, namespace.State{Status: namespace.Absent})
 		is.NoErr(s.Namespaces.Ensure(t.Context(), neighbour)) // untouched: it is still the neighbour's
-		is.True(errors.Is(s.Namespaces.Gone(t.Context(), neighbour.Owner), ports.ErrNamespaceReclaiming))
+		is.True(errors.Is(s.Namespaces.Gone(t.Context(), neighbour.Namespace, neighbour.Owner), ports.ErrNamespaceReclaiming))
 	})
 
 	t.Run("Should delete each of several at the same time, and one that several delete", func(t *testing.T) {
@@ -256,8 +256,23 @@ func NamespaceDeletion(t *testing.T, s NamespacesSetup) {
 			is.NoErr(err)
 		}
 		for _, b := range doomed {
-			is.NoErr(untilWithin(t, reclaimLimit, func() error { return s.Namespaces.Gone(t.Context(), b.Owner) }))
+			is.NoErr(untilWithin(t, reclaimLimit, func() error { return s.Namespaces.Gone(t.Context(), b.Namespace, b.Owner) }))
 		}
+	})
+
+	t.Run("Should wait for no other namespace that has the owner's tag, unless it is being removed", func(t *testing.T) {
+		is := is.New(t)
+		b := blueprint()
+		orphan := b
+		orphan.Namespace += "-before"
+		is.NoErr(s.Namespaces.Ensure(t.Context(), b))
+		is.NoErr(s.Namespaces.Ensure(t.Context(), orphan))
+		is.NoErr(untilAvailable(t, func() error { return s.Namespaces.Delete(t.Context(), b.Namespace, b.Owner) }))
+		is.NoErr(untilWithin(t, reclaimLimit, func() error { return s.Namespaces.Gone(t.Context(), b.Namespace, b.Owner) }))
+		is.True(errors.Is(s.Namespaces.Gone(t.Context(), orphan.Namespace, b.Owner), ports.ErrNamespaceReclaiming))
+		is.NoErr(untilAvailable(t, func() error { return s.Namespaces.Delete(t.Context(), orphan.Namespace, b.Owner) }))
+		is.NoErr(untilWithin(t, reclaimLimit, func() error { return s.Namespaces.Gone(t.Context(), b.Namespace, b.Owner) }))
+		is.NoErr(s.Namespaces.Gone(t.Context(), orphan.Namespace, b.Owner)) // it was waited for, too
 	})
 
 	t.Run("Should discard the namespace that was looked at, and no other of its name", func(t *testing.T) {
@@ -274,14 +289,14 @@ func NamespaceDeletion(t *testing.T, s NamespacesSetup) {
 		for range 2 {
 			is.NoErr(untilAvailable(t, func() error { return s.Namespaces.Discard(t.Context(), b.Namespace, have.ID) }))
 		}
-		is.NoErr(untilWithin(t, reclaimLimit, func() error { return s.Namespaces.Gone(t.Context(), b.Owner) }))
+		is.NoErr(untilWithin(t, reclaimLimit, func() error { return s.Namespaces.Gone(t.Context(), b.Namespace, b.Owner) }))
 	})
 
 	t.Run("Should take a namespace that never was for one that is gone", func(t *testing.T) {
 		is := is.New(t)
 		b := blueprint()
 		is.NoErr(s.Namespaces.Delete(t.Context(), b.Namespace, b.Owner))
-		is.NoErr(s.Namespaces.Gone(t.Context(), b.Owner))
+		is.NoErr(s.Namespaces.Gone(t.Context(), b.Namespace, b.Owner))
 	})
 
 	t.Run("Should not touch a namespace that is another's", func(t *testing.T) {

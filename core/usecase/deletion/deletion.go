@@ -147,7 +147,7 @@ func (s *Service) AwaitReclaim(ctx context.Context, p outbox.DeletionPayload, at
 		if err := s.delete(ctx, o, owned); err != nil {
 			return err
 		}
-		return s.namespaces.Gone(ctx, o.ID)
+		return s.namespaces.Gone(ctx, o.Namespace, o.ID)
 	})
 }
 

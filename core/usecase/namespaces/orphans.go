@@ -54,7 +54,7 @@ func (f finder) bereft(ctx context.Context, found namespace.Found) (id.Org, name
 		return id.Org{}, namespace.Reason{}, time.Time{}, err
 	case row.State() == org.Deleted:
 		return owner, namespace.OrganizationDeleted, row.Snapshot().UpdatedAt, nil
-	case hasNamespace(row) && row.Namespace() != found.Name:
+	case row.Namespace() != found.Name: // that name is set once, whatever is done with it
 		return owner, namespace.OtherNamespace, time.Time{}, nil
 	}
 	return owner, namespace.Reason{}, time.Time{}, nil
