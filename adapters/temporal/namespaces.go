@@ -44,8 +44,8 @@ const (
 const (
 	probeID      = namespace.OwnPrefix + "probe"
 	probeTimeout = time.Minute
-	// forgetTimeout bounds what removing it adds to provisioning.
-	forgetTimeout = 2 * time.Second
+	// listedTimeout bounds what removing it adds to provisioning.
+	listedTimeout = 2 * time.Second
 )
 
 // Namespaces implements ports.Namespaces.
@@ -151,35 +151,33 @@ func (n *Namespaces) Probe(ctx context.Context, namespace string) error {
 	if err != nil {
 		return notYet(err)
 	}
-	_, err = invoke(ctx, n.conn.cfg.CallTimeout, n.conn.adminService().TerminateWorkflowExecution, &workflowservice.TerminateWorkflowExecutionRequest{
-		Namespace:         namespace,
-		WorkflowExecution: &commonpb.WorkflowExecution{WorkflowId: probeID, RunId: started.GetRunId()},
-		Reason:            "The namespace is usable.",
-		Identity:          identity,
-	})
-	if errors.Is(err, workflow.ErrNotFound) {
-		err = nil // another probe, at the same time, has ended ours
-	}
-	if err == nil {
-		n.forget(ctx, namespace, started.GetRunId())
-	}
-	return err
+	return n.forget(ctx, namespace, started.GetRunId())
 }
 
-// forget removes an ended probe from what the organization sees of its workflows. Not
-// before it is listed as ended: Temporal writes its index by tasks of their own, and
-// what is deleted ahead of them is listed as running ever after. The probe has served
-// its end by then; should this fail, Temporal forgets it as it forgets any other.
-func (n *Namespaces) forget(ctx context.Context, namespace, run string) {
-	ctx, cancel := context.WithTimeout(ctx, forgetTimeout)
+// forget ends a probe, and removes it from what the organization sees of its workflows.
+// Temporal writes its index by tasks of their own: what is deleted before it is listed
+// is listed as running ever after, and what has ended is removed some seconds later
+// than what still runs, which Temporal ends and removes in one go. A probe that is not
+// listed in time is ended all the same, and forgotten as any other workflow is.
+func (n *Namespaces) forget(ctx context.Context, namespace, run string) error {
+	probe := &commonpb.WorkflowExecution{WorkflowId: probeID, RunId: run}
+	soon, cancel := context.WithTimeout(ctx, listedTimeout)
 	defer cancel()
-	query := `ExecutionStatus = "Terminated" AND WorkflowId = "` + probeID + `" AND RunId = "` + run + `"`
-	if n.conn.listed(ctx, n.conn.adminService(), namespace, query) != nil {
-		return
+	if n.conn.listed(soon, n.conn.adminService(), namespace, `WorkflowId = "`+probeID+`" AND RunId = "`+run+`"`) == nil {
+		_, err := invoke(ctx, n.conn.cfg.CallTimeout, n.conn.adminService().DeleteWorkflowExecution, &workflowservice.DeleteWorkflowExecutionRequest{
+			Namespace: namespace, WorkflowExecution: probe,
+		})
+		if err == nil {
+			return nil
+		}
 	}
-	_, _ = invoke(ctx, n.conn.cfg.CallTimeout, n.conn.adminService().DeleteWorkflowExecution, &workflowservice.DeleteWorkflowExecutionRequest{
-		Namespace: namespace, WorkflowExecution: &commonpb.WorkflowExecution{WorkflowId: probeID, RunId: run},
+	_, err := invoke(ctx, n.conn.cfg.CallTimeout, n.conn.adminService().TerminateWorkflowExecution, &workflowservice.TerminateWorkflowExecutionRequest{
+		Namespace: namespace, WorkflowExecution: probe, Reason: "The namespace is usable.", Identity: identity,
 	})
+	if errors.Is(err, workflow.ErrNotFound) {
+		return nil // another probe, at the same time, has ended ours
+	}
+	return err
 }
 
 // listed waits until a query finds something: visibility lags behind.
