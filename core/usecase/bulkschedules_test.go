@@ -235,6 +235,22 @@ func TestAllSchedules(t *testing.T) {
 		is.Equal(len(a.paused()), 0)
 	})
 
+	t.Run("Should hold nothing more of an organization that has been suspended by now", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		a := newAll(t)
+		a.temporal.put("a", false, "")
+		a.made("a")
+		pause := a.pauseAll("")
+		row := a.orgOf(a.org)
+		a.setState(a.org, org.Suspended)
+		old := holds.New(staleOrg{a.store, row}, a.temporal, a.clock, slog.New(slog.DiscardHandler)) // it has looked before
+		_, err := old.Review(t.Context(), a.payload(), "move "+pause.String()+":")
+		is.NoErr(err)
+		is.Equal(len(a.paused()), 0)
+		is.Equal(len(a.heldSo(schedule.Bulk)), 0)
+	})
+
 	t.Run("Should end with the organization's deletion", func(t *testing.T) {
 		t.Parallel()
 		is := is.New(t)
@@ -258,6 +274,7 @@ func TestAllSchedules(t *testing.T) {
 		a.mustReview()
 		is.Equal(a.is(pause).State, operation.Failed)
 		is.Equal(a.is(pause).Failure, fault.ErrNotFound.Public)
+		is.Equal(a.is(pause).FailureCode, "not_found")
 		a.mends(list)
 		again, err := a.s.operations.Retry(t.Context(), holder(a.org, authz.Admin), pause)
 		is.NoErr(err)
@@ -283,7 +300,7 @@ func TestAllSchedules(t *testing.T) {
 			is.NoErr(err)
 			is.Equal(a.paused(), []string{"b", "c"})
 			is.Equal(a.is(pause).Attempts, n)
-			is.True(a.is(pause).Failure != "")
+			is.Equal(a.is(pause).FailureCode, "schedule.some_left")
 			if n < 30 {
 				is.Equal(left.Wait, 10*time.Second)
 				is.Equal(a.is(pause).State, operation.Running)
@@ -455,3 +472,18 @@ type staleReads struct {
 func (r staleReads) OpenOperation(context.Context, []operation.Kind) (operation.Operation, error) {
 	return r.op, nil
 }
+
+// staleOrg shows an organization as it was.
+type staleOrg struct {
+	store
+	row org.Org
+}
+
+func (s staleOrg) Reads(o id.Org) ports.Reads { return staleOrgReads{s.store.Reads(o), s.row} }
+
+type staleOrgReads struct {
+	ports.Reads
+	row org.Org
+}
+
+func (r staleOrgReads) Org(context.Context) (org.Org, error) { return r.row, nil }
