@@ -35,7 +35,11 @@ type OperationError struct{ Operation Operation }
 
 // Error returns the reason in one line.
 func (e *OperationError) Error() string {
-	return fmt.Sprintf("%s %s: %s", e.Operation.Kind, e.Operation.State, e.Operation.Failure)
+	s := fmt.Sprintf("%s %s: %s", e.Operation.Kind, e.Operation.State, e.Operation.Failure)
+	if e.Operation.FailureCode != "" {
+		s += " (" + e.Operation.FailureCode + ")"
+	}
+	return s
 }
 
 // progressWait is how often an operation's progress is looked at.
@@ -77,10 +81,11 @@ type operationProgress struct {
 	step     string
 	attempts int32
 	failure  string
+	code     string
 }
 
 func progressOf(o Operation) operationProgress {
-	return operationProgress{state: o.State, step: o.Step, attempts: o.Attempts, failure: o.Failure}
+	return operationProgress{state: o.State, step: o.Step, attempts: o.Attempts, failure: o.Failure, code: o.FailureCode}
 }
 
 // AssignmentQuery is which organizations a worker asks for. The zero one is for all

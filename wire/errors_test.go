@@ -38,6 +38,8 @@ The kind decides the status: invalid 400 (or 408, 413, 415, 422 where HTTP has a
 not_found 404 (405 for a method), conflict 409, precondition_failed 412 (428 without If-Match), exhausted 429, internal 500, unavailable 503, timeout 504.
 With 503 and 504, and with 429 of a rate, ` + "`Retry-After`" + ` says when to come back.
 
+An operation that fails, or stumbles, names one of these codes in its ` + "`failure_code`" + `, and the detail in its ` + "`failure`" + `.
+
 This page is written from the code: ` + "`go test ./wire -update`" + `.
 
 | code | kind | detail |

@@ -279,7 +279,7 @@ func NewWorker(ctx context.Context, cfg config.Config, out Output, b Build) (*Wo
 	}
 	outbox, cleanup4 := newOutbox(ctx, db)
 	orchestrator := temporal.NewOrchestrator(connection)
-	relayService := relay.New(outbox, orchestrator, clock, logger)
+	relayService := relay.New(outbox, store, orchestrator, clock, logger)
 	platform := postgres.NewPlatform(db)
 	retentionService := retention.New(store, platform, clock, logger)
 	idempotency := postgres.NewIdempotency(db)

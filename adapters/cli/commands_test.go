@@ -362,13 +362,13 @@ func TestCreateOrganization(t *testing.T) {
 		is := is.New(t)
 		w := newWorld(t)
 		retried := operation(sdk.OperationStateRunning, "namespace_registered")
-		retried.Attempts, retried.Failure = 2, "temporal is away"
+		retried.Attempts, retried.Failure, retried.FailureCode = 2, "temporal is away", "unavailable"
 		stages(w, operation(sdk.OperationStatePending, ""), operation(sdk.OperationStateRunning, "namespace_registered"), retried,
 			operation(sdk.OperationStateSucceeded, "organization_activated"))
 		code, out, err := w.run(create...)
 		is.Equal(code, 0)
 		is.True(strings.HasPrefix(err, "Preparing organization acme\n  namespace registered\n"+
-			"  namespace registered; attempt 2 failed: temporal is away\n  organization activated\n"))
+			"  namespace registered; attempt 2 failed: temporal is away (unavailable)\n  organization activated\n"))
 		is.True(strings.Contains(out, "state         active"))
 		is.True(strings.Contains(err, "bulkhead apikey create admin --org acme --user ada@acme.example"))
 	})
@@ -384,11 +384,11 @@ func TestCreateOrganization(t *testing.T) {
 		is := is.New(t)
 		w := newWorld(t)
 		failed := operation(sdk.OperationStateFailed, "")
-		failed.Failure = "the namespace is someone else's"
+		failed.Failure, failed.FailureCode = "the namespace is someone else's", "namespace.foreign"
 		stages(w, failed)
 		code, _, err := w.run(create...)
 		is.Equal(code, 1)
-		is.True(strings.Contains(err, "the namespace is someone else's"))
+		is.True(strings.Contains(err, "the namespace is someone else's (namespace.foreign)"))
 		is.True(strings.Contains(err, "bulkhead org show acme"))
 	})
 	t.Run("Should not wait longer than told", func(t *testing.T) {

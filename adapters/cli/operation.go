@@ -138,7 +138,7 @@ func (s *shell) await(c *cli.Context, api *sdk.Client, id, title string) (*sdk.O
 	ctx, cancel := context.WithTimeout(c.Context, c.Duration("timeout"))
 	defer cancel()
 	p := s.newProgress(asJSON(c), title)
-	op, err := api.AwaitOperation(ctx, id, func(o sdk.Operation) { p.report(o.Step, int(o.Attempts), o.Failure) })
+	op, err := api.AwaitOperation(ctx, id, p.report)
 	p.end(err == nil)
 	var failed *sdk.OperationError
 	switch {
@@ -146,7 +146,7 @@ func (s *shell) await(c *cli.Context, api *sdk.Client, id, title string) (*sdk.O
 		return nil, &failure{code: exitFailure, message: "the operation was canceled: " + failed.Operation.Failure}
 	case errors.As(err, &failed):
 		return nil, &failure{
-			code: exitFailure, message: "the operation failed: " + first(failed.Operation.Failure, "the reason is not known"),
+			code: exitFailure, message: "the operation failed: " + hindrance(failed.Operation),
 			hint: "When the cause is mended, try again: bulkhead operation retry " + quote(id),
 		}
 	case errors.Is(ctx.Err(), context.DeadlineExceeded) && c.Err() == nil:
@@ -166,7 +166,7 @@ func (s *shell) printOperation(c *cli.Context, o *sdk.Operation) error {
 	}
 	return s.printPairs(
 		pair{"operation", o.ID}, pair{"kind", o.Kind}, pair{"organization", o.OrganizationID}, pair{"state", string(o.State)},
-		pair{"step", o.Step}, pair{"failed attempts", amount(o.Attempts)}, pair{"failure", o.Failure}, pair{"note", o.Note}, pair{"another attempt at", o.RetryOf},
+		pair{"step", o.Step}, pair{"failed attempts", amount(o.Attempts)}, pair{"failure", o.Failure}, pair{"failure code", o.FailureCode}, pair{"note", o.Note}, pair{"another attempt at", o.RetryOf},
 		pair{"begun", s.moment(o.CreatedAt)}, pair{"ended", s.moment(o.FinishedAt)},
 	)
 }

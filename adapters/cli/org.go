@@ -120,15 +120,13 @@ func (s *shell) awaitOrganization(c *cli.Context, api *sdk.Client, made *sdk.Org
 	defer cancel()
 	slug := made.Organization.Slug
 	p := s.newProgress(asJSON(c), "Preparing organization "+slug)
-	op, err := api.AwaitOperation(ctx, made.Operation.ID, func(o sdk.Operation) {
-		p.report(o.Step, int(o.Attempts), o.Failure)
-	})
+	op, err := api.AwaitOperation(ctx, made.Operation.ID, p.report)
 	p.end(err == nil)
 	var failed *sdk.OperationError
 	switch {
 	case errors.As(err, &failed):
 		return &failure{
-			code: exitFailure, message: "the organization could not be prepared: " + first(failed.Operation.Failure, "the reason is not known"),
+			code: exitFailure, message: "the organization could not be prepared: " + hindrance(failed.Operation),
 			hint: "It exists, in state failed: " + showOrg(slug),
 		}
 	case errors.Is(ctx.Err(), context.DeadlineExceeded) && c.Err() == nil:

@@ -90,7 +90,7 @@ func TestOrganizationLife(t *testing.T) {
 			if looks++; looks > 3 {
 				waits = operation(sdk.OperationStateSucceeded, "namespace_gone")
 			} else {
-				waits.Attempts, waits.Failure = int32(looks), ports.ErrNamespaceReclaiming.Public
+				waits.Attempts, waits.Failure, waits.FailureCode = int32(looks), ports.ErrNamespaceReclaiming.Public, ports.ErrNamespaceReclaiming.Code
 			}
 			send(out, 200, waits)
 		}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/bulkheadhq/bulkhead/ports"
+	"github.com/bulkheadhq/bulkhead/sdk"
 )
 
 // progress shows how far long work has come: a moving line on a terminal, a line
@@ -60,13 +61,13 @@ func (p *progress) spin() {
 }
 
 // report says which step was completed last, and what hinders the next.
-func (p *progress) report(step string, attempts int, trouble string) {
-	said := strings.ReplaceAll(step, "_", " ")
-	if trouble == ports.ErrNamespaceReclaiming.Public { // which is no failure: it takes its time
-		trouble, said = "", strings.TrimPrefix(said+"; waiting for Temporal to remove what was in the namespace", "; ")
-	}
-	if trouble != "" {
-		said = strings.TrimPrefix(fmt.Sprintf("%s; attempt %d failed: %s", said, attempts, trouble), "; ")
+func (p *progress) report(o sdk.Operation) {
+	said := strings.ReplaceAll(o.Step, "_", " ")
+	switch {
+	case o.FailureCode == ports.ErrNamespaceReclaiming.Code: // which is no failure: it takes its time
+		said = strings.TrimPrefix(said+"; waiting for Temporal to remove what was in the namespace", "; ")
+	case o.Failure != "":
+		said = strings.TrimPrefix(fmt.Sprintf("%s; attempt %d failed: %s", said, o.Attempts, hindrance(o)), "; ")
 	}
 	said = printable(said)
 	p.mu.Lock()
@@ -78,6 +79,15 @@ func (p *progress) report(step string, attempts int, trouble string) {
 	if !p.moving {
 		p.s.say("  %s\n", said)
 	}
+}
+
+// hindrance is what is in the way of an operation, or has ended it, with its code.
+func hindrance(o sdk.Operation) string {
+	said := first(o.Failure, "the reason is not known")
+	if o.FailureCode != "" {
+		said += " (" + o.FailureCode + ")"
+	}
+	return said
 }
 
 // end leaves the line as it was last, with how it went.

@@ -202,7 +202,7 @@ func deletion() sdk.OrganizationDeletion {
 // ended is an operation that has failed.
 func ended() sdk.Operation {
 	op := operation(sdk.OperationStateFailed, "namespace_registered")
-	op.Failure, op.FinishedAt, op.Retry = "the namespace is someone else's", now, "/api/v0/operations/"+opID+"/retry"
+	op.Failure, op.FailureCode, op.FinishedAt, op.Retry = "the namespace is someone else's", "namespace.foreign", now, "/api/v0/operations/"+opID+"/retry"
 	return op
 }
 

@@ -108,7 +108,7 @@ func toOperation(o operation.Operation) gen.Operation {
 	return gen.Operation{
 		ID: s.ID.String(), OrganizationID: s.OrgID.String(), Kind: s.Kind.String(),
 		State: gen.OperationState(s.State.String()), Step: optional(s.Step.String()),
-		Attempts: int32(min(s.Attempts, maxAttempts)), Failure: optional(s.Failure), //nolint:gosec // bounded just here
+		Attempts: int32(min(s.Attempts, maxAttempts)), Failure: optional(s.Failure), FailureCode: optional(s.FailureCode), //nolint:gosec // bounded just here
 		Note: optional(s.Note), Retry: optional(retryPath(o)), RetryOf: optional(s.RetryOf.String()),
 		CreatedAt: s.CreatedAt, UpdatedAt: s.UpdatedAt, FinishedAt: optional(s.FinishedAt),
 	}

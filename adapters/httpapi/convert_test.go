@@ -55,7 +55,7 @@ var (
 	}
 	wholeOperation = operation.Snapshot{
 		ID: id.New[id.OperationKind](), OrgID: id.New[id.OrgKind](), Kind: operation.ProvisionOrganization, State: operation.Failed,
-		Step: operation.NamespaceUsable, Attempts: 3, Failure: "no luck", Note: "why", RetryOf: id.New[id.OperationKind](), CreatedAt: now, UpdatedAt: now.Add(time.Second),
+		Step: operation.NamespaceUsable, Attempts: 3, Failure: "no luck", FailureCode: "namespace.foreign", Note: "why", RetryOf: id.New[id.OperationKind](), CreatedAt: now, UpdatedAt: now.Add(time.Second),
 		FinishedAt: now.Add(time.Minute),
 	}
 	wholeExecution = workflow.Execution{
@@ -177,8 +177,8 @@ func TestConvert(t *testing.T) {
 		is.Equal([]time.Time{k.CreatedAt, k.UpdatedAt, *k.RevokedAt, *k.ExpiresAt},
 			[]time.Time{now, now.Add(time.Second), now.Add(time.Minute), now.Add(time.Hour)})
 		o := toOperation(operation.Restore(wholeOperation))
-		is.Equal([]string{o.ID, o.OrganizationID, o.Kind, string(o.State), *o.Step, *o.Failure},
-			[]string{wholeOperation.ID.String(), wholeOperation.OrgID.String(), "organization.provision", "failed", "namespace_usable", "no luck"})
+		is.Equal([]string{o.ID, o.OrganizationID, o.Kind, string(o.State), *o.Step, *o.Failure, *o.FailureCode},
+			[]string{wholeOperation.ID.String(), wholeOperation.OrgID.String(), "organization.provision", "failed", "namespace_usable", "no luck", "namespace.foreign"})
 		is.Equal([]time.Time{o.CreatedAt, o.UpdatedAt, *o.FinishedAt}, []time.Time{now, now.Add(time.Second), now.Add(time.Minute)})
 		u := (&handlers{}).toUser(user.Restore(wholeUser))
 		is.Equal([]string{u.ID, u.OrganizationID, string(u.Kind), *u.Email, u.Name, u.Role, *u.RoleID, string(u.State), *u.Reason},

@@ -169,7 +169,7 @@ func (b *bundle) addStates() {
 	in("paused", org.Suspended, nil)
 	doomed := in("doomed", org.Deleting, func(s *org.Snapshot) { s.DeleteAfter = now.Add(time.Hour) })
 	b.failed = operation.New(id.New[id.OperationKind](), in("failed", org.Failed, nil), operation.ProvisionOrganization, now)
-	if err := b.failed.Fail("no luck", now); err != nil {
+	if err := b.failed.Fail(ports.ErrNamespaceForeign, now); err != nil {
 		b.t.Fatal(err)
 	}
 	b.memory.operations = append(b.memory.operations, operation.New(id.New[id.OperationKind](), doomed, operation.DeleteOrganization, now), b.failed)

@@ -382,7 +382,7 @@ func toOperation(r *dbsqlc.Operation) (operation.Operation, error) {
 	}
 	return operation.Restore(operation.Snapshot{
 		ID: id.FromUUID[id.OperationKind](r.ID), OrgID: id.FromUUID[id.OrgKind](r.OrgID), Kind: kind, State: state,
-		Step: operation.ParseStep(r.Step), Attempts: int(r.Attempts), Failure: r.Failure,
+		Step: operation.ParseStep(r.Step), Attempts: int(r.Attempts), Failure: r.Failure, FailureCode: r.FailureCode,
 		RetryOf: id.FromUUID[id.OperationKind](r.RetryOf.UUID), Note: r.Note,
 		CreatedAt: read(r.CreatedAt), UpdatedAt: read(r.UpdatedAt), FinishedAt: readOrZero(r.FinishedAt),
 	}), nil
@@ -400,7 +400,7 @@ func kindNames(kinds []operation.Kind) []string {
 func fromOperation(s operation.Snapshot) *dbsqlc.OperationInsertParams {
 	return &dbsqlc.OperationInsertParams{
 		OrgID: s.OrgID.UUID(), ID: s.ID.UUID(), Kind: s.Kind.String(), State: s.State.String(), Step: s.Step.String(),
-		Attempts: count(s.Attempts), Failure: s.Failure, RetryOf: nullable(s.RetryOf), Note: s.Note,
+		Attempts: count(s.Attempts), Failure: s.Failure, FailureCode: s.FailureCode, RetryOf: nullable(s.RetryOf), Note: s.Note,
 		CreatedAt: stored(s.CreatedAt), UpdatedAt: stored(s.UpdatedAt), FinishedAt: storedOrNull(s.FinishedAt),
 	}
 }

@@ -111,18 +111,19 @@ type Operation struct{ s Snapshot }
 
 // Snapshot is an operation's data with named fields, to store it and to show it.
 type Snapshot struct {
-	ID         id.Operation
-	OrgID      id.Org
-	Kind       Kind
-	State      State
-	Step       Step // the last one completed
-	Attempts   int  // of the step that is under way, counting from 1
-	Failure    string
-	RetryOf    id.Operation // the one that this is another attempt at; zero: none
-	Note       string       // what whoever asked for it has said, for people
-	CreatedAt  time.Time
-	UpdatedAt  time.Time
-	FinishedAt time.Time // zero: not ended
+	ID          id.Operation
+	OrgID       id.Org
+	Kind        Kind
+	State       State
+	Step        Step         // the last one completed
+	Attempts    int          // of the step that is under way, counting from 1
+	Failure     string       // why the last attempt failed, or why it was canceled, for people
+	FailureCode string       // of the fault that Failure is the text of; "": none
+	RetryOf     id.Operation // the one that this is another attempt at; zero: none
+	Note        string       // what whoever asked for it has said, for people
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+	FinishedAt  time.Time // zero: not ended
 }
 
 // New returns an operation that is yet to begin.
@@ -160,18 +161,46 @@ func (o *Operation) Complete(step Step, now time.Time) error {
 	if o.s.State.Ended() {
 		return ErrState
 	}
-	o.s.State, o.s.Step, o.s.Attempts, o.s.Failure, o.s.UpdatedAt = Running, step, 0, "", now
+	o.s.State, o.s.Step, o.s.Attempts, o.s.UpdatedAt = Running, step, 0, now
+	o.blame(nil)
 	return nil
 }
 
-// Stumble records a failed attempt that will be repeated. The reason is for
-// people, and public.
-func (o *Operation) Stumble(attempt int, reason string, now time.Time) error {
+// blame records the fault that is in the way; nil is none. Of it the code and the
+// public text are kept, and never the cause.
+func (o *Operation) blame(f *fault.Error) {
+	o.s.Failure, o.s.FailureCode = "", ""
+	if f != nil {
+		o.s.Failure, o.s.FailureCode = f.Public, f.Code
+	}
+}
+
+// Stumble records a failed attempt that will be repeated.
+func (o *Operation) Stumble(attempt int, f *fault.Error, now time.Time) error {
 	if o.s.State.Ended() {
 		return ErrState
 	}
-	o.s.State, o.s.Attempts, o.s.Failure, o.s.UpdatedAt = Running, attempt, reason, now
+	o.s.State, o.s.Attempts, o.s.UpdatedAt = Running, attempt, now
+	o.blame(f)
 	return nil
+}
+
+// Undelivered records a failed attempt to hand the work over to who does it, which will
+// be repeated. It changes nothing when the work has begun.
+func (o *Operation) Undelivered(attempt int, f *fault.Error, now time.Time) {
+	if o.s.State == Pending {
+		o.s.Attempts, o.s.UpdatedAt = attempt, now
+		o.blame(f)
+	}
+}
+
+// Delivered forgets the attempts that came before the work was handed over. It changes
+// nothing when the work has begun.
+func (o *Operation) Delivered(now time.Time) {
+	if o.s.State == Pending && o.s.Attempts > 0 {
+		o.s.Attempts, o.s.UpdatedAt = 0, now
+		o.blame(nil)
+	}
 }
 
 // Succeed ends the operation well, with its last step.
@@ -183,21 +212,22 @@ func (o *Operation) Succeed(step Step, now time.Time) error {
 	return nil
 }
 
-// Fail ends the operation for good. The reason is for people, and public.
-func (o *Operation) Fail(reason string, now time.Time) error {
+// Fail ends the operation for good.
+func (o *Operation) Fail(f *fault.Error, now time.Time) error {
 	if o.s.State.Ended() {
 		return ErrState
 	}
-	o.s.State, o.s.Failure, o.s.UpdatedAt, o.s.FinishedAt = Failed, reason, now, now
+	o.s.State, o.s.UpdatedAt, o.s.FinishedAt = Failed, now, now
+	o.blame(f)
 	return nil
 }
 
 // Cancel ends the operation because of another decision, which the reason names
-// for people. It is public.
+// for people. It is public, and no fault.
 func (o *Operation) Cancel(reason string, now time.Time) error {
 	if o.s.State.Ended() {
 		return ErrState
 	}
-	o.s.State, o.s.Failure, o.s.UpdatedAt, o.s.FinishedAt = Canceled, reason, now, now
+	o.s.State, o.s.Failure, o.s.FailureCode, o.s.UpdatedAt, o.s.FinishedAt = Canceled, reason, "", now, now
 	return nil
 }

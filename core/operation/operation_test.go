@@ -7,6 +7,7 @@ import (
 
 	"github.com/matryer/is"
 
+	"github.com/bulkheadhq/bulkhead/core/fault"
 	"github.com/bulkheadhq/bulkhead/core/id"
 	"github.com/bulkheadhq/bulkhead/core/operation"
 )
@@ -14,6 +15,8 @@ import (
 var (
 	t0 = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	t1 = t0.Add(time.Hour)
+
+	why = fault.ErrUnavailable.WithPublic("Temporal is away.").Because(errors.New("a secret"))
 )
 
 func TestNew(t *testing.T) {
@@ -40,33 +43,39 @@ func TestStateMachine(t *testing.T) {
 		"Complete": {
 			func(o *operation.Operation) error { return o.Complete(operation.NamespaceUsable, t1) },
 			func(s *operation.Snapshot) {
-				s.State, s.Step, s.Attempts, s.Failure = operation.Running, operation.NamespaceUsable, 0, ""
+				s.State, s.Step, s.Attempts, s.Failure, s.FailureCode = operation.Running, operation.NamespaceUsable, 0, "", ""
 			},
 		},
 		"Stumble": {
-			func(o *operation.Operation) error { return o.Stumble(4, "why", t1) },
-			func(s *operation.Snapshot) { s.State, s.Attempts, s.Failure = operation.Running, 4, "why" },
+			func(o *operation.Operation) error { return o.Stumble(4, why, t1) },
+			func(s *operation.Snapshot) {
+				s.State, s.Attempts, s.Failure, s.FailureCode = operation.Running, 4, why.Public, why.Code
+			},
 		},
 		"Succeed": {
 			func(o *operation.Operation) error { return o.Succeed(operation.OrganizationActivated, t1) },
 			func(s *operation.Snapshot) {
-				s.State, s.Step, s.Attempts, s.Failure, s.FinishedAt = operation.Succeeded, operation.OrganizationActivated, 0, "", t1
+				s.State, s.Step, s.Attempts, s.Failure, s.FailureCode, s.FinishedAt = operation.Succeeded, operation.OrganizationActivated, 0, "", "", t1
 			},
 		},
 		"Fail": {
-			func(o *operation.Operation) error { return o.Fail("why", t1) },
-			func(s *operation.Snapshot) { s.State, s.Failure, s.FinishedAt = operation.Failed, "why", t1 },
+			func(o *operation.Operation) error { return o.Fail(why, t1) },
+			func(s *operation.Snapshot) {
+				s.State, s.Failure, s.FailureCode, s.FinishedAt = operation.Failed, why.Public, why.Code, t1
+			},
 		},
 		"Cancel": {
 			func(o *operation.Operation) error { return o.Cancel("why", t1) },
-			func(s *operation.Snapshot) { s.State, s.Failure, s.FinishedAt = operation.Canceled, "why", t1 },
+			func(s *operation.Snapshot) {
+				s.State, s.Failure, s.FailureCode, s.FinishedAt = operation.Canceled, "why", "", t1
+			},
 		},
 	} {
 		for _, from := range []operation.State{operation.Pending, operation.Running, operation.Succeeded, operation.Failed, operation.Canceled} {
 			t.Run("Should "+name+" from "+from.String()+" as stated", func(t *testing.T) {
 				t.Parallel()
 				is := is.New(t)
-				before := operation.Snapshot{State: from, Step: operation.NamespaceRegistered, Attempts: 3, Failure: "before", CreatedAt: t0, UpdatedAt: t0}
+				before := operation.Snapshot{State: from, Step: operation.NamespaceRegistered, Attempts: 3, Failure: "before", FailureCode: "before.code", CreatedAt: t0, UpdatedAt: t0}
 				o := operation.Restore(before)
 				err := m.call(&o)
 				if from.Ended() {
@@ -81,6 +90,28 @@ func TestStateMachine(t *testing.T) {
 				is.Equal(o.Snapshot(), want)
 			})
 		}
+	}
+}
+
+func TestDelivery(t *testing.T) {
+	t.Parallel()
+
+	for _, from := range []operation.State{operation.Pending, operation.Running, operation.Succeeded, operation.Failed, operation.Canceled} {
+		t.Run("Should show how a delivery fares until the work begins, and no longer: "+from.String(), func(t *testing.T) {
+			t.Parallel()
+			is := is.New(t)
+			before := operation.Snapshot{State: from, Step: operation.GraceEnded, Attempts: 3, Failure: "before", FailureCode: "before.code", CreatedAt: t0, UpdatedAt: t0}
+			late, over := operation.Restore(before), operation.Restore(before)
+			late.Undelivered(4, why, t1)
+			over.Delivered(t1)
+			wantLate, wantOver := before, before
+			if from == operation.Pending {
+				wantLate.Attempts, wantLate.Failure, wantLate.FailureCode, wantLate.UpdatedAt = 4, why.Public, why.Code, t1
+				wantOver.Attempts, wantOver.Failure, wantOver.FailureCode, wantOver.UpdatedAt = 0, "", "", t1
+			}
+			is.Equal(late.Snapshot(), wantLate)
+			is.Equal(over.Snapshot(), wantOver)
+		})
 	}
 }
 

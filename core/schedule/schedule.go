@@ -18,6 +18,10 @@ var (
 	ErrNotFound  = fault.ErrNotFound // foreign, absent and deleted are one answer
 	ErrBackfills = fault.Define(fault.Conflict, "schedule.backfills_running",
 		"Too many backfills of this schedule are running. Wait for some to end.").After(10 * time.Second)
+	// ErrSomeLeft is why work on all schedules is not done, or was given up. Of each of
+	// them the log has more.
+	ErrSomeLeft = fault.Define(fault.Conflict, "schedule.some_left",
+		"Temporal refuses to pause some of the schedules, or to let them go on.")
 	// ErrOff is returned where Temporal's configuration allows no schedules.
 	ErrOff = fault.Define(fault.Conflict, "schedule.off",
 		"Schedules are switched off at Temporal. An operator must set frontend.enableSchedules in its dynamic configuration.")

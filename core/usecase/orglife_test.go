@@ -323,6 +323,8 @@ func TestDeletion(t *testing.T) {
 			is.NoErr(s.deletion.Fail(t.Context(), p, ports.ErrNamespaceForeign))
 		}
 		is.Equal(len(w.trail()), 2)
+		failed := w.operationOf(o, op)
+		is.Equal(failed.Snapshot().FailureCode, "namespace.foreign")
 		plan, err := s.deletion.Plan(t.Context(), p)
 		is.NoErr(err)
 		is.True(plan.Over)

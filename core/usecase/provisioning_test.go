@@ -90,15 +90,17 @@ func TestProvisioning(t *testing.T) {
 			got := w.progress(p)
 			is.Equal(got.Attempts, 3)
 			is.Equal(got.Failure, fault.ErrUnavailable.Public)
+			is.Equal(got.FailureCode, "unavailable")
 			is.Equal(got.State, operation.Running)
 
 			w.breaks(st.name+" "+namespace, cause) // no fault at all
 			is.True(errors.Is(st.call(s, t, p), cause))
 			is.Equal(w.progress(p).Failure, fault.ErrInternal.Public)
+			is.Equal(w.progress(p).FailureCode, "internal")
 
 			w.mends(st.name + " " + namespace)
 			is.NoErr(st.call(s, t, p))
-			is.Equal(w.progress(p).Failure, "")
+			is.Equal(w.progress(p).Failure+w.progress(p).FailureCode, "")
 			is.Equal(w.progress(p).Attempts, 0)
 		})
 
@@ -143,6 +145,7 @@ func TestProvisioning(t *testing.T) {
 			is.Equal(row.Snapshot().StateReason, fault.ErrUnavailable.Public)
 			is.Equal(w.progress(p).State, operation.Failed)
 			is.Equal(w.progress(p).Failure, fault.ErrUnavailable.Public)
+			is.Equal(w.progress(p).FailureCode, "unavailable")
 			trail := w.trail()
 			is.Equal(len(trail), 1)
 			is.Equal(trail[0].Action, audit.OrganizationProvisioningFailed.String())

@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/bulkheadhq/bulkhead/core/authz"
+	"github.com/bulkheadhq/bulkhead/core/fault"
 	"github.com/bulkheadhq/bulkhead/core/id"
 	"github.com/bulkheadhq/bulkhead/core/namespace"
 	"github.com/bulkheadhq/bulkhead/core/operation"
@@ -336,6 +337,13 @@ func (k *knownKeys) List(ctx context.Context) ([]signing.Key, error) {
 		return nil, ctx.Err()
 	}
 	return k.keys, nil
+}
+
+// noOperations is a store without an operation.
+type noOperations struct{ ports.Store }
+
+func (noOperations) WriteTx(context.Context, id.Org, func(context.Context, ports.Tx) error) error {
+	return fault.ErrNotFound
 }
 
 // maxClaims stops a relay that spins: as long as it did, no time would go by in

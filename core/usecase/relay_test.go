@@ -181,7 +181,7 @@ func TestRelay(t *testing.T) {
 				return ctx.Err()
 			}}
 			start := time.Now()
-			_, err := relay.New(&told, slow, wall{}, slog.New(slog.DiscardHandler)).Deliver(t.Context())
+			_, err := relay.New(&told, noOperations{}, slow, wall{}, slog.New(slog.DiscardHandler)).Deliver(t.Context())
 			is.NoErr(err)
 			is.Equal(told.done, []id.Message{last.ID})
 			is.Equal(len(told.retried), 10)
@@ -244,7 +244,7 @@ func TestRelay(t *testing.T) {
 					is := is.New(t)
 					ctx, cancel := context.WithCancel(t.Context())
 					ended := make(chan struct{})
-					s := relay.New(told, &temporal{spy: newSpy(t)}, wall{}, slog.New(slog.DiscardHandler))
+					s := relay.New(told, noOperations{}, &temporal{spy: newSpy(t)}, wall{}, slog.New(slog.DiscardHandler))
 					go func() { s.Run(ctx); close(ended) }()
 					pass(time.Minute)
 					synctest.Wait()

@@ -178,7 +178,7 @@ func newServices(w *world) services {
 		provisioning: provisioning.New(w.store, w.temporal, w.clock, namespace.Standard{}),
 		refusals:     refusals.New(w.store, w.clock, log),
 		retention:    retention.New(w.store, w.platform, w.clock, log),
-		relay:        relay.New(w.outbox, w.temporal, w.clock, log),
+		relay:        relay.New(w.outbox, w.store, w.temporal, w.clock, log),
 		schedules:    schedules.New(w.store, scheduler{w.temporal}, w.temporal, limiter, limit.Standard{}, w.clock),
 		tokens:       tokens.New(w.store, w.keys, w.crypto, w.clock, signingPolicy),
 		trail:        trail.New(w.trails),

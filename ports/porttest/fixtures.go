@@ -172,7 +172,7 @@ func aHash(version int16) apikey.Versioned {
 func anOperation(o id.Org) operation.Operation {
 	return operation.Restore(operation.Snapshot{
 		ID: id.New[id.OperationKind](), OrgID: o, Kind: operation.ProvisionOrganization, State: operation.Failed,
-		Step: operation.NamespaceRegistered, Attempts: 3, Failure: "no", RetryOf: id.New[id.OperationKind](), Note: "why", CreatedAt: moment,
+		Step: operation.NamespaceRegistered, Attempts: 3, Failure: "no", FailureCode: "no.code", RetryOf: id.New[id.OperationKind](), Note: "why", CreatedAt: moment,
 		UpdatedAt: moment.Add(time.Hour), FinishedAt: moment.Add(2 * time.Hour),
 	})
 }

@@ -161,7 +161,7 @@ func storeTransactions(t *testing.T, b Backend) {
 			for range each {
 				err := b.Store.WriteTx(t.Context(), o, func(ctx context.Context, tx ports.Tx) error {
 					return tx.Operations.Update(ctx, op.Snapshot().ID, func(o *operation.Operation) error {
-						return o.Stumble(o.Snapshot().Attempts+1, "again", moment)
+						return o.Stumble(o.Snapshot().Attempts+1, fault.ErrUnavailable, moment)
 					})
 				})
 				if err != nil {
@@ -239,7 +239,7 @@ func crossing(t *testing.T, b Backend) {
 				return err
 			}
 			return tx.Operations.Update(ctx, op.Snapshot().ID, func(o *operation.Operation) error {
-				return o.Stumble(o.Snapshot().Attempts+1, "crossed", moment)
+				return o.Stumble(o.Snapshot().Attempts+1, fault.ErrUnavailable, moment)
 			})
 		})
 	}) {

@@ -174,21 +174,26 @@ func storeWriters(t *testing.T, b Backend) {
 
 	should(t, "store what fn made of an operation", func(t *testing.T, is *is.I) {
 		o := seed(t, b, anOrg())
-		op := operation.New(id.New[id.OperationKind](), o.ID(), operation.ProvisionOrganization, moment)
-		add(t, b, o.ID(), op)
 		later := moment.Add(100 * time.Hour)
-		var want operation.Snapshot
-		is.NoErr(b.Store.WriteTx(t.Context(), o.ID(), func(ctx context.Context, tx ports.Tx) error {
-			return tx.Operations.Update(ctx, op.Snapshot().ID, func(o *operation.Operation) error {
-				err := errors.Join(o.Stumble(4, "shaky", later), o.Succeed(operation.OrganizationActivated, later))
-				want = o.Snapshot()
-				return err
-			})
-		}))
-		got, err := b.Store.Reads(o.ID()).Operation(t.Context(), op.Snapshot().ID)
-		is.NoErr(err)
-		want.UpdatedAt, want.FinishedAt = kept(later), kept(later)
-		is.Equal(got.Snapshot(), want)
+		for _, end := range []func(*operation.Operation) error{
+			func(o *operation.Operation) error { return o.Succeed(operation.OrganizationActivated, later) },
+			func(o *operation.Operation) error { return o.Fail(ports.ErrNamespaceForeign, later) },
+		} {
+			op := operation.New(id.New[id.OperationKind](), o.ID(), operation.ProvisionOrganization, moment)
+			add(t, b, o.ID(), op)
+			var want operation.Snapshot
+			is.NoErr(b.Store.WriteTx(t.Context(), o.ID(), func(ctx context.Context, tx ports.Tx) error {
+				return tx.Operations.Update(ctx, op.Snapshot().ID, func(o *operation.Operation) error {
+					err := errors.Join(o.Stumble(4, fault.ErrUnavailable, later), end(o))
+					want = o.Snapshot()
+					return err
+				})
+			}))
+			got, err := b.Store.Reads(o.ID()).Operation(t.Context(), op.Snapshot().ID)
+			is.NoErr(err)
+			want.UpdatedAt, want.FinishedAt = kept(later), kept(later)
+			is.Equal(got.Snapshot(), want)
+		}
 	})
 
 	should(t, "store what fn made of the operation that is open, of the kind alone", func(t *testing.T, is *is.I) {

@@ -21,8 +21,8 @@ ORDER BY created_at DESC, id DESC LIMIT 1;
 
 -- OperationInsert stores a new operation.
 -- name: OperationInsert :exec
-INSERT INTO operations (org_id, id, kind, state, step, attempts, failure, retry_of, created_at, updated_at, finished_at, note)
-VALUES (@org_id, @id, @kind, @state, @step, @attempts, @failure, @retry_of, @created_at, @updated_at, @finished_at, @note);
+INSERT INTO operations (org_id, id, kind, state, step, attempts, failure, failure_code, retry_of, created_at, updated_at, finished_at, note)
+VALUES (@org_id, @id, @kind, @state, @step, @attempts, @failure, @failure_code, @retry_of, @created_at, @updated_at, @finished_at, @note);
 
 -- OperationLock reads an operation and holds its row until the transaction ends.
 -- name: OperationLock :one
@@ -39,7 +39,7 @@ FOR UPDATE;
 -- OperationUpdate stores what can change of an operation.
 -- name: OperationUpdate :execrows
 UPDATE operations
-SET state = $3, step = $4, attempts = $5, failure = $6, updated_at = $7, finished_at = $8
+SET state = $3, step = $4, attempts = $5, failure = $6, failure_code = $7, updated_at = $8, finished_at = $9
 WHERE org_id = $1 AND id = $2;
 
 -- PlatformOperationGet reads any organization's operation, for whoever was given its

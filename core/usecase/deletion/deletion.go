@@ -185,7 +185,7 @@ func (s *Service) step(ctx context.Context, p outbox.DeletionPayload, attempt in
 	record := func(op *operation.Operation) error { return op.Complete(done, s.clock.Now()) }
 	if failure != nil {
 		record = func(op *operation.Operation) error {
-			return op.Stumble(attempt, fault.From(failure).Public, s.clock.Now())
+			return op.Stumble(attempt, fault.From(failure), s.clock.Now())
 		}
 	}
 	err = s.store.WriteTx(ctx, p.Organization, func(ctx context.Context, tx ports.Tx) error {
@@ -241,10 +241,10 @@ func purgeAll(ctx context.Context, tx ports.Tx) error {
 }
 
 // Fail records that the deletion met something that repeating does not mend. Of
-// the cause only its public text is kept.
+// the cause only its code and public text are kept.
 func (s *Service) Fail(ctx context.Context, p outbox.DeletionPayload, cause error) error {
 	now := s.clock.Now()
-	reason := fault.From(cause).Public
+	because := fault.From(cause)
 	return s.store.WriteTx(ctx, p.Organization, func(ctx context.Context, tx ports.Tx) error {
 		changed := false
 		err := tx.Orgs.Update(ctx, func(o *org.Org) error {
@@ -252,18 +252,18 @@ func (s *Service) Fail(ctx context.Context, p outbox.DeletionPayload, cause erro
 				return nil // restored, done, or recorded before
 			}
 			changed = true
-			return o.FailDeletion(reason, now)
+			return o.FailDeletion(because.Public, now)
 		})
 		if err != nil || !changed {
 			return err
 		}
 		if err := tx.Operations.UpdateOpen(ctx, operation.DeleteOrganization, func(op *operation.Operation) error {
-			return op.Fail(reason, now)
+			return op.Fail(because, now)
 		}); err != nil {
 			return err
 		}
 		e := audit.Accepted(p.Organization, now, authz.Remover, audit.OrganizationDeletionFailed,
-			"organization", p.Organization.String(), map[string]audit.Change{"reason": audit.Created(reason)})
+			"organization", p.Organization.String(), map[string]audit.Change{"reason": audit.Created(because.Public)})
 		e.Outcome = audit.Errored
 		return tx.Audit.Append(ctx, e)
 	})

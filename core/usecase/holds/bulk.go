@@ -54,11 +54,11 @@ func (s *Service) bulk(ctx context.Context, row org.Org, o operation.Snapshot, c
 	f := fault.From(err)
 	switch f.Kind {
 	case fault.NotFound, fault.Conflict, fault.Invalid, fault.Forbidden: // repeating does not mend it
-		return s.over(), s.fail(ctx, o, f.Public)
+		return s.over(), s.fail(ctx, o, f)
 	case fault.Internal, fault.Unauthenticated, fault.PreconditionFailed, fault.Exhausted, fault.Unavailable, fault.Timeout:
 	}
 	return Progress{}, errors.Join(err, s.record(ctx, o, func(op *operation.Operation, now time.Time) error {
-		return op.Stumble(op.Snapshot().Attempts+1, f.Public, now)
+		return op.Stumble(op.Snapshot().Attempts+1, f, now)
 	}))
 }
 
@@ -105,10 +105,10 @@ func (s *Service) moved(ctx context.Context, o operation.Snapshot, p place, more
 		return s.over(), s.record(ctx, o, func(op *operation.Operation, now time.Time) error { return op.Succeed(done, now) })
 	}
 	if o.Attempts+1 >= passes {
-		return s.over(), s.fail(ctx, o, "Temporal did not do so with some of the schedules.")
+		return s.over(), s.fail(ctx, o, schedule.ErrSomeLeft)
 	}
 	return Progress{Wait: again}, s.record(ctx, o, func(op *operation.Operation, now time.Time) error {
-		return op.Stumble(op.Snapshot().Attempts+1, "Temporal does not do so with some of the schedules.", now)
+		return op.Stumble(op.Snapshot().Attempts+1, schedule.ErrSomeLeft, now)
 	})
 }
 
@@ -119,16 +119,16 @@ var failed = map[operation.Kind]audit.Action{
 }
 
 // fail ends the operation for good, with an entry in the trail, unless it was overtaken.
-func (s *Service) fail(ctx context.Context, o operation.Snapshot, reason string) error {
+func (s *Service) fail(ctx context.Context, o operation.Snapshot, f *fault.Error) error {
 	now := s.clock.Now()
-	e := audit.Accepted(o.OrgID, now, authz.Keeper, failed[o.Kind], "operation", o.ID.String(), map[string]audit.Change{"reason": audit.Created(reason)})
+	e := audit.Accepted(o.OrgID, now, authz.Keeper, failed[o.Kind], "operation", o.ID.String(), map[string]audit.Change{"reason": audit.Created(f.Public)})
 	e.Outcome = audit.Errored
 	err := s.store.WriteTx(ctx, o.OrgID, func(ctx context.Context, tx ports.Tx) error {
 		if err := tx.Operations.Update(ctx, o.ID, func(op *operation.Operation) error {
-			if err := op.Stumble(op.Snapshot().Attempts+1, reason, now); err != nil {
+			if err := op.Stumble(op.Snapshot().Attempts+1, f, now); err != nil {
 				return err
 			}
-			return op.Fail(reason, now)
+			return op.Fail(f, now)
 		}); err != nil {
 			return err
 		}

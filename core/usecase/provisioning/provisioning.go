@@ -72,7 +72,7 @@ func (s *Service) step(ctx context.Context, p outbox.ProvisionPayload, attempt i
 	record := func(op *operation.Operation) error { return op.Complete(done, s.clock.Now()) }
 	if failure != nil {
 		record = func(op *operation.Operation) error {
-			return op.Stumble(attempt, fault.From(failure).Public, s.clock.Now())
+			return op.Stumble(attempt, fault.From(failure), s.clock.Now())
 		}
 	}
 	err = s.store.WriteTx(ctx, p.Organization, func(ctx context.Context, tx ports.Tx) error {
@@ -109,11 +109,11 @@ func (s *Service) Activate(ctx context.Context, p outbox.ProvisionPayload, _ int
 }
 
 // Fail records that provisioning met something that repeating does not mend. Of
-// the cause only its public text is kept. A deletion that came in between has
+// the cause only its code and public text are kept. A deletion that came in between has
 // ended the operation already.
 func (s *Service) Fail(ctx context.Context, p outbox.ProvisionPayload, cause error) error {
 	now := s.clock.Now()
-	reason := fault.From(cause).Public
+	because := fault.From(cause)
 	return s.store.WriteTx(ctx, p.Organization, func(ctx context.Context, tx ports.Tx) error {
 		changed := false
 		err := tx.Orgs.Update(ctx, func(o *org.Org) error {
@@ -121,18 +121,18 @@ func (s *Service) Fail(ctx context.Context, p outbox.ProvisionPayload, cause err
 				return nil // recorded before
 			}
 			changed = true
-			return o.Fail(reason, now)
+			return o.Fail(because.Public, now)
 		})
 		if err != nil || !changed {
 			return err
 		}
 		if err := tx.Operations.Update(ctx, p.Operation, func(op *operation.Operation) error {
-			return op.Fail(reason, now)
+			return op.Fail(because, now)
 		}); err != nil {
 			return err
 		}
 		e := audit.Accepted(p.Organization, now, authz.Provisioner, audit.OrganizationProvisioningFailed,
-			"organization", p.Organization.String(), map[string]audit.Change{"reason": audit.Created(reason)})
+			"organization", p.Organization.String(), map[string]audit.Change{"reason": audit.Created(because.Public)})
 		e.Outcome = audit.Errored
 		return tx.Audit.Append(ctx, e)
 	})

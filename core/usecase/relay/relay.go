@@ -25,6 +25,8 @@ const (
 	// deliverLimit is below the lease, so that two relays do not deliver the same
 	// message at the same time. Were they to, it would be harmless.
 	deliverLimit = 3 * time.Second
+	// showLimit bounds what comes between a delivery and the end of the lease.
+	showLimit = time.Second
 
 	minRetry = 200 * time.Millisecond
 	maxRetry = 30 * time.Second
@@ -33,14 +35,15 @@ const (
 // Service delivers messages.
 type Service struct {
 	outbox       ports.Outbox
+	store        ports.Store // of the operations that wait for a delivery
 	orchestrator ports.Orchestrator
 	clock        ports.Clock
 	log          *slog.Logger
 }
 
 // New returns the service.
-func New(o ports.Outbox, orchestrator ports.Orchestrator, clock ports.Clock, log *slog.Logger) *Service {
-	return &Service{outbox: o, orchestrator: orchestrator, clock: clock, log: log}
+func New(o ports.Outbox, store ports.Store, orchestrator ports.Orchestrator, clock ports.Clock, log *slog.Logger) *Service {
+	return &Service{outbox: o, store: store, orchestrator: orchestrator, clock: clock, log: log}
 }
 
 // Run delivers until ctx ends. Nothing but that ends it.
@@ -69,11 +72,22 @@ func (s *Service) Deliver(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("claim messages: %w", err)
 	}
+	failures := make([]error, len(messages))
 	var deliveries sync.WaitGroup
-	for _, m := range messages {
-		deliveries.Go(func() { s.settle(ctx, m, s.dispatch(ctx, m)) })
+	for i, m := range messages {
+		deliveries.Go(func() {
+			if failures[i] = s.dispatch(ctx, m); failures[i] == nil {
+				s.done(ctx, m)
+			}
+		})
 	}
 	deliveries.Wait()
+	s.show(ctx, messages, failures)
+	for i, m := range messages {
+		if failures[i] != nil {
+			s.putBack(ctx, m, failures[i])
+		}
+	}
 	return len(messages), nil
 }
 
@@ -104,14 +118,15 @@ func hand[P any](ctx context.Context, m outbox.Message, to func(context.Context,
 	return to(ctx, p)
 }
 
-// settle removes a delivered message and puts back another one.
-func (s *Service) settle(ctx context.Context, m outbox.Message, failure error) {
-	if failure == nil {
-		if err := s.outbox.Done(ctx, m.ID); err != nil {
-			s.log.WarnContext(ctx, "delivered message not removed; it will be delivered again", "message", m.ID.String(), "error", err)
-		}
-		return
+// done removes a delivered message.
+func (s *Service) done(ctx context.Context, m outbox.Message) {
+	if err := s.outbox.Done(ctx, m.ID); err != nil {
+		s.log.WarnContext(ctx, "delivered message not removed; it will be delivered again", "message", m.ID.String(), "error", err)
 	}
+}
+
+// putBack makes a message due again that was not delivered.
+func (s *Service) putBack(ctx context.Context, m outbox.Message, failure error) {
 	at := s.clock.Now().Add(backoff(m.Attempts))
 	s.log.WarnContext(ctx, "message not delivered", "message", m.ID.String(), "kind", string(m.Kind),
 		"organization", m.OrgID.String(), "attempt", m.Attempts, "retry_at", at, "error", failure)

@@ -118,18 +118,19 @@ type NamespacePass struct {
 }
 
 type Operation struct {
-	OrgID      uuid.UUID
-	ID         uuid.UUID
-	Kind       string
-	State      string
-	Step       string
-	Attempts   int32
-	Failure    string
-	CreatedAt  time.Time
-	UpdatedAt  time.Time
-	FinishedAt *time.Time
-	RetryOf    uuid.NullUUID
-	Note       string
+	OrgID       uuid.UUID
+	ID          uuid.UUID
+	Kind        string
+	State       string
+	Step        string
+	Attempts    int32
+	Failure     string
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+	FinishedAt  *time.Time
+	RetryOf     uuid.NullUUID
+	Note        string
+	FailureCode string
 }
 
 type Organization struct {

@@ -13,7 +13,7 @@ import (
 )
 
 const operationGet = `-- name: OperationGet :one
-SELECT org_id, id, kind, state, step, attempts, failure, created_at, updated_at, finished_at, retry_of, note FROM operations WHERE org_id = $1 AND id = $2
+SELECT org_id, id, kind, state, step, attempts, failure, created_at, updated_at, finished_at, retry_of, note, failure_code FROM operations WHERE org_id = $1 AND id = $2
 `
 
 type OperationGetParams struct {
@@ -38,28 +38,30 @@ func (q *Queries) OperationGet(ctx context.Context, db DBTX, arg *OperationGetPa
 		&i.FinishedAt,
 		&i.RetryOf,
 		&i.Note,
+		&i.FailureCode,
 	)
 	return &i, err
 }
 
 const operationInsert = `-- name: OperationInsert :exec
-INSERT INTO operations (org_id, id, kind, state, step, attempts, failure, retry_of, created_at, updated_at, finished_at, note)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+INSERT INTO operations (org_id, id, kind, state, step, attempts, failure, failure_code, retry_of, created_at, updated_at, finished_at, note)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 `
 
 type OperationInsertParams struct {
-	OrgID      uuid.UUID
-	ID         uuid.UUID
-	Kind       string
-	State      string
-	Step       string
-	Attempts   int32
-	Failure    string
-	RetryOf    uuid.NullUUID
-	CreatedAt  time.Time
-	UpdatedAt  time.Time
-	FinishedAt *time.Time
-	Note       string
+	OrgID       uuid.UUID
+	ID          uuid.UUID
+	Kind        string
+	State       string
+	Step        string
+	Attempts    int32
+	Failure     string
+	FailureCode string
+	RetryOf     uuid.NullUUID
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+	FinishedAt  *time.Time
+	Note        string
 }
 
 // OperationInsert stores a new operation.
@@ -72,6 +74,7 @@ func (q *Queries) OperationInsert(ctx context.Context, db DBTX, arg *OperationIn
 		arg.Step,
 		arg.Attempts,
 		arg.Failure,
+		arg.FailureCode,
 		arg.RetryOf,
 		arg.CreatedAt,
 		arg.UpdatedAt,
@@ -82,7 +85,7 @@ func (q *Queries) OperationInsert(ctx context.Context, db DBTX, arg *OperationIn
 }
 
 const operationLatest = `-- name: OperationLatest :one
-SELECT org_id, id, kind, state, step, attempts, failure, created_at, updated_at, finished_at, retry_of, note FROM operations
+SELECT org_id, id, kind, state, step, attempts, failure, created_at, updated_at, finished_at, retry_of, note, failure_code FROM operations
 WHERE org_id = $1 AND kind = ANY ($2::text[])
 ORDER BY created_at DESC, id DESC LIMIT 1
 `
@@ -109,12 +112,13 @@ func (q *Queries) OperationLatest(ctx context.Context, db DBTX, arg *OperationLa
 		&i.FinishedAt,
 		&i.RetryOf,
 		&i.Note,
+		&i.FailureCode,
 	)
 	return &i, err
 }
 
 const operationList = `-- name: OperationList :many
-SELECT org_id, id, kind, state, step, attempts, failure, created_at, updated_at, finished_at, retry_of, note FROM operations WHERE org_id = $1 AND id > $2 ORDER BY id LIMIT $3
+SELECT org_id, id, kind, state, step, attempts, failure, created_at, updated_at, finished_at, retry_of, note, failure_code FROM operations WHERE org_id = $1 AND id > $2 ORDER BY id LIMIT $3
 `
 
 type OperationListParams struct {
@@ -146,6 +150,7 @@ func (q *Queries) OperationList(ctx context.Context, db DBTX, arg *OperationList
 			&i.FinishedAt,
 			&i.RetryOf,
 			&i.Note,
+			&i.FailureCode,
 		); err != nil {
 			return nil, err
 		}
@@ -158,7 +163,7 @@ func (q *Queries) OperationList(ctx context.Context, db DBTX, arg *OperationList
 }
 
 const operationLock = `-- name: OperationLock :one
-SELECT org_id, id, kind, state, step, attempts, failure, created_at, updated_at, finished_at, retry_of, note FROM operations WHERE org_id = $1 AND id = $2 FOR UPDATE
+SELECT org_id, id, kind, state, step, attempts, failure, created_at, updated_at, finished_at, retry_of, note, failure_code FROM operations WHERE org_id = $1 AND id = $2 FOR UPDATE
 `
 
 type OperationLockParams struct {
@@ -183,12 +188,13 @@ func (q *Queries) OperationLock(ctx context.Context, db DBTX, arg *OperationLock
 		&i.FinishedAt,
 		&i.RetryOf,
 		&i.Note,
+		&i.FailureCode,
 	)
 	return &i, err
 }
 
 const operationLockOpen = `-- name: OperationLockOpen :one
-SELECT org_id, id, kind, state, step, attempts, failure, created_at, updated_at, finished_at, retry_of, note FROM operations
+SELECT org_id, id, kind, state, step, attempts, failure, created_at, updated_at, finished_at, retry_of, note, failure_code FROM operations
 WHERE org_id = $1 AND kind = $2 AND state IN ('pending', 'running')
 FOR UPDATE
 `
@@ -217,12 +223,13 @@ func (q *Queries) OperationLockOpen(ctx context.Context, db DBTX, arg *Operation
 		&i.FinishedAt,
 		&i.RetryOf,
 		&i.Note,
+		&i.FailureCode,
 	)
 	return &i, err
 }
 
 const operationOpen = `-- name: OperationOpen :one
-SELECT org_id, id, kind, state, step, attempts, failure, created_at, updated_at, finished_at, retry_of, note FROM operations
+SELECT org_id, id, kind, state, step, attempts, failure, created_at, updated_at, finished_at, retry_of, note, failure_code FROM operations
 WHERE org_id = $1 AND kind = ANY ($2::text[]) AND state IN ('pending', 'running')
 ORDER BY created_at DESC, id DESC LIMIT 1
 `
@@ -250,25 +257,27 @@ func (q *Queries) OperationOpen(ctx context.Context, db DBTX, arg *OperationOpen
 		&i.FinishedAt,
 		&i.RetryOf,
 		&i.Note,
+		&i.FailureCode,
 	)
 	return &i, err
 }
 
 const operationUpdate = `-- name: OperationUpdate :execrows
 UPDATE operations
-SET state = $3, step = $4, attempts = $5, failure = $6, updated_at = $7, finished_at = $8
+SET state = $3, step = $4, attempts = $5, failure = $6, failure_code = $7, updated_at = $8, finished_at = $9
 WHERE org_id = $1 AND id = $2
 `
 
 type OperationUpdateParams struct {
-	OrgID      uuid.UUID
-	ID         uuid.UUID
-	State      string
-	Step       string
-	Attempts   int32
-	Failure    string
-	UpdatedAt  time.Time
-	FinishedAt *time.Time
+	OrgID       uuid.UUID
+	ID          uuid.UUID
+	State       string
+	Step        string
+	Attempts    int32
+	Failure     string
+	FailureCode string
+	UpdatedAt   time.Time
+	FinishedAt  *time.Time
 }
 
 // OperationUpdate stores what can change of an operation.
@@ -280,6 +289,7 @@ func (q *Queries) OperationUpdate(ctx context.Context, db DBTX, arg *OperationUp
 		arg.Step,
 		arg.Attempts,
 		arg.Failure,
+		arg.FailureCode,
 		arg.UpdatedAt,
 		arg.FinishedAt,
 	)
@@ -290,7 +300,7 @@ func (q *Queries) OperationUpdate(ctx context.Context, db DBTX, arg *OperationUp
 }
 
 const platformOperationGet = `-- name: PlatformOperationGet :one
-SELECT org_id, id, kind, state, step, attempts, failure, created_at, updated_at, finished_at, retry_of, note FROM operations WHERE id = $1
+SELECT org_id, id, kind, state, step, attempts, failure, created_at, updated_at, finished_at, retry_of, note, failure_code FROM operations WHERE id = $1
 `
 
 // PlatformOperationGet reads any organization's operation, for whoever was given its
@@ -311,6 +321,7 @@ func (q *Queries) PlatformOperationGet(ctx context.Context, db DBTX, id uuid.UUI
 		&i.FinishedAt,
 		&i.RetryOf,
 		&i.Note,
+		&i.FailureCode,
 	)
 	return &i, err
 }
