@@ -1266,6 +1266,11 @@ type Explanation struct {
 	// DecidedBy The role of the user, or of the key's owner; the scopes of the key; the state of the key, its user or their organization; the address, which is none that the key can be used from; the limit of requests of the key or its organization, which is used up for now; that it is another organization's; or that it is the platform's.
 	DecidedBy ExplanationDecidedBy `json:"decided_by"`
 
+	// Permission The permission that is missing, as the problem would name it; absent where something else decides.
+	//
+	// Example: users:create
+	Permission string `json:"permission,omitempty,omitzero"`
+
 	// Reason The same, in words.
 	Reason string `json:"reason"`
 	Role   string `json:"role"`
@@ -1487,10 +1492,15 @@ type Operation struct {
 	Attempts  int32     `json:"attempts"`
 	CreatedAt time.Time `json:"created_at"`
 
-	// Failure Why the last attempt failed.
-	Failure    string    `json:"failure,omitempty,omitzero"`
-	FinishedAt time.Time `json:"finished_at,omitempty,omitzero"`
-	ID         string    `json:"id"`
+	// Failure Why the last attempt failed, for people.
+	Failure string `json:"failure,omitempty,omitzero"`
+
+	// FailureCode The stable dotted code of what `failure` says, as that of a problem; absent where another decision is the reason.
+	//
+	// Example: namespace.foreign
+	FailureCode string    `json:"failure_code,omitempty,omitzero"`
+	FinishedAt  time.Time `json:"finished_at,omitempty,omitzero"`
+	ID          string    `json:"id"`
 
 	// Kind Example: organization.provision
 	Kind string `json:"kind"`
@@ -1792,6 +1802,11 @@ type Problem struct {
 
 	// Fields The rules that the request breaks.
 	Fields []ProblemField `json:"fields,omitempty,omitzero"`
+
+	// Permission With `auth.forbidden`: the permission that is missing, where one alone decides.
+	//
+	// Example: users:create
+	Permission string `json:"permission,omitempty,omitzero"`
 
 	// RequestID The request's id. Give it to the operator of the service.
 	RequestID string `json:"request_id"`

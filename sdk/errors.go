@@ -18,6 +18,7 @@ type Error struct {
 	Code       string         // such as "org.slug_taken"; "" when something before the API answered
 	Detail     string         // the problem in words
 	Fields     []ProblemField // the rules that the request breaks
+	Permission string         // that the API key lacks, where one alone decides; "" otherwise
 	RequestID  string         // for the operator of the service
 	RetryAfter time.Duration  // how long the server asks to wait; 0 when it does not say
 }
@@ -33,6 +34,9 @@ func (e *Error) Error() string {
 	}
 	for _, f := range e.Fields {
 		fmt.Fprintf(&b, "; %s: %s", f.Pointer, f.Detail)
+	}
+	if e.Permission != "" {
+		fmt.Fprintf(&b, "; it takes %s", e.Permission)
 	}
 	if e.RequestID != "" {
 		fmt.Fprintf(&b, " [request %s]", e.RequestID)
@@ -78,6 +82,7 @@ func (c *Client) problem(status int, header http.Header, body []byte, now time.T
 		return e
 	}
 	e.Code, e.RequestID = c.key.scrub(p.Code), c.key.scrub(p.RequestID)
+	e.Permission = c.key.scrub(p.Permission)
 	if p.Detail != "" {
 		e.Detail = c.key.scrub(p.Detail)
 	}

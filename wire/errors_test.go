@@ -29,6 +29,7 @@ Every error is a problem (RFC 9457) with the media type ` + "`application/proble
 | ` + "`status`" + `, ` + "`title`" + ` | the HTTP status, in number and words |
 | ` + "`detail`" + ` | the problem in words; may change |
 | ` + "`fields`" + ` | with status 400: each broken rule with ` + "`pointer`" + ` (a JSON pointer, or a parameter's name), ` + "`rule`" + ` and ` + "`detail`" + ` |
+| ` + "`permission`" + ` | with ` + "`auth.forbidden`" + `: the permission that is missing, where one alone decides |
 | ` + "`request_id`" + ` | give it to the operator; it stands in the log |
 
 What is absent, what belongs to another organization and what one may not know of have one answer, 404 ` + "`not_found`" + `, byte for byte.

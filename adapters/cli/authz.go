@@ -62,7 +62,7 @@ func (s *shell) authzExplain(c *cli.Context) error {
 		allowed = "yes"
 	}
 	return s.printPairs(
-		pair{"allowed", allowed}, pair{"decided by", string(e.DecidedBy)}, pair{"reason", e.Reason}, pair{"role", e.Role},
+		pair{"allowed", allowed}, pair{"decided by", string(e.DecidedBy)}, pair{"reason", e.Reason}, pair{"missing", e.Permission}, pair{"role", e.Role},
 		pair{"scopes", first(strings.Join(e.Scopes, " "), "(all of the role)")},
 		pair{"key", e.States.APIKey}, pair{"user", e.States.User}, pair{"organization", e.States.Organization},
 		pair{"resource", e.States.Resource}, pair{"in temporal", e.TemporalPermission},

@@ -67,6 +67,7 @@ type trouble struct {
 	Status     int                `json:"status,omitempty"`
 	Detail     string             `json:"detail"`
 	Fields     []sdk.ProblemField `json:"fields,omitempty"`
+	Permission string             `json:"permission,omitempty"`
 	RequestID  string             `json:"request_id,omitempty"`
 	RetryAfter int64              `json:"retry_after_seconds,omitempty"`
 	Hint       string             `json:"hint,omitempty"`
@@ -102,7 +103,7 @@ func (s *shell) diagnose(ctx context.Context, err error, path []string) trouble 
 	case errors.As(err, &known):
 		t := trouble{Detail: known.message, Hint: known.hint, Exit: known.code}
 		if known.cause != nil {
-			t.Code, t.Status, t.RequestID = known.cause.Code, known.cause.Status, known.cause.RequestID
+			t.Code, t.Status, t.RequestID, t.Permission = known.cause.Code, known.cause.Status, known.cause.RequestID, known.cause.Permission
 		}
 		if known.code == exitUsage && known.hint == "" {
 			t.Hint = fmt.Sprintf("Run %q for its usage.", strings.Join(append([]string{programName}, append(path, "--help")...), " "))
@@ -111,7 +112,7 @@ func (s *shell) diagnose(ctx context.Context, err error, path []string) trouble 
 	case errors.As(err, &problem):
 		code, hint := s.judge(problem)
 		return trouble{
-			Code: problem.Code, Status: problem.Status, Detail: problem.Detail, Fields: problem.Fields, RequestID: problem.RequestID,
+			Code: problem.Code, Status: problem.Status, Detail: problem.Detail, Fields: problem.Fields, Permission: problem.Permission, RequestID: problem.RequestID,
 			RetryAfter: int64(problem.RetryAfter.Round(time.Second) / time.Second), Hint: hint, Exit: code,
 		}
 	case errors.As(err, &transport):
@@ -169,7 +170,7 @@ func (s *shell) judge(p *sdk.Error) (exitCode, string) {
 		return exitDenied, "Check BULKHEAD_API_KEY: the key may be mistyped, revoked, disabled or expired, bound to other addresses than yours,\n" +
 			"of a user or an organization that is suspended or deleted, or of another deployment than " + s.url + "."
 	case http.StatusForbidden:
-		return exitDenied, `Run "bulkhead whoami" to see what the key may do.`
+		return exitDenied, deniedHint(p)
 	case http.StatusNotFound:
 		if p.Code == "" {
 			return exitNotFound, "Is " + s.url + " the address of Bulkhead? Set it by --url or BULKHEAD_URL."
@@ -186,6 +187,15 @@ func (s *shell) judge(p *sdk.Error) (exitCode, string) {
 		return exitUnavailable, tryAgain(p)
 	}
 	return exitFailure, ""
+}
+
+// deniedHint returns what the key would have to be allowed, and how to see what it is.
+func deniedHint(p *sdk.Error) string {
+	hint := `Run "bulkhead whoami" to see what the key may do.`
+	if p.Permission != "" {
+		hint = "It takes the permission " + printable(p.Permission) + ". " + hint
+	}
+	return hint
 }
 
 func tryAgain(p *sdk.Error) string {

@@ -152,6 +152,16 @@ func TestHints(t *testing.T) {
 			is.True(strings.Contains(err, cause))
 		}
 	})
+	t.Run("Should name the permission that the key lacks, to people and to programs", func(t *testing.T) {
+		is := is.New(t)
+		w := newWorld(t)
+		w.answer("GET /organizations/acme/users", 403, sdk.Problem{Status: 403, Code: "auth.forbidden", Detail: "No.", Permission: "users:read"})
+		code, _, err := w.run("user", "list", "--org", "acme")
+		is.Equal(code, 4)
+		is.True(strings.Contains(err, "It takes the permission users:read. Run \"bulkhead whoami\""))
+		_, _, err = w.run("user", "list", "--org", "acme", "--output", "json")
+		is.True(strings.Contains(err, `"permission": "users:read"`))
+	})
 	t.Run("Should name the permission that finding a user by address takes", func(t *testing.T) {
 		is := is.New(t)
 		w := newWorld(t)

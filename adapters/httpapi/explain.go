@@ -34,7 +34,7 @@ func (h *handlers) ExplainAccess(ctx context.Context, req gen.ExplainAccessReque
 		return nil, err
 	}
 	return gen.ExplainAccess200JSONResponse{
-		Allowed: e.Err == nil, DecidedBy: gen.ExplanationDecidedBy(e.Ground), Reason: e.Reason,
+		Allowed: e.Err == nil, DecidedBy: gen.ExplanationDecidedBy(e.Ground), Reason: e.Reason, Permission: optional(authz.Lack(e.Err).String()),
 		Role: e.Role.String(), Scopes: e.Scopes.Names(), TemporalPermission: optional(e.Temporal),
 		States: gen.ExplanationStates{
 			APIKey: optional(e.States.Key.String()), User: optional(e.States.User.String()),

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/bulkheadhq/bulkhead/adapters/httpapi/internal/gen"
+	"github.com/bulkheadhq/bulkhead/core/authz"
 	"github.com/bulkheadhq/bulkhead/core/fault"
 	"github.com/bulkheadhq/bulkhead/core/limit"
 )
@@ -142,6 +143,7 @@ func problemOf(f *fault.Error, status int, requestID string) gen.Problem {
 		policies := refused.Policies()
 		p.ViolatedPolicies = &policies
 	}
+	p.Permission = optional(authz.Lack(f).String())
 	if len(f.Fields) == 0 {
 		return p
 	}

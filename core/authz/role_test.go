@@ -49,9 +49,9 @@ func TestCustomRoles(t *testing.T) {
 			a := holder(home, r)
 			is.True(!a.IsPlatform())
 			for _, p := range permissions() {
-				is.Equal(a.Require(p, home), refusal(!p.IsPlatform(), fault.ErrForbidden))
+				is.Equal(a.Require(p, home), refusal(!p.IsPlatform(), authz.Lacks(p)))
 				is.Equal(a.Require(p, id.New[id.OrgKind]()), fault.ErrNotFound)
-				is.Equal(a.RequirePlatform(p), fault.ErrForbidden)
+				is.Equal(a.RequirePlatform(p), beyond(!p.IsPlatform(), p))
 			}
 		}
 	})

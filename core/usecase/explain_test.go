@@ -180,7 +180,7 @@ func TestExplain(t *testing.T) {
 		for _, ref := range []string{"", k.ID.String()} {
 			e, err := ask(ref, authz.UsersRead)
 			is.NoErr(err)
-			is.Equal(e.Decision, authz.Decision{Ground: authz.ByScope, Err: fault.ErrForbidden})
+			is.Equal(e.Decision, authz.Decision{Ground: authz.ByScope, Err: authz.Lacks(authz.UsersRead)})
 			is.Equal(e.Scopes, k.Scopes)
 			e, err = ask(ref, authz.UsersCreate)
 			is.NoErr(err)
@@ -194,7 +194,7 @@ func TestExplain(t *testing.T) {
 		is.NoErr(err)
 		is.Equal(e.Decision, authz.Decision{Ground: authz.ByRole})
 		_, err = ask(bob.String(), authz.UsersRead)
-		is.Equal(err, error(fault.ErrForbidden))
+		is.Equal(err, error(authz.Lacks(authz.AuthzExplain)))
 		w.setState(o, org.Provisioning)
 		e, err = ask("", authz.TokensRead)
 		is.NoErr(err)

@@ -348,7 +348,7 @@ func TestBulk(t *testing.T) {
 		member := w.addUser(o, authz.Member, user.Active)
 		items := []users.BulkItem{{Op: users.BulkSuspend, User: member}, {Op: users.BulkRemove, User: member}}
 		_, _, err := newServices(w).users.Bulk(t.Context(), holder(o, authz.Admin, authz.UsersSuspend), o, items, false)
-		is.Equal(err, error(fault.ErrForbidden))
+		is.Equal(err, error(authz.Lacks(authz.UsersRemove)))
 		is.Equal(w.snapshot(o, member).State, user.Active)
 	})
 

@@ -62,4 +62,7 @@ func (w *world) asks(t *testing.T, o *operation, p *party, by *credential, refus
 	if is := strings.Contains(string(got.body), `"code":"auth.forbidden"`); is != refused {
 		t.Errorf("%s states %s; for the scopes %s it was refused: %t", o.id, o.permission, by.name, is)
 	}
+	if names := strings.Contains(string(got.body), `"permission":"`+o.permission+`"`); refused && !names {
+		t.Errorf("%s states %s, and its refusal does not name it: %s", o.id, o.permission, got.body)
+	}
 }

@@ -74,8 +74,8 @@ func (s *Service) change(ctx context.Context, m outbox.Message, fn func(*operati
 // changeOne changes the operation that a message names.
 func (s *Service) changeOne(ctx context.Context, m outbox.Message, fn func(*operation.Operation) error) error {
 	var p outbox.ProvisionPayload
-	if json.Unmarshal(m.Payload, &p) != nil {
-		return nil // which the log has already
+	if err := json.Unmarshal(m.Payload, &p); err != nil {
+		return nil //nolint:nilerr // whoever delivers it has said so
 	}
 	return s.store.WriteTx(ctx, m.OrgID, func(ctx context.Context, tx ports.Tx) error {
 		return tx.Operations.Update(ctx, p.Operation, fn)

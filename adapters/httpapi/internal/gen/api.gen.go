@@ -1276,6 +1276,11 @@ type Explanation struct {
 	// DecidedBy The role of the user, or of the key's owner; the scopes of the key; the state of the key, its user or their organization; the address, which is none that the key can be used from; the limit of requests of the key or its organization, which is used up for now; that it is another organization's; or that it is the platform's.
 	DecidedBy ExplanationDecidedBy `json:"decided_by"`
 
+	// Permission The permission that is missing, as the problem would name it; absent where something else decides.
+	//
+	// Example: users:create
+	Permission *string `json:"permission,omitempty"`
+
 	// Reason The same, in words.
 	Reason string `json:"reason"`
 	Role   string `json:"role"`
@@ -1514,10 +1519,15 @@ type Operation struct {
 	Attempts  int32     `json:"attempts"`
 	CreatedAt time.Time `json:"created_at"`
 
-	// Failure Why the last attempt failed.
-	Failure    *string    `json:"failure,omitempty"`
-	FinishedAt *time.Time `json:"finished_at,omitempty"`
-	ID         string     `json:"id"`
+	// Failure Why the last attempt failed, for people.
+	Failure *string `json:"failure,omitempty"`
+
+	// FailureCode The stable dotted code of what `failure` says, as that of a problem; absent where another decision is the reason.
+	//
+	// Example: namespace.foreign
+	FailureCode *string    `json:"failure_code,omitempty"`
+	FinishedAt  *time.Time `json:"finished_at,omitempty"`
+	ID          string     `json:"id"`
 
 	// Kind Example: organization.provision
 	Kind string `json:"kind"`
@@ -1819,6 +1829,11 @@ type Problem struct {
 
 	// Fields The rules that the request breaks.
 	Fields *[]ProblemField `json:"fields,omitempty"`
+
+	// Permission With `auth.forbidden`: the permission that is missing, where one alone decides.
+	//
+	// Example: users:create
+	Permission *string `json:"permission,omitempty"`
 
 	// RequestID The request's id. Give it to the operator of the service.
 	RequestID string `json:"request_id"`
