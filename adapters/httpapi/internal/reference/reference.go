@@ -125,6 +125,7 @@ type answer struct {
 // content is a body: of a named schema, or of fields of its own.
 type content struct {
 	Media, Ref string
+	Optional   bool
 	Rows       []row
 }
 
@@ -183,6 +184,7 @@ func newOperation(doc *openapi3.T, item *openapi3.PathItem, method, path string,
 	}
 	if op.RequestBody != nil {
 		out.Body = newContent(op.RequestBody.Value.Content)
+		out.Body.Optional = !op.RequestBody.Value.Required
 		for _, media := range op.RequestBody.Value.Content {
 			out.Body.Rows = rows(media.Schema.Value) // beside its name: they are what one has to write
 		}
