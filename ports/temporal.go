@@ -159,9 +159,13 @@ type Namespaces interface {
 	// fails with ErrNamespaceForeign when one exists with another type.
 	EnsureSearchAttributes(ctx context.Context, namespace string) error
 	// Probe succeeds when a workflow that carries all search attributes can be
-	// started in the namespace, and leaves nothing behind. It fails with
-	// fault.ErrUnavailable as long as that is not so.
+	// started in the namespace: it starts one, which ends within a minute or two if
+	// nobody forgets it. It fails with fault.ErrUnavailable as long as that is not so.
 	Probe(ctx context.Context, namespace string) error
+	// ForgetProbe removes what Probe has started, as soon as it is listed among the
+	// namespace's workflows, which can take a second or two. Should it fail, nothing else
+	// is wrong: the probe stays among them until Temporal forgets it.
+	ForgetProbe(ctx context.Context, namespace string) error
 	// Canary takes the way of an organization's work, with a data-plane token: it starts
 	// a workflow that carries all search attributes, reads it, completes it as a worker
 	// would, and finds it by its attributes. It returns how far that came, with an error,

@@ -58,6 +58,8 @@ func (temporalNamespaces) Confined(context.Context, string) error { return nil }
 
 func (temporalNamespaces) Probe(context.Context, string) error { return nil }
 
+func (temporalNamespaces) ForgetProbe(context.Context, string) error { return nil }
+
 func (temporalNamespaces) Canary(context.Context, string) (namespace.Canary, error) {
 	return namespace.Canary{Started: time.Millisecond, Read: 2 * time.Millisecond, Completed: 3 * time.Millisecond, Listed: 4 * time.Millisecond}, nil
 }

@@ -101,12 +101,17 @@ func TestProbe(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 
-	t.Run("Should leave nothing of a probe among the organization's workflows", func(t *testing.T) {
+	t.Run("Should leave nothing of probes among the organization's workflows", func(t *testing.T) {
 		t.Parallel()
 		is := is.New(t)
 		p := b.admit(t)
 		p.treat(t)
 		is.NoErr(p.namespaces.Probe(t.Context(), p.row.Namespace)) // once more, as a step that is taken again
+		eventually(t, "both are listed", func() bool {
+			n, err := b.dispatcher.Count(t.Context(), p.row.Namespace, "", false)
+			return err == nil && n.Total == 2
+		})
+		is.NoErr(p.namespaces.ForgetProbe(t.Context(), p.row.Namespace))
 		eventually(t, "it is gone", func() bool {
 			_, err := b.dispatcher.Describe(t.Context(), p.row.Namespace, "bulkhead-probe", "")
 			return errors.Is(err, workflow.ErrNotFound)

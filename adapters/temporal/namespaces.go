@@ -44,7 +44,7 @@ const (
 const (
 	probeID      = namespace.OwnPrefix + "probe"
 	probeTimeout = time.Minute
-	// listedTimeout bounds what removing it adds to provisioning.
+	// listedTimeout bounds the wait until it is listed.
 	listedTimeout = 2 * time.Second
 )
 
@@ -125,14 +125,14 @@ func notYet(err error) error {
 	return err
 }
 
-// Probe starts a workflow with every search attribute, and removes it. Until
+// Probe starts a workflow with every search attribute, which ends by itself. Until
 // an attribute is known to the frontend that answers, it calls it invalid.
 func (n *Namespaces) Probe(ctx context.Context, namespace string) error {
 	marked, err := markedBy(probeID)
 	if err != nil {
 		return err
 	}
-	started, err := invoke(ctx, n.conn.cfg.CallTimeout, n.conn.adminService().StartWorkflowExecution, &workflowservice.StartWorkflowExecutionRequest{
+	_, err = invoke(ctx, n.conn.cfg.CallTimeout, n.conn.adminService().StartWorkflowExecution, &workflowservice.StartWorkflowExecutionRequest{
 		Namespace:                namespace,
 		WorkflowId:               probeID,
 		WorkflowType:             &commonpb.WorkflowType{Name: probeID},
@@ -151,31 +151,33 @@ func (n *Namespaces) Probe(ctx context.Context, namespace string) error {
 	if err != nil {
 		return notYet(err)
 	}
-	return n.forget(ctx, namespace, started.GetRunId())
+	return nil
 }
 
-// forget ends a probe, and removes it from what the organization sees of its workflows.
-// Temporal writes its index by tasks of their own: what is deleted before it is listed
-// is listed as running ever after, and what has ended is removed some seconds later
-// than what still runs, which Temporal ends and removes in one go. A probe that is not
-// listed in time is ended all the same, and forgotten as any other workflow is.
-func (n *Namespaces) forget(ctx context.Context, namespace, run string) error {
-	probe := &commonpb.WorkflowExecution{WorkflowId: probeID, RunId: run}
+// ForgetProbe implements ports.Namespaces. Temporal writes its index by tasks of their
+// own: what is deleted before it is listed is listed as running ever after. What has ended
+// is removed some seconds later than what still runs, which Temporal ends and removes in
+// one go. A probe that is not listed in time is ended at least.
+func (n *Namespaces) ForgetProbe(ctx context.Context, namespace string) error {
+	service, query := n.conn.adminService(), `WorkflowId = "`+probeID+`"`
 	soon, cancel := context.WithTimeout(ctx, listedTimeout)
 	defer cancel()
-	if n.conn.listed(soon, n.conn.adminService(), namespace, `WorkflowId = "`+probeID+`" AND RunId = "`+run+`"`) == nil {
-		_, err := invoke(ctx, n.conn.cfg.CallTimeout, n.conn.adminService().DeleteWorkflowExecution, &workflowservice.DeleteWorkflowExecutionRequest{
-			Namespace: namespace, WorkflowExecution: probe,
+	if n.conn.listed(soon, service, namespace, query) != nil {
+		_, err := invoke(ctx, n.conn.cfg.CallTimeout, service.TerminateWorkflowExecution, &workflowservice.TerminateWorkflowExecutionRequest{
+			Namespace: namespace, WorkflowExecution: &commonpb.WorkflowExecution{WorkflowId: probeID}, Reason: "The namespace is usable.", Identity: identity,
 		})
-		if err == nil {
-			return nil
-		}
+		return err
 	}
-	_, err := invoke(ctx, n.conn.cfg.CallTimeout, n.conn.adminService().TerminateWorkflowExecution, &workflowservice.TerminateWorkflowExecutionRequest{
-		Namespace: namespace, WorkflowExecution: probe, Reason: "The namespace is usable.", Identity: identity,
+	found, err := invoke(ctx, n.conn.cfg.CallTimeout, service.ListWorkflowExecutions, &workflowservice.ListWorkflowExecutionsRequest{
+		Namespace: namespace, Query: query,
 	})
-	if errors.Is(err, workflow.ErrNotFound) {
-		return nil // another probe, at the same time, has ended ours
+	for _, probe := range found.GetExecutions() { // those of attempts before, too
+		_, deletion := invoke(ctx, n.conn.cfg.CallTimeout, service.DeleteWorkflowExecution, &workflowservice.DeleteWorkflowExecutionRequest{
+			Namespace: namespace, WorkflowExecution: probe.GetExecution(),
+		})
+		if !errors.Is(deletion, workflow.ErrNotFound) {
+			err = errors.Join(err, deletion)
+		}
 	}
 	return err
 }

@@ -131,6 +131,7 @@ func everyCall(b bundle, of, workflowID string) map[string]func(context.Context)
 		"canary":                 func(ctx context.Context) error { return errorOf(n.Canary(ctx, of)) },
 		"pollers":                func(ctx context.Context) error { return errorOf(n.Pollers(ctx, of, taskQueue)) },
 		"probe":                  func(ctx context.Context) error { return n.Probe(ctx, of) },
+		"forgotten probe":        func(ctx context.Context) error { return n.ForgetProbe(ctx, of) },
 	}
 }
 

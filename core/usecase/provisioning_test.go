@@ -70,12 +70,31 @@ func TestProvisioning(t *testing.T) {
 			is.Equal(trail[0].Org, p.Organization)
 			is.Equal(trail[0].Actor, whoIs(authz.Provisioner))
 		}
+		forgotten := func() int {
+			n := 0
+			for _, c := range w.called() {
+				if c == "ForgetProbe "+namespace {
+					n++
+				}
+			}
+			return n
+		}
+		is.Equal(forgotten(), 2)
 		before, calls := w.contents(), len(w.called())
 		for _, st := range steps {
 			is.NoErr(st.call(s, t, p)) // late repetitions do nothing
 		}
 		is.Equal(w.contents(), before)
 		is.Equal(w.called()[calls:], []string{"Reads.Org", "Reads.Org", "Reads.Org"}) // only the three reads of the state
+	})
+
+	t.Run("Should be done although the probe can not be removed", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		w, s, p, namespace := setup(t)
+		w.breaks("ForgetProbe "+namespace, fault.ErrUnavailable)
+		is.NoErr(activate(s, t, p))
+		is.Equal(w.stateOf(p.Organization), org.Active)
 	})
 
 	for _, st := range steps {

@@ -176,6 +176,10 @@ func (d *temporal) Probe(_ context.Context, namespace string) error {
 	return d.remote("Probe " + namespace)
 }
 
+func (d *temporal) ForgetProbe(_ context.Context, namespace string) error {
+	return d.remote("ForgetProbe " + namespace)
+}
+
 func (d *temporal) Delete(_ context.Context, namespace string, owner id.Org) error {
 	return d.remote("Delete " + namespace + " of " + owner.String())
 }

@@ -26,6 +26,21 @@ type NamespacesSetup struct {
 	Running func(t *testing.T, namespace string) int
 }
 
+// probe probes the namespace until that succeeds, and then forgets it, which leaves
+// nothing running.
+func (s NamespacesSetup) probe(t *testing.T, name string) {
+	t.Helper()
+	is := is.New(t)
+	is.NoErr(untilAvailable(t, func() error { return s.Namespaces.Probe(t.Context(), name) }))
+	is.NoErr(s.Namespaces.ForgetProbe(t.Context(), name))
+	is.NoErr(untilAvailable(t, func() error {
+		if s.Running(t, name) > 0 {
+			return fault.ErrUnavailable
+		}
+		return nil
+	}))
+}
+
 // Namespaces is the contract of ports.Namespaces.
 func Namespaces(t *testing.T, s NamespacesSetup) {
 	blueprint := func() namespace.Blueprint {
@@ -41,8 +56,7 @@ func Namespaces(t *testing.T, s NamespacesSetup) {
 		for range 2 {
 			is.NoErr(s.Namespaces.Ensure(t.Context(), b))
 			is.NoErr(s.Namespaces.EnsureSearchAttributes(t.Context(), b.Namespace))
-			is.NoErr(untilAvailable(t, func() error { return s.Namespaces.Probe(t.Context(), b.Namespace) }))
-			is.Equal(s.Running(t, b.Namespace), 0) // the probe leaves nothing running
+			s.probe(t, b.Namespace)
 		}
 	})
 
@@ -55,7 +69,7 @@ func Namespaces(t *testing.T, s NamespacesSetup) {
 		b := blueprint()
 		is.NoErr(s.Namespaces.Ensure(t.Context(), b))
 		is.NoErr(s.Namespaces.EnsureSearchAttributes(t.Context(), b.Namespace))
-		is.NoErr(untilAvailable(t, func() error { return s.Namespaces.Probe(t.Context(), b.Namespace) }))
+		s.probe(t, b.Namespace)
 		for _, err := range together(4, func(int) error {
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 			defer cancel()
@@ -327,7 +341,7 @@ func namespaceAdoption(t *testing.T, s NamespacesSetup, blueprint func() namespa
 			is.Equal(have.Description, b.Description)
 		}
 		is.NoErr(s.Namespaces.EnsureSearchAttributes(t.Context(), b.Namespace))
-		is.NoErr(untilAvailable(t, func() error { return s.Namespaces.Probe(t.Context(), b.Namespace) }))
+		s.probe(t, b.Namespace)
 		b.Description = "Another"
 		is.NoErr(untilAvailable(t, func() error { return s.Namespaces.Reconcile(t.Context(), b) }))
 		have, err := s.Namespaces.State(t.Context(), b.Namespace)

@@ -85,13 +85,24 @@ func (s *Service) step(ctx context.Context, p outbox.ProvisionPayload, attempt i
 }
 
 // Activate makes the organization active and ends the operation, in one
-// transaction. Doing so again changes nothing.
+// transaction. Doing so again changes nothing. The probe is removed then, when nobody waits
+// for that any more: Temporal lists what was started late.
 func (s *Service) Activate(ctx context.Context, p outbox.ProvisionPayload, _ int) error {
+	namespace, err := s.activate(ctx, p)
+	if err == nil {
+		_ = s.namespaces.ForgetProbe(ctx, namespace) // nor does it matter to provisioning
+	}
+	return err
+}
+
+// activate returns the organization's namespace.
+func (s *Service) activate(ctx context.Context, p outbox.ProvisionPayload) (namespace string, err error) {
 	now := s.clock.Now()
-	return s.store.WriteTx(ctx, p.Organization, func(ctx context.Context, tx ports.Tx) error {
+	err = s.store.WriteTx(ctx, p.Organization, func(ctx context.Context, tx ports.Tx) error {
 		changed := false
 		err := tx.Orgs.Update(ctx, func(o *org.Org) (err error) {
 			changed, err = o.Activate(now)
+			namespace = o.Namespace()
 			return err
 		})
 		if err != nil || !changed {
@@ -106,6 +117,7 @@ func (s *Service) Activate(ctx context.Context, p outbox.ProvisionPayload, _ int
 			"organization", p.Organization.String(),
 			map[string]audit.Change{"state": {Before: org.Provisioning.String(), After: org.Active.String()}}))
 	})
+	return namespace, err
 }
 
 // Fail records that provisioning met something that repeating does not mend. Of
