@@ -72,9 +72,13 @@ func (scheduler) Describe(_ context.Context, _, scheduleID string) (schedule.Sta
 
 func (s scheduler) List(_ context.Context, _ string, r page.TokenRequest) (page.TokenPage[schedule.Summary], error) {
 	s.planned.after = string(r.Token)
-	return page.TokenPage[schedule.Summary]{
-		Items: []schedule.Summary{{ID: "nightly", Type: "Report", Paused: true, Note: "a holiday", Next: []time.Time{now}}}, Next: []byte("here"),
-	}, nil
+	listed := page.TokenPage[schedule.Summary]{
+		Items: []schedule.Summary{{ID: "nightly", Type: "Report", Paused: true, Note: "a holiday", Next: []time.Time{now}}},
+	}
+	if len(r.Token) == 0 { // a second page is the last one
+		listed.Next = []byte("here")
+	}
+	return listed, nil
 }
 
 func (s scheduler) Update(_ context.Context, _ string, _ authz.Actor, _ string, version int64, c schedule.Change) error {

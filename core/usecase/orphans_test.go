@@ -146,6 +146,32 @@ func TestDeleteOrphan(t *testing.T) {
 		is.Equal(trail[0].ResourceID, "org-lost")
 	})
 
+	t.Run("Should delete its schedules before, and nothing while that fails", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		w, _ := setup(t)
+		temporal := newPlanner(w.temporal)
+		for _, i := range []string{"a", "b", "c"} {
+			temporal.put(i, false, "")
+		}
+		s := namespaces.New(w.store, w.platform, w.temporal, w.temporal, temporal, namespace.Standard{}, w.clock)
+		w.breaks("Schedules.Delete org-lost", fault.ErrUnavailable)
+		is.True(errors.Is(s.DeleteOrphan(t.Context(), operator(), "org-lost", "org-lost"), fault.ErrUnavailable))
+		is.Equal(w.count("Discard org-lost x"), 0)
+		w.mends("Schedules.Delete org-lost")
+		w.forget()
+		is.NoErr(s.DeleteOrphan(t.Context(), operator(), "org-lost", "org-lost"))
+		is.Equal(len(temporal.there), 0)
+		called := w.called()
+		is.Equal(w.count("Schedules.Delete org-lost"), 2) // the third was deleted, and that not told
+		is.True(slices.Index(called, "Audit.Append") < slices.Index(called, "Schedules.Delete org-lost"))
+		is.Equal(called[len(called)-1], "Discard org-lost x")
+
+		w.breaks("Schedules.List org-lost", fault.ErrNotFound) // Temporal is removing it
+		is.NoErr(s.DeleteOrphan(t.Context(), operator(), "org-lost", "org-lost"))
+		is.Equal(w.count("Discard org-lost x"), 2)
+	})
+
 	t.Run("Should refuse whatever is no orphan, and what nobody has confirmed or can account for", func(t *testing.T) {
 		t.Parallel()
 		is := is.New(t)
@@ -167,7 +193,7 @@ func TestDeleteOrphan(t *testing.T) {
 			is.True(errors.Is(s.namespaces.DeleteOrphan(t.Context(), operator(), "org-lost", "org-lost"), fault.ErrUnavailable))
 			w.mends(port)
 		}
-		is.True(!slices.ContainsFunc(w.called(), func(c string) bool { return strings.HasPrefix(c, "Discard ") }))
+		is.True(!touches(w.called()))
 	})
 
 	for name, c := range map[string]struct {
@@ -201,9 +227,16 @@ func TestDeleteOrphan(t *testing.T) {
 			other := namespaces.New(w.store, w.platform, watch, w.temporal, scheduler{w.temporal}, namespace.Standard{}, w.clock)
 			is.True(errors.Is(other.DeleteOrphan(t.Context(), operator(), "org-lost", "org-lost"), c.want))
 			is.Equal(len(w.trail()), 1) // the request
-			is.True(!slices.ContainsFunc(w.called(), func(c string) bool { return strings.HasPrefix(c, "Discard ") }))
+			is.True(!touches(w.called()))
 		})
 	}
+}
+
+// touches tells whether anything was done to a namespace, or in it.
+func touches(calls []string) bool {
+	return slices.ContainsFunc(calls, func(c string) bool {
+		return strings.HasPrefix(c, "Discard ") || strings.HasPrefix(c, "Schedules.")
+	})
 }
 
 // nameOf returns the name of the namespace that was made for a slug.

@@ -102,9 +102,11 @@ func (s *Service) bereaved(ctx context.Context, row org.Org) (namespace.Orphan, 
 
 // DeleteOrphan deletes a namespace without an organization, with all that is in it. That
 // it is one is looked at when the request stands in the trail, which is the system
-// organization's, and what is deleted is what was looked at. For operators. It fails
-// with fault.ErrNotFound, namespace.ErrNotOrphaned, and with fault.ErrInvalid when it is
-// not confirmed by its name.
+// organization's, and what is deleted is what was looked at. Its schedules go before, as
+// with an organization's: what one of them started while Temporal removes all that has
+// run would keep it busy for minutes. Of very many that may be cut short by the end of
+// the request, and the next one goes on. For operators. It fails with fault.ErrNotFound,
+// namespace.ErrNotOrphaned, and with fault.ErrInvalid when it is not confirmed by its name.
 func (s *Service) DeleteOrphan(ctx context.Context, by authz.Actor, name, confirm string) error {
 	if err := by.RequirePlatform(authz.OrganizationsDelete); err != nil {
 		return err
@@ -133,7 +135,29 @@ func (s *Service) DeleteOrphan(ctx context.Context, by authz.Actor, name, confir
 	if again.ID != orphan.ID {
 		return namespace.ErrNotOrphaned
 	}
+	if err := s.deleteSchedules(ctx, name); err != nil && !fault.IsKind(err, fault.NotFound) {
+		return err
+	}
 	return s.namespaces.Discard(ctx, name, orphan.ID)
+}
+
+// deleteSchedules deletes the schedules of a namespace.
+func (s *Service) deleteSchedules(ctx context.Context, name string) error {
+	var next []byte
+	for {
+		found, err := s.schedules.List(ctx, name, page.TokenRequest{Limit: page.MaxLimit, Token: next})
+		if err != nil {
+			return err
+		}
+		for _, f := range found.Items {
+			if err := s.schedules.Delete(ctx, name, f.ID, 0); err != nil && !fault.IsKind(err, fault.NotFound) {
+				return err
+			}
+		}
+		if next = found.Next; len(next) == 0 {
+			return nil
+		}
+	}
 }
 
 // orphan returns the orphan that a namespace is now.
