@@ -53,7 +53,7 @@ type CreateInput struct {
 // Create creates a key and returns it with its secret, which exists nowhere else
 // afterwards. The key can be given no more power than the actor has, nobody's name who
 // stands higher, and no longer life, no other addresses and no wider limits than the key
-// that makes it has. It fails with authz.ErrPowerExceeded, limit.ErrExceeded,
+// that makes it has, and may start no more than the allow-list lets the actor start. It fails with authz.ErrPowerExceeded, limit.ErrExceeded,
 // org.ErrState for an organization that is being deleted, apikey.ErrUnknownScope,
 // apikey.ErrScopesUnset, fault.ErrInvalid for a broken rule, and fault.ErrInvalid naming
 // /user_id for a user who is absent or not active.
@@ -80,7 +80,7 @@ func (s *Service) Create(ctx context.Context, by authz.Actor, org id.Org, in Cre
 	if err != nil {
 		return apikey.Key{}, apikey.Secret{}, err
 	}
-	bound, err := s.bounds(ctx, by)
+	bound, err := s.bounds(ctx, by, org)
 	if err != nil {
 		return apikey.Key{}, apikey.Secret{}, err
 	}
@@ -102,7 +102,7 @@ func (s *Service) Create(ctx context.Context, by authz.Actor, org id.Org, in Cre
 		if err != nil {
 			return err
 		}
-		if err := requirePower(by, in.UserID, role, spec.Scopes); err != nil {
+		if err := bound.power(in.UserID, role, spec.Scopes); err != nil {
 			return err
 		}
 		if err := tx.APIKeys.Insert(ctx, key); err != nil {

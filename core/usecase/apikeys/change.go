@@ -46,14 +46,12 @@ func (s *Service) Update(ctx context.Context, by authz.Actor, org id.Org, k id.A
 		}
 		change.ExpiresAt = &at
 	}
-	return s.change(ctx, by, org, k, now, audit.APIKeyUpdated, func(key *apikey.Key, role authz.Role) error {
+	return s.change(ctx, by, org, k, now, audit.APIKeyUpdated, func(key *apikey.Key) error {
 		if err := fault.CheckVersion(key.Snapshot().Version, expected); err != nil {
 			return err
 		}
-		if _, err := key.Apply(change, now); err != nil {
-			return err
-		}
-		return requirePower(by, key.Snapshot().UserID, role, key.Snapshot().Scopes)
+		_, err := key.Apply(change, now)
+		return err
 	})
 }
 
@@ -98,7 +96,7 @@ func (s *Service) Disable(ctx context.Context, by authz.Actor, org id.Org, k id.
 		return apikey.Key{}, err
 	}
 	now := s.clock.Now()
-	return s.change(ctx, by, org, k, now, audit.APIKeyDisabled, func(key *apikey.Key, _ authz.Role) error { return key.Disable(now) })
+	return s.change(ctx, by, org, k, now, audit.APIKeyDisabled, func(key *apikey.Key) error { return key.Disable(now) })
 }
 
 // Enable switches it on again. It fails with fault.ErrNotFound,
@@ -108,7 +106,7 @@ func (s *Service) Enable(ctx context.Context, by authz.Actor, org id.Org, k id.A
 		return apikey.Key{}, err
 	}
 	now := s.clock.Now()
-	return s.change(ctx, by, org, k, now, audit.APIKeyEnabled, func(key *apikey.Key, _ authz.Role) error { return key.Enable(now) })
+	return s.change(ctx, by, org, k, now, audit.APIKeyEnabled, func(key *apikey.Key) error { return key.Enable(now) })
 }
 
 // Rotate gives a key a new secret and returns it, which exists nowhere else
@@ -125,7 +123,7 @@ func (s *Service) Rotate(ctx context.Context, by authz.Actor, org id.Org, k id.A
 		return apikey.Key{}, apikey.Secret{}, err
 	}
 	now, hash := s.clock.Now(), s.peppers.Hash(secret)
-	key, err := s.change(ctx, by, org, k, now, audit.APIKeyRotated, func(key *apikey.Key, _ authz.Role) error {
+	key, err := s.change(ctx, by, org, k, now, audit.APIKeyRotated, func(key *apikey.Key) error {
 		if err := outlives(by, key.Snapshot().ExpiresAt); err != nil {
 			return err
 		}
@@ -139,11 +137,11 @@ func (s *Service) Rotate(ctx context.Context, by authz.Actor, org id.Org, k id.A
 
 // change lets fn change a key that has no more power than the actor, nor has it
 // afterwards, and writes
-// the trail of what became of it; nothing when nothing did. fn is given the role
-// that bounds the key. The key's user is locked before the key, as whoever makes
-// a key does; a key never changes hands, so that its user can be read before.
+// the trail of what became of it; nothing when nothing did. The key's user is locked
+// before the key, as whoever makes a key does; a key never changes hands, so that its
+// user can be read before.
 func (s *Service) change(ctx context.Context, by authz.Actor, org id.Org, k id.APIKey, now time.Time, action audit.Action,
-	fn func(key *apikey.Key, role authz.Role) error,
+	fn func(key *apikey.Key) error,
 ) (apikey.Key, error) {
 	if err := requireOwn(by, org); err != nil {
 		return apikey.Key{}, err
@@ -152,7 +150,7 @@ func (s *Service) change(ctx context.Context, by authz.Actor, org id.Org, k id.A
 	if err != nil {
 		return apikey.Key{}, err
 	}
-	bound, err := s.bounds(ctx, by)
+	bound, err := s.bounds(ctx, by, org)
 	if err != nil {
 		return apikey.Key{}, err
 	}
@@ -165,16 +163,20 @@ func (s *Service) change(ctx context.Context, by authz.Actor, org id.Org, k id.A
 		var changes map[string]audit.Change
 		err = tx.APIKeys.Update(ctx, k, func(key *apikey.Key) error {
 			before := key.Snapshot()
-			if err := requirePower(by, before.UserID, role, before.Scopes); err != nil {
+			if err := bound.power(before.UserID, role, before.Scopes); err != nil {
 				return err
 			}
-			if err := fn(key, role); err != nil {
+			if err := fn(key); err != nil {
 				return err
 			}
-			if err := bound.hold(key.Snapshot()); err != nil {
+			after := key.Snapshot()
+			if err := bound.power(after.UserID, role, after.Scopes); err != nil {
 				return err
 			}
-			changed, changes = *key, differences(before, key.Snapshot())
+			if err := bound.hold(after); err != nil {
+				return err
+			}
+			changed, changes = *key, differences(before, after)
 			return nil
 		})
 		if err != nil || len(changes) == 0 {

@@ -82,7 +82,7 @@ func (s *Service) Explain(ctx context.Context, by authz.Actor, q Question) (Expl
 		return Explanation{}, err
 	}
 	e.States.Resource = o.State()
-	if e.Err == nil && starting.Has(q.Action) && o.Snapshot().Settings.AllowList.Binds(e.Role.String()) {
+	if e.Err == nil && org.HeldToAllowList(q.Action) && o.Snapshot().Settings.AllowList.Binds(e.Role.String()) {
 		e.Reason += heldToAllowList
 	}
 	if e.Err == nil && q.Resource != id.SystemOrg && o.RequireActive() == nil {
@@ -90,10 +90,6 @@ func (s *Service) Explain(ctx context.Context, by authz.Actor, q Question) (Expl
 	}
 	return e, nil
 }
-
-// starting are the permissions whose use the allow-list of an organization holds to some
-// workflows. Which those are is for the request to say: it is not asked for here.
-var starting = authz.SetOf(authz.WorkflowsStart, authz.WorkflowsReset, authz.SchedulesCreate, authz.SchedulesUpdate, authz.SchedulesTrigger)
 
 // heldToAllowList stands in the reason then.
 const heldToAllowList = " The organization's allow-list decides of which workflows, and may refuse the one that is meant."

@@ -79,7 +79,7 @@ func (s *Service) Bulk(ctx context.Context, by authz.Actor, org id.Org, items []
 	if len(items) == 0 || len(items) > MaxBulk {
 		return nil, false, fault.InvalidField("/operations", "length", "must have 1 to 1,000 items")
 	}
-	roles, err := s.roles(ctx, org, items)
+	roles, err := s.roles(ctx, by, org, items)
 	if err != nil {
 		return nil, false, err
 	}
@@ -115,16 +115,17 @@ type found struct {
 	err  error
 }
 
-// roles looks each role up once. One that is unknown is its items' failure.
-func (s *Service) roles(ctx context.Context, org id.Org, items []BulkItem) (map[string]found, error) {
+// roles looks each role up once. One that is unknown, or not for the actor to give, is its
+// items' failure.
+func (s *Service) roles(ctx context.Context, by authz.Actor, org id.Org, items []BulkItem) (map[string]found, error) {
 	out := map[string]found{}
 	for _, item := range items {
 		ref := item.roleRef()
 		if _, ok := out[ref]; ok || ref == "" {
 			continue
 		}
-		r, err := s.role(ctx, org, "/role", ref)
-		if err != nil && !fault.IsKind(err, fault.Invalid) {
+		r, err := s.givable(ctx, by, org, ref)
+		if err != nil && !fault.IsKind(err, fault.Invalid) && !errors.Is(err, authz.ErrPowerExceeded) {
 			return nil, err
 		}
 		out[ref] = found{r, err}

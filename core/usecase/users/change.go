@@ -29,7 +29,7 @@ func (s *Service) Update(ctx context.Context, by authz.Actor, org id.Org, u id.U
 	var to authz.Role
 	if in.Role != "" {
 		var err error
-		if to, err = s.role(ctx, org, "/role", in.Role); err != nil {
+		if to, err = s.givable(ctx, by, org, in.Role); err != nil {
 			return user.User{}, err
 		}
 	}

@@ -59,6 +59,9 @@ func (s *Service) Add(ctx context.Context, by authz.Actor, org id.Org, in AddInp
 	if err != nil {
 		return user.User{}, err
 	}
+	if err := s.mayGive(ctx, by, org, r); err != nil {
+		return user.User{}, err
+	}
 	var quota limit.Limit
 	var used int64
 	err = s.store.WriteTx(ctx, org, func(ctx context.Context, tx ports.Tx) error {
@@ -94,6 +97,29 @@ func (s *Service) Add(ctx context.Context, by authz.Actor, org id.Org, in AddInp
 func (s *Service) quota(row org.Org) limit.Limit {
 	l, _ := s.limits.Of(limit.Users, row.Snapshot().Limits)
 	return l
+}
+
+// mayGive fails with authz.ErrPowerExceeded when whoever has the role may start what the
+// organization's allow-list does not let the actor start.
+func (s *Service) mayGive(ctx context.Context, by authz.Actor, o id.Org, r authz.Role) error {
+	if !org.BindsGrants(by) {
+		return nil
+	}
+	row, err := s.store.Reads(o).Org(ctx)
+	if err != nil {
+		return err
+	}
+	return row.Snapshot().Settings.AllowList.CheckGrant(by, r, r.Permissions())
+}
+
+// givable returns the role that ref names, for the actor to give. It fails like role and
+// mayGive.
+func (s *Service) givable(ctx context.Context, by authz.Actor, o id.Org, ref string) (authz.Role, error) {
+	r, err := s.role(ctx, o, "/role", ref)
+	if err == nil {
+		err = s.mayGive(ctx, by, o, r)
+	}
+	return r, err
 }
 
 // compose checks the input and makes the user of it.
