@@ -158,6 +158,10 @@ type RoleWriter interface {
 	// given the role meanwhile, gives the role to fn and stores what fn made of
 	// it. It fails with fault.ErrNotFound, role.ErrNameTaken, and fn's error.
 	Update(ctx context.Context, r id.Role, fn func(*role.Role) error) error
+	// Named returns those of the names that a custom role has. While the organization is
+	// locked none of them is given another: whoever does takes the organization's turn
+	// before the transaction ends.
+	Named(ctx context.Context, names []string) ([]string, error)
 	// Delete removes a role that nobody has but users who were removed. Whatever
 	// races, no user is left with a role that is gone. It fails with
 	// fault.ErrNotFound and role.ErrInUse.

@@ -48,3 +48,12 @@ func (s *bucketStore) Forget(_ context.Context, which ...ratelimit.Bucket) error
 	}
 	return nil
 }
+
+func (w roleWrites) Named(ctx context.Context, names []string) (found []string, _ error) {
+	for _, name := range names {
+		if _, err := w.Reads(w.org).RoleByName(ctx, name); err == nil {
+			found = append(found, name)
+		}
+	}
+	return found, nil
+}

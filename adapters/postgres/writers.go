@@ -225,6 +225,10 @@ func (w roleWriter) Update(ctx context.Context, i id.Role, fn func(*role.Role) e
 	}))
 }
 
+func (w roleWriter) Named(ctx context.Context, names []string) ([]string, error) {
+	return queries.RoleNamed(ctx, w.tx, &dbsqlc.RoleNamedParams{OrgID: w.org.UUID(), Names: names})
+}
+
 func (w roleWriter) Delete(ctx context.Context, i id.Role) error {
 	if err := queries.RoleRelease(ctx, w.tx, &dbsqlc.RoleReleaseParams{OrgID: w.org.UUID(), ID: nullable(i)}); err != nil {
 		return err

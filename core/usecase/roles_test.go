@@ -1,8 +1,10 @@
 package usecase_test
 
 import (
+	"context"
 	"errors"
 	"net/netip"
+	"runtime"
 	"testing"
 
 	"github.com/google/uuid"
@@ -19,6 +21,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/usecase/orgs"
 	"github.com/bulkheadhq/bulkhead/core/usecase/roles"
 	"github.com/bulkheadhq/bulkhead/core/user"
+	"github.com/bulkheadhq/bulkhead/ports"
 )
 
 var errBroken = errors.New("broken")
@@ -192,6 +195,36 @@ func TestRolesChange(t *testing.T) {
 				is.Equal(fault.From(err).Fields[0].Pointer, "/rules/1/role")
 			}
 		}
+	})
+
+	t.Run("Should take no rules for a name that a role is just losing", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		w, s, o, i := prepared(t, authz.WorkflowsStart)
+		set := make(chan error, 1)
+		w.write(o, func(ctx context.Context, tx ports.Tx) error { // what a rename does
+			if err := tx.Roles.Update(ctx, i, func(r *role.Role) error {
+				_, err := r.Change(role.Spec{Name: "shipper", Permissions: authz.SetOf(authz.WorkflowsStart)}, w.clock.Now())
+				return err
+			}); err != nil {
+				return err
+			}
+			if _, err := tx.Orgs.Lock(ctx); err != nil {
+				return err
+			}
+			go func() {
+				rules := org.AllowList{{Role: "deployer", WorkflowTypes: []string{"Deploy"}}}
+				_, err := s.orgs.Update(t.Context(), holder(o, authz.Admin), o, orgs.UpdateInput{AllowList: &rules})
+				set <- err
+			}()
+			for w.count("Orgs.Update") == 0 && len(set) == 0 { // until it waits for its turn
+				runtime.Gosched()
+			}
+			return nil
+		})
+		is.True(errors.Is(<-set, fault.ErrInvalid))
+		row := w.orgOf(o)
+		is.Equal(len(row.Snapshot().Settings.AllowList), 0)
 	})
 
 	t.Run("Should change nothing, and tell nothing, for what is as it was", func(t *testing.T) {

@@ -58,3 +58,7 @@ func (b *bucketStore) Forget(ctx context.Context, which ...ratelimit.Bucket) err
 	}
 	return b.real.Forget(ctx, which...)
 }
+
+func (w roleWriter) Named(ctx context.Context, names []string) ([]string, error) {
+	return asked(w.spy, "Roles.Named", func() ([]string, error) { return w.real.Named(ctx, names) })
+}

@@ -47,6 +47,23 @@ func storeRoles(t *testing.T, b Backend) {
 		is.Equal(got.Snapshot(), want)
 	})
 
+	should(t, "tell a transaction which names are those of its roles", func(t *testing.T, is *is.I) {
+		o, other := orgID(seed(t, b, anOrg())), orgID(seed(t, b, anOrg()))
+		r, foreign := aRole(o), aRole(other)
+		add(t, b, o, r)
+		add(t, b, other, foreign)
+		is.NoErr(b.Store.WriteTx(t.Context(), o, func(ctx context.Context, tx ports.Tx) error {
+			got, err := tx.Roles.Named(ctx, []string{"nobody", r.Snapshot().Name, "member"})
+			is.Equal(got, []string{r.Snapshot().Name})
+			if err != nil {
+				return err
+			}
+			got, err = tx.Roles.Named(ctx, []string{foreign.Snapshot().Name})
+			is.Equal(len(got) > 0, foreign.Snapshot().Name == r.Snapshot().Name)
+			return err
+		}))
+	})
+
 	should(t, "list roles oldest first, in pages without gap or repetition", func(t *testing.T, is *is.I) {
 		o := orgID(seed(t, b, anOrg()))
 		var roles []id.Role

@@ -6,6 +6,10 @@ SELECT * FROM roles WHERE org_id = @org_id AND id = @id;
 -- name: RoleGetByName :one
 SELECT * FROM roles WHERE org_id = @org_id AND name = @name;
 
+-- RoleNamed returns those of the names that a role has.
+-- name: RoleNamed :many
+SELECT name FROM roles WHERE org_id = @org_id AND name = ANY (@names::text[]);
+
 -- RoleList lists the custom roles by their ids, which grow with time.
 -- name: RoleList :many
 SELECT * FROM roles WHERE org_id = @org_id AND id > @after ORDER BY id LIMIT @max_rows;

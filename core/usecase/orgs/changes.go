@@ -3,12 +3,13 @@ package orgs
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/bulkheadhq/bulkhead/core/audit"
 	"github.com/bulkheadhq/bulkhead/core/authz"
 	"github.com/bulkheadhq/bulkhead/core/fault"
-	"github.com/bulkheadhq/bulkhead/core/id"
 	"github.com/bulkheadhq/bulkhead/core/org"
+	"github.com/bulkheadhq/bulkhead/ports"
 )
 
 // creation is what the trail says of a new organization.
@@ -66,22 +67,26 @@ func moved(before, after org.Snapshot) map[string]audit.Change {
 
 // checkRoles checks that the rules of an allow-list are for roles that there are: a
 // role that none is for may start everything, so that a misspelt one would open what
-// it was to close.
-func (s *Service) checkRoles(ctx context.Context, o id.Org, rules org.AllowList) error {
+// it was to close. It is asked while the organization is locked: a role that is renamed
+// meanwhile has its rules follow, or is not there any more.
+func checkRoles(ctx context.Context, tx ports.Tx, rules org.AllowList) error {
+	custom := slices.DeleteFunc(rules.Roles(), isBuiltIn)
+	if len(custom) == 0 {
+		return nil
+	}
+	known, err := tx.Roles.Named(ctx, custom)
+	if err != nil {
+		return err
+	}
 	for i, r := range rules {
-		if r.Role == org.AnyRole {
-			continue
-		}
-		if _, err := authz.ParseRole(r.Role); err == nil {
-			continue
-		}
-		_, err := s.store.Reads(o).RoleByName(ctx, r.Role)
-		if fault.IsKind(err, fault.NotFound) {
+		if r.Role != org.AnyRole && !isBuiltIn(r.Role) && !slices.Contains(known, r.Role) {
 			return fault.InvalidField(fmt.Sprintf("/rules/%d/role", i), "exists", "must be a built-in role, the name of a custom role, or *")
-		}
-		if err != nil {
-			return err
 		}
 	}
 	return nil
+}
+
+func isBuiltIn(role string) bool {
+	_, err := authz.ParseRole(role)
+	return err == nil
 }

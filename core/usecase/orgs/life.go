@@ -49,11 +49,6 @@ func (s *Service) Update(ctx context.Context, by authz.Actor, o id.Org, in Updat
 		}
 		change.Slug = &slug
 	}
-	if in.AllowList != nil {
-		if err := s.checkRoles(ctx, o, *in.AllowList); err != nil {
-			return org.Org{}, err
-		}
-	}
 	now := s.clock.Now()
 	review, err := outbox.NewNamespace(o, now)
 	if err != nil {
@@ -77,6 +72,9 @@ func (s *Service) Update(ctx context.Context, by authz.Actor, o id.Org, in Updat
 			result = *row
 			return err
 		})
+		if err == nil && in.AllowList != nil {
+			err = checkRoles(ctx, tx, *in.AllowList)
+		}
 		if err != nil || !changed {
 			return err
 		}

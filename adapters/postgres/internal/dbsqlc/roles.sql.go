@@ -184,6 +184,36 @@ func (q *Queries) RoleLock(ctx context.Context, db DBTX, arg *RoleLockParams) (*
 	return &i, err
 }
 
+const roleNamed = `-- name: RoleNamed :many
+SELECT name FROM roles WHERE org_id = $1 AND name = ANY ($2::text[])
+`
+
+type RoleNamedParams struct {
+	OrgID uuid.UUID
+	Names []string
+}
+
+// RoleNamed returns those of the names that a role has.
+func (q *Queries) RoleNamed(ctx context.Context, db DBTX, arg *RoleNamedParams) ([]string, error) {
+	rows, err := db.Query(ctx, roleNamed, arg.OrgID, arg.Names)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []string{}
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return nil, err
+		}
+		items = append(items, name)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const roleRelease = `-- name: RoleRelease :exec
 UPDATE users
 SET role = 'viewer', role_id = NULL
