@@ -280,7 +280,6 @@ func TestMatrix(t *testing.T) {
 	}
 }
 
-// refusal is nil for what may be done.
 // beyond is the refusal of what reaches too far, which names the permission only to who
 // does not have it: it would do nothing for the others.
 func beyond(has bool, p authz.Permission) error {
@@ -290,6 +289,7 @@ func beyond(has bool, p authz.Permission) error {
 	return authz.Lacks(p)
 }
 
+// refusal is nil for what may be done.
 func refusal(may bool, otherwise *fault.Error) error {
 	if may {
 		return nil
