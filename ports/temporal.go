@@ -159,7 +159,7 @@ type Namespaces interface {
 	// fails with ErrNamespaceForeign when one exists with another type.
 	EnsureSearchAttributes(ctx context.Context, namespace string) error
 	// Probe succeeds when a workflow that carries all search attributes can be
-	// started in the namespace: it starts one, which ends within a minute or two if
+	// started in the namespace: it starts one, which ends by itself within minutes if
 	// nobody forgets it. It fails with fault.ErrUnavailable as long as that is not so.
 	Probe(ctx context.Context, namespace string) error
 	// ForgetProbe removes what Probe has started, as soon as it is listed among the

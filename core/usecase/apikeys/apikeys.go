@@ -53,10 +53,11 @@ type CreateInput struct {
 // Create creates a key and returns it with its secret, which exists nowhere else
 // afterwards. The key can be given no more power than the actor has, nobody's name who
 // stands higher, and no longer life, no other addresses and no wider limits than the key
-// that makes it has, and may start no more than the allow-list lets the actor start. It fails with authz.ErrPowerExceeded, limit.ErrExceeded,
-// org.ErrState for an organization that is being deleted, apikey.ErrUnknownScope,
-// apikey.ErrScopesUnset, fault.ErrInvalid for a broken rule, and fault.ErrInvalid naming
-// /user_id for a user who is absent or not active.
+// that makes it has, and may start no more than the allow-list lets the actor start. It
+// fails with authz.ErrPowerExceeded, limit.ErrExceeded, org.ErrState for an organization
+// that is being deleted, apikey.ErrUnknownScope, apikey.ErrScopesUnset, fault.ErrInvalid
+// for a broken rule, and fault.ErrInvalid naming /user_id for a user who is absent or not
+// active.
 func (s *Service) Create(ctx context.Context, by authz.Actor, org id.Org, in CreateInput) (apikey.Key, apikey.Secret, error) {
 	if err := by.Require(authz.APIKeysCreate, org); err != nil {
 		return apikey.Key{}, apikey.Secret{}, err
