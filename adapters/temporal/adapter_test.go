@@ -216,12 +216,12 @@ func quietLog() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 func newID() string { return "test/" + uuid.NewString() }
 
-// eventually waits for what must come true within half a minute.
+// eventually waits for what must come true. Only a test that has failed waits for the limit.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	deadline := time.NewTimer(30 * time.Second)
+	deadline := time.NewTimer(2 * time.Minute)
 	defer deadline.Stop()
 	for !ok() {
 		select {

@@ -122,8 +122,6 @@ func (w *walker) fill(s string) string {
 	return s
 }
 
-const patience = 30 * time.Second
-
 // take takes one step and returns how its request and its answer are printed.
 func (w *walker) take(at step) (request, answer string) {
 	w.t.Helper()
@@ -140,7 +138,7 @@ func (w *walker) take(at step) (request, answer string) {
 	}
 	var res *http.Response
 	var body []byte
-	for deadline := time.Now().Add(patience); ; {
+	for deadline := time.Now().Add(harness.WaitLimit); ; {
 		res, body = w.send(op, at, path)
 		if strings.Contains(string(body), at.until) {
 			break

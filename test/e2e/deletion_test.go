@@ -30,9 +30,6 @@ var (
 	deletionStages = slices.Concat(earlyDeletion, lateDeletion)
 )
 
-// reclaimLimit is how long Temporal may take to remove a namespace.
-const reclaimLimit = 3 * time.Minute
-
 // TestDeletionSurvives kills each process at each stage of a deletion.
 func TestDeletionSurvives(t *testing.T) {
 	t.Parallel()
@@ -189,7 +186,7 @@ func TestDeletion(t *testing.T) {
 
 func awaitDeletion(t *testing.T, operator *sdk.Client, operation string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), reclaimLimit)
+	ctx, cancel := context.WithTimeout(t.Context(), harness.WaitLimit)
 	defer cancel()
 	if _, err := operator.AwaitOperation(ctx, operation, nil); err != nil {
 		t.Fatalf("deletion %s: %v", operation, err)

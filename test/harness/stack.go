@@ -167,7 +167,7 @@ type Output struct {
 // Command runs a command of the CLI with an API key, and waits for its end.
 func (s *Stack) Command(t testing.TB, key string, args ...string) Output {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), waitLimit)
+	ctx, cancel := context.WithTimeout(t.Context(), WaitLimit)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, s.bin, args...)
 	cmd.Env = append(append([]string{}, s.env...), "BULKHEAD_URL="+s.URL, "BULKHEAD_API_KEY="+key)
@@ -218,7 +218,7 @@ func (s *Stack) NewTenant(t testing.TB, slug string) Tenant {
 	t.Helper()
 	created, err := s.Operator(t).CreateOrganization(t.Context(), sdk.OrganizationCreate{
 		Slug: slug, Admin: sdk.FirstAdmin{Email: "admin@" + slug + ".example"},
-	}, waitLimit)
+	}, WaitLimit)
 	if err != nil {
 		t.Fatalf("create organization %s: %v", slug, err)
 	}

@@ -98,7 +98,7 @@ func (db *database) digest(ctx context.Context, org string) (map[string]string, 
 }
 
 // settling is for how long an organization's own work may take to end.
-const settling = 15 * time.Second
+const settling = time.Minute
 
 // settle waits until nothing is left to be done of what an organization has asked for:
 // Bulkhead goes on with it, and writes it down, after the answer.

@@ -179,7 +179,7 @@ func (b *bundle) history(t *testing.T, p outbox.ProvisionPayload) string {
 
 func await(t testing.TB, what string, signal <-chan struct{}) {
 	t.Helper()
-	timer := time.NewTimer(60 * time.Second)
+	timer := time.NewTimer(2 * time.Minute)
 	defer timer.Stop()
 	select {
 	case <-signal:
@@ -192,7 +192,7 @@ func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	deadline := time.NewTimer(60 * time.Second)
+	deadline := time.NewTimer(2 * time.Minute)
 	defer deadline.Stop()
 	for !ok() {
 		select {

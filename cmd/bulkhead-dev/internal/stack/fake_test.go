@@ -180,7 +180,7 @@ func (p *product) call(t *testing.T, command string) call {
 // waitForExample returns when the example worker, which nobody waits for during a start, has got to run.
 func (p *product) waitForExample(t *testing.T) {
 	t.Helper()
-	deadline := time.NewTimer(10 * time.Second)
+	deadline := time.NewTimer(time.Minute)
 	defer deadline.Stop()
 	ticker := time.NewTicker(5 * time.Millisecond)
 	defer ticker.Stop()
