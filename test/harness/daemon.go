@@ -17,11 +17,11 @@ import (
 	"time"
 )
 
-// WaitLimit is how long a condition may take to become true. Nothing should come
-// near it: it only ends a test that has failed. What comes nearest is a Temporal that
-// was killed while it removed namespaces: its own work there waits for the timeouts of
-// what died with it, for more than a minute on a machine that does much else.
-const WaitLimit = 3 * time.Minute
+// WaitLimit is how long a condition may take to become true. Nothing should come near
+// it: it only ends a test that has failed. What comes nearest is the removal of a
+// namespace by a Temporal that was killed over it: an execution that it can not delete
+// in that moment has it begin anew after one minute, and then after two more.
+const WaitLimit = 5 * time.Minute
 
 // Eventually asks again until the condition holds, and fails the test when it
 // does not within WaitLimit. what says in words what is waited for.
