@@ -1505,7 +1505,7 @@ type Operation struct {
 	// Kind Example: organization.provision
 	Kind string `json:"kind"`
 
-	// Note What whoever asked for it has said.
+	// Note What whoever asked for it has said; of a deletion, what it has not deleted.
 	Note           string `json:"note,omitempty,omitzero"`
 	OrganizationID string `json:"organization_id"`
 

@@ -277,7 +277,7 @@ func (w operationWriter) change(ctx context.Context, row *dbsqlc.Operation, err 
 	p := fromOperation(o.Snapshot())
 	return changed(queries.OperationUpdate(ctx, w.tx, &dbsqlc.OperationUpdateParams{
 		OrgID: w.org.UUID(), ID: p.ID, State: p.State, Step: p.Step, Attempts: p.Attempts, Failure: p.Failure, FailureCode: p.FailureCode,
-		UpdatedAt: p.UpdatedAt, FinishedAt: p.FinishedAt,
+		UpdatedAt: p.UpdatedAt, FinishedAt: p.FinishedAt, Note: p.Note,
 	}))
 }
 

@@ -28,9 +28,9 @@ func (n *Namespaces) adopt(ctx context.Context, b namespace.Blueprint) error {
 	case s.Status != namespace.Registered:
 		return ports.ErrNamespaceUnregistered.Because(fmt.Errorf("namespace %s is %v", b.Namespace, s.Status))
 	case !s.AdoptableBy(b.Owner):
-		return ports.ErrNamespaceForeign.Because(fmt.Errorf("namespace %s is tagged %q", b.Namespace, s.Owner))
+		return foreign(b.Namespace, s)
 	}
-	if s.Owner == "" {
+	if s.Standing(b.Owner) == namespace.Nobodys {
 		s.Owner = b.Owner.String() // what differs but for that
 		s.Tagged = false
 	}
@@ -40,8 +40,5 @@ func (n *Namespaces) adopt(ctx context.Context, b namespace.Blueprint) error {
 	if found, err = n.describe(ctx, b.Namespace); err != nil {
 		return err
 	}
-	if s = toState(found); s.Owner != b.Owner.String() {
-		return ports.ErrNamespaceForeign.Because(fmt.Errorf("namespace %s is tagged %q", b.Namespace, s.Owner))
-	}
-	return nil
+	return owned(b.Namespace, b.Owner, toState(found))
 }

@@ -76,11 +76,28 @@ func (n *Namespaces) Ensure(ctx context.Context, b namespace.Blueprint) error {
 	if err != nil {
 		return err
 	}
-	info := found.GetNamespaceInfo()
-	if info.GetData()[tagOrg] != b.Owner.String() || info.GetState() != enumspb.NAMESPACE_STATE_REGISTERED {
-		return ports.ErrNamespaceForeign.Because(fmt.Errorf("namespace %s is %v and tagged %q", b.Namespace, info.GetState(), info.GetData()[tagOrg]))
+	return usable(b, toState(found))
+}
+
+// usable fails with ports.ErrNamespaceForeign unless a namespace is its owner's, and
+// registered.
+func usable(b namespace.Blueprint, s namespace.State) error {
+	if s.Status != namespace.Registered {
+		return foreign(b.Namespace, s)
+	}
+	return owned(b.Namespace, b.Owner, s)
+}
+
+// owned fails with ports.ErrNamespaceForeign unless a namespace is its owner's.
+func owned(name string, owner id.Org, s namespace.State) error {
+	if !s.Standing(owner).IsOwn() {
+		return foreign(name, s)
 	}
 	return nil
+}
+
+func foreign(name string, s namespace.State) error {
+	return ports.ErrNamespaceForeign.Because(fmt.Errorf("namespace %s is %v and tagged %q", name, s.Status, s.Owner))
 }
 
 func alreadyExists(err error) bool {
@@ -223,9 +240,8 @@ func (n *Namespaces) Delete(ctx context.Context, namespace string, owner id.Org)
 	if err != nil {
 		return err
 	}
-	info := found.GetNamespaceInfo()
-	if info.GetData()[tagOrg] != owner.String() {
-		return ports.ErrNamespaceForeign.Because(fmt.Errorf("namespace %s is tagged %q", namespace, info.GetData()[tagOrg]))
+	if err := owned(namespace, owner, toState(found)); err != nil {
+		return err // be it that it was its own when that was looked at
 	}
 	return n.delete(ctx, namespace)
 }
@@ -265,7 +281,7 @@ const pageSize = 1000
 
 // Gone looks through all namespaces, as Temporal renames a deleted one, and
 // removes it when what was in it is gone. A deletion is rare enough for that.
-func (n *Namespaces) Gone(ctx context.Context, namespace string, owner id.Org) error {
+func (n *Namespaces) Gone(ctx context.Context, name string, owner id.Org) error {
 	var next []byte
 	for {
 		list, err := invoke(ctx, n.conn.cfg.CallTimeout, n.conn.adminService().ListNamespaces, &workflowservice.ListNamespacesRequest{
@@ -275,9 +291,9 @@ func (n *Namespaces) Gone(ctx context.Context, namespace string, owner id.Org) e
 			return err
 		}
 		for _, found := range list.GetNamespaces() {
-			info := found.GetNamespaceInfo()
-			if info.GetData()[tagOrg] == owner.String() && (info.GetName() == namespace || info.GetState() == enumspb.NAMESPACE_STATE_DELETED) {
-				return ports.ErrNamespaceReclaiming.After(retryAfter).Because(fmt.Errorf("namespace %s is %v", info.GetName(), info.GetState()))
+			s, listed := toState(found), found.GetNamespaceInfo().GetName()
+			if s.Standing(owner).IsOwn() && (listed == name || s.Status == namespace.Deleted) {
+				return ports.ErrNamespaceReclaiming.After(retryAfter).Because(fmt.Errorf("namespace %s is %v", listed, s.Status))
 			}
 		}
 		if next = list.GetNextPageToken(); len(next) == 0 {

@@ -16,7 +16,6 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/namespace"
 	"github.com/bulkheadhq/bulkhead/core/page"
 	"github.com/bulkheadhq/bulkhead/core/sleep"
-	"github.com/bulkheadhq/bulkhead/ports"
 )
 
 // statuses are the states of a namespace, as Temporal calls them.
@@ -111,8 +110,8 @@ func (n *Namespaces) Reconcile(ctx context.Context, b namespace.Blueprint) error
 	if err != nil {
 		return err
 	}
-	if s.Status != namespace.Registered || s.Owner != b.Owner.String() {
-		return ports.ErrNamespaceForeign.Because(fmt.Errorf("namespace %s is %v and tagged %q", b.Namespace, s.Status, s.Owner))
+	if err := usable(b, s); err != nil {
+		return err
 	}
 	if err := n.repair(ctx, b, s); err != nil {
 		return err

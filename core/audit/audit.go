@@ -104,6 +104,9 @@ var (
 	NamespaceReconcileRequested = action("namespace.reconcile_requested")
 	// NamespaceDeleteRequested is that a namespace without an organization is to go.
 	NamespaceDeleteRequested = action("namespace.delete_requested")
+	// NamespaceNotDeleted is that an organization goes without the namespace of its name,
+	// which was never its own.
+	NamespaceNotDeleted = action("namespace.not_deleted")
 
 	// ScheduleHeld is that Bulkhead is to pause a schedule, and ScheduleReleased that it
 	// has let go of it.

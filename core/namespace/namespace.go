@@ -102,16 +102,17 @@ type State struct {
 // Seen returns the state as its organization may see it: of a namespace that is
 // another's no more than that it is.
 func (s State) Seen(owner id.Org) State {
-	if s.Status != Absent && s.Owner != owner.String() {
-		return State{Status: Foreign}
+	if standing := s.Standing(owner); standing == Vacant || standing.IsOwn() {
+		return s
 	}
-	return s
+	return State{Status: Foreign}
 }
 
 // AdoptableBy tells whether an organization may adopt a namespace: nobody's tag is on
 // it, or its own, as of an attempt that was cut short.
 func (s State) AdoptableBy(o id.Org) bool {
-	return s.Owner == o.String() || s.Owner == "" && !s.Tagged
+	standing := s.Standing(o)
+	return standing.IsOwn() || standing == Nobodys
 }
 
 // The fields of a difference. That of a search attribute is FieldAttribute and its name.

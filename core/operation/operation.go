@@ -95,6 +95,8 @@ var (
 	ProvisioningStopped = Step{"provisioning_stopped"}
 	NamespaceDeleted    = Step{"namespace_deleted"}
 	NamespaceReclaimed  = Step{"namespace_reclaimed"} // Temporal has removed all that was in it
+	// NamespaceNotDeleted stands in place of the two: it was never the organization's.
+	NamespaceNotDeleted = Step{"namespace_not_deleted"}
 	DataPurged          = Step{"data_purged"}
 	OrganizationDeleted = Step{"organization_deleted"}
 )
@@ -120,7 +122,7 @@ type Snapshot struct {
 	Failure     string       // why the last attempt failed, or why it was canceled, for people
 	FailureCode string       // of the fault that Failure is the text of; "": none
 	RetryOf     id.Operation // the one that this is another attempt at; zero: none
-	Note        string       // what whoever asked for it has said, for people
+	Note        string       // what whoever asked for it has said, or what it has left undone, for people
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
 	FinishedAt  time.Time // zero: not ended
@@ -131,7 +133,7 @@ func New(i id.Operation, org id.Org, kind Kind, now time.Time) Operation {
 	return Operation{Snapshot{ID: i, OrgID: org, Kind: kind, State: Pending, CreatedAt: now, UpdatedAt: now}}
 }
 
-// Annotate gives the operation its note.
+// Annotate gives the operation its note, in place of one that it has.
 func (o *Operation) Annotate(note string) { o.s.Note = note }
 
 // Again returns another attempt at what this operation failed to do. It is an

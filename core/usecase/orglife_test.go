@@ -153,6 +153,7 @@ func TestDeletion(t *testing.T) {
 		w := newWorld(t)
 		o := w.addOrg("acme", org.Active)
 		w.addUser(o, authz.Admin, user.Active)
+		w.temporal.namespace = registered(o)
 		return w, newServices(w), o, outbox.DeletionPayload{Organization: o}
 	}
 	begin := func(t *testing.T, s services, o id.Org) id.Operation {
@@ -198,27 +199,6 @@ func TestDeletion(t *testing.T) {
 		w.breaks("Schedules.List "+namespace, fault.ErrUnavailable)
 		is.True(errors.Is(steps.DeleteNamespace(t.Context(), p, 3), fault.ErrUnavailable))
 		is.Equal(w.count("Delete "+namespace+" of "+o.String()), 2)
-	})
-
-	t.Run("Should touch no schedule in a namespace of its name that is another's", func(t *testing.T) {
-		t.Parallel()
-		is := is.New(t)
-		w, s, o, p := setup(t)
-		temporal := newPlanner(w.temporal)
-		temporal.put("theirs", false, "")
-		steps := deletion.New(w.store, w.temporal, temporal, w.temporal, w.clock)
-		begin(t, s, o)
-		w.clock.advance(week)
-		_, err := steps.Plan(t.Context(), p)
-		is.NoErr(err)
-		namespace := w.namespaceOf(o)
-		w.temporal.namespace = registered(id.New[id.OrgKind]())
-		w.breaks("Delete "+namespace+" of "+o.String(), ports.ErrNamespaceForeign)
-		w.forget()
-		is.True(errors.Is(steps.DeleteNamespace(t.Context(), p, 1), ports.ErrNamespaceForeign))
-		for _, call := range w.called() {
-			is.True(!strings.HasPrefix(call, "Schedules."))
-		}
 	})
 
 	t.Run("Should lead to a tombstone, each step twice over", func(t *testing.T) {

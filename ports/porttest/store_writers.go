@@ -184,6 +184,7 @@ func storeWriters(t *testing.T, b Backend) {
 			var want operation.Snapshot
 			is.NoErr(b.Store.WriteTx(t.Context(), o.ID(), func(ctx context.Context, tx ports.Tx) error {
 				return tx.Operations.Update(ctx, op.Snapshot().ID, func(o *operation.Operation) error {
+					o.Annotate("what is left")
 					err := errors.Join(o.Stumble(4, fault.ErrUnavailable, later), end(o))
 					want = o.Snapshot()
 					return err

@@ -39,7 +39,7 @@ FOR UPDATE;
 -- OperationUpdate stores what can change of an operation.
 -- name: OperationUpdate :execrows
 UPDATE operations
-SET state = $3, step = $4, attempts = $5, failure = $6, failure_code = $7, updated_at = $8, finished_at = $9
+SET state = $3, step = $4, attempts = $5, failure = $6, failure_code = $7, updated_at = $8, finished_at = $9, note = $10
 WHERE org_id = $1 AND id = $2;
 
 -- PlatformOperationGet reads any organization's operation, for whoever was given its

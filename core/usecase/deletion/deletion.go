@@ -10,6 +10,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/audit"
 	"github.com/bulkheadhq/bulkhead/core/authz"
 	"github.com/bulkheadhq/bulkhead/core/fault"
+	"github.com/bulkheadhq/bulkhead/core/namespace"
 	"github.com/bulkheadhq/bulkhead/core/operation"
 	"github.com/bulkheadhq/bulkhead/core/org"
 	"github.com/bulkheadhq/bulkhead/core/outbox"
@@ -77,43 +78,43 @@ func (s *Service) Plan(ctx context.Context, p outbox.DeletionPayload) (Plan, err
 // one that had just begun to register the namespace would leave it behind. It
 // ends by itself, since its organization is in another state.
 func (s *Service) StopProvisioning(ctx context.Context, p outbox.DeletionPayload, attempt int) error {
-	return s.step(ctx, p, attempt, operation.ProvisioningStopped, func(o org.Snapshot) error {
-		return s.orchestrator.ProvisioningEnded(ctx, o.ID)
+	return s.step(ctx, p, attempt, func(o org.Snapshot) (operation.Step, error) {
+		return operation.ProvisioningStopped, s.orchestrator.ProvisioningEnded(ctx, o.ID)
 	})
 }
 
 // DeleteNamespace deletes the organization's namespace, and its schedules before: what
 // one of them started while Temporal removes all that has run would keep it busy for
-// minutes. It fails with ports.ErrNamespaceForeign.
+// minutes. One that never was the organization's is left as it is. It fails with
+// ports.ErrNamespaceForeign for one that was, and is not any more.
 func (s *Service) DeleteNamespace(ctx context.Context, p outbox.DeletionPayload, attempt int) error {
-	return s.step(ctx, p, attempt, operation.NamespaceDeleted, func(o org.Snapshot) error {
-		owned, err := s.owns(ctx, o)
-		if err != nil {
-			return err
+	return s.step(ctx, p, attempt, func(o org.Snapshot) (operation.Step, error) {
+		standing, removal, err := s.removal(ctx, o)
+		if err != nil || removal == namespace.Keep {
+			return operation.NamespaceNotDeleted, err
 		}
-		if owned {
+		if standing == namespace.Own {
 			if err := s.deleteSchedules(ctx, o.Namespace); err != nil && !fault.IsKind(err, fault.NotFound) {
-				return err
+				return operation.Step{}, err
 			}
 		}
-		return s.delete(ctx, o, owned)
+		return operation.NamespaceDeleted, s.namespaces.Delete(ctx, o.Namespace, o.ID)
 	})
 }
 
-// owns tells whether the namespace of the organization's name is its own. It is
-// another's when provisioning has failed for that, and then nothing in it is touched.
-func (s *Service) owns(ctx context.Context, o org.Snapshot) (bool, error) {
+// removal returns what is done about the namespace of the organization's name, and how
+// that stands to it. It fails with ports.ErrNamespaceForeign when a person must look.
+func (s *Service) removal(ctx context.Context, o org.Snapshot) (namespace.Standing, namespace.Removal, error) {
 	state, err := s.namespaces.State(ctx, o.Namespace)
-	return state.Owner == o.ID.String(), err
-}
-
-// delete deletes the organization's namespace. One that was to be adopted and never was
-// is still as it was before, and stays so.
-func (s *Service) delete(ctx context.Context, o org.Snapshot, owned bool) error {
-	if o.NamespaceAdopted && !owned {
-		return nil
+	if err != nil {
+		return namespace.Standing{}, namespace.Removal{}, err
 	}
-	return s.namespaces.Delete(ctx, o.Namespace, o.ID)
+	standing := state.Standing(o.ID)
+	removal := standing.Removal(!o.ActivatedAt.IsZero())
+	if removal == namespace.Refuse {
+		return standing, removal, ports.ErrNamespaceForeign
+	}
+	return standing, removal, nil
 }
 
 // deleteSchedules deletes the schedules of a namespace.
@@ -139,21 +140,21 @@ func (s *Service) deleteSchedules(ctx context.Context, namespace string) error {
 // asks for the deletion again each time: one that Temporal lost would be waited
 // for in vain.
 func (s *Service) AwaitReclaim(ctx context.Context, p outbox.DeletionPayload, attempt int) error {
-	return s.step(ctx, p, attempt, operation.NamespaceReclaimed, func(o org.Snapshot) error {
-		owned, err := s.owns(ctx, o)
-		if err != nil {
-			return err
+	return s.step(ctx, p, attempt, func(o org.Snapshot) (operation.Step, error) {
+		_, removal, err := s.removal(ctx, o)
+		if err != nil || removal == namespace.Keep {
+			return operation.NamespaceNotDeleted, err
 		}
-		if err := s.delete(ctx, o, owned); err != nil {
-			return err
+		if err := s.namespaces.Delete(ctx, o.Namespace, o.ID); err != nil {
+			return operation.Step{}, err
 		}
-		return s.namespaces.Gone(ctx, o.Namespace, o.ID)
+		return operation.NamespaceReclaimed, s.namespaces.Gone(ctx, o.Namespace, o.ID)
 	})
 }
 
 // Purge removes the organization's rows.
 func (s *Service) Purge(ctx context.Context, p outbox.DeletionPayload, attempt int) error {
-	return s.step(ctx, p, attempt, operation.DataPurged, func(org.Snapshot) error {
+	return s.step(ctx, p, attempt, func(org.Snapshot) (operation.Step, error) {
 		for {
 			var removed int64
 			err := s.store.WriteTx(ctx, p.Organization, func(ctx context.Context, tx ports.Tx) (err error) {
@@ -161,15 +162,15 @@ func (s *Service) Purge(ctx context.Context, p outbox.DeletionPayload, attempt i
 				return err
 			})
 			if err != nil || removed == 0 {
-				return err
+				return operation.DataPurged, err
 			}
 		}
 	})
 }
 
 // step runs one step's effect for an organization that is past the point of no
-// return, and records on the operation that it was done, or why it was not.
-func (s *Service) step(ctx context.Context, p outbox.DeletionPayload, attempt int, done operation.Step, effect func(org.Snapshot) error) error {
+// return, and records on the operation which step was done, or why none was.
+func (s *Service) step(ctx context.Context, p outbox.DeletionPayload, attempt int, effect func(org.Snapshot) (operation.Step, error)) error {
 	row, err := s.store.Reads(p.Organization).Org(ctx)
 	if err != nil {
 		return err
@@ -181,20 +182,41 @@ func (s *Service) step(ctx context.Context, p outbox.DeletionPayload, attempt in
 	if o.State != org.Deleting || !o.DeleteAfter.IsZero() {
 		return org.ErrState
 	}
-	failure := effect(o)
-	record := func(op *operation.Operation) error { return op.Complete(done, s.clock.Now()) }
-	if failure != nil {
-		record = func(op *operation.Operation) error {
-			return op.Stumble(attempt, fault.From(failure), s.clock.Now())
-		}
-	}
+	done, failure := effect(o)
 	err = s.store.WriteTx(ctx, p.Organization, func(ctx context.Context, tx ports.Tx) error {
-		return tx.Operations.UpdateOpen(ctx, operation.DeleteOrganization, record)
+		if failure != nil {
+			return tx.Operations.UpdateOpen(ctx, operation.DeleteOrganization, func(op *operation.Operation) error {
+				return op.Stumble(attempt, fault.From(failure), s.clock.Now())
+			})
+		}
+		return s.complete(ctx, tx, o, done)
 	})
 	if failure != nil {
 		return failure // that it could not be recorded matters less
 	}
 	return err
+}
+
+// complete records that a step is done. That the namespace of its name was not deleted
+// stands on the operation for good, and once in the trail: who looks for it there finds
+// that it was never the organization's.
+func (s *Service) complete(ctx context.Context, tx ports.Tx, o org.Snapshot, done operation.Step) error {
+	now, again := s.clock.Now(), false
+	err := tx.Operations.UpdateOpen(ctx, operation.DeleteOrganization, func(op *operation.Operation) error {
+		again = op.Snapshot().Step == done
+		switch done {
+		case operation.NamespaceDeleted:
+			op.Annotate("") // what an attempt before this one has said
+		case operation.NamespaceNotDeleted:
+			op.Annotate("The namespace " + o.Namespace + " was not deleted: it is not this organization's.")
+		}
+		return op.Complete(done, now)
+	})
+	if err != nil || again || done != operation.NamespaceNotDeleted {
+		return err
+	}
+	return tx.Audit.Append(ctx, audit.Accepted(o.ID, now, authz.Remover, audit.NamespaceNotDeleted, "namespace", o.Namespace,
+		map[string]audit.Change{"reason": audit.Created(ports.ErrNamespaceForeign.Public)}))
 }
 
 // Finish leaves the tombstone and ends the operation, in one transaction. Doing

@@ -264,7 +264,7 @@ func (q *Queries) OperationOpen(ctx context.Context, db DBTX, arg *OperationOpen
 
 const operationUpdate = `-- name: OperationUpdate :execrows
 UPDATE operations
-SET state = $3, step = $4, attempts = $5, failure = $6, failure_code = $7, updated_at = $8, finished_at = $9
+SET state = $3, step = $4, attempts = $5, failure = $6, failure_code = $7, updated_at = $8, finished_at = $9, note = $10
 WHERE org_id = $1 AND id = $2
 `
 
@@ -278,6 +278,7 @@ type OperationUpdateParams struct {
 	FailureCode string
 	UpdatedAt   time.Time
 	FinishedAt  *time.Time
+	Note        string
 }
 
 // OperationUpdate stores what can change of an operation.
@@ -292,6 +293,7 @@ func (q *Queries) OperationUpdate(ctx context.Context, db DBTX, arg *OperationUp
 		arg.FailureCode,
 		arg.UpdatedAt,
 		arg.FinishedAt,
+		arg.Note,
 	)
 	if err != nil {
 		return 0, err
