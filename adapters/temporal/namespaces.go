@@ -280,7 +280,8 @@ func (n *Namespaces) delete(ctx context.Context, namespace string) error {
 const pageSize = 1000
 
 // Gone looks through all namespaces, as Temporal renames a deleted one, and
-// removes it when what was in it is gone. A deletion is rare enough for that.
+// removes it when what was in it is gone. A deletion is rare enough for that. One that
+// Temporal has given up is begun again.
 func (n *Namespaces) Gone(ctx context.Context, name string, owner id.Org) error {
 	var next []byte
 	for {
@@ -293,6 +294,9 @@ func (n *Namespaces) Gone(ctx context.Context, name string, owner id.Org) error 
 		for _, found := range list.GetNamespaces() {
 			s, listed := toState(found), found.GetNamespaceInfo().GetName()
 			if s.Standing(owner).IsOwn() && (listed == name || s.Status == namespace.Deleted) {
+				if err := n.hasten(ctx, listed, s); err != nil {
+					return err
+				}
 				return ports.ErrNamespaceReclaiming.After(retryAfter).Because(fmt.Errorf("namespace %s is %v", listed, s.Status))
 			}
 		}
