@@ -86,15 +86,21 @@ func checkLimiterOutage(t *testing.T, s *harness.Stack) {
 		is.Equal(res.StatusCode, http.StatusOK)
 		return res.Header.Get("RateLimit") != ""
 	}
+	// A machine that does much else lets Redis answer too late at times, and then nothing is
+	// started, either.
 	refusedAfterThree := func() {
 		n := 0
-		for ; codeOf(t, start()) == ""; n++ {
-			is.True(n < 3)
-		}
-		is.Equal(codeOf(t, start()), "limit.rate_exceeded")
+		harness.Eventually(t, "no more may be started", func() bool {
+			code := codeOf(t, start())
+			if code == "" {
+				n++
+				is.True(n <= 3)
+			}
+			return code == "limit.rate_exceeded"
+		})
 	}
 	refusedAfterThree()
-	is.True(isLimited())
+	harness.Eventually(t, "the buckets are asked", isLimited)
 
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
