@@ -26,6 +26,7 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/namespace"
 	"github.com/bulkheadhq/bulkhead/core/page"
 	"github.com/bulkheadhq/bulkhead/core/usecase/auth"
+	"github.com/bulkheadhq/bulkhead/core/usecase/limits"
 	"github.com/bulkheadhq/bulkhead/core/usecase/namespaces"
 	"github.com/bulkheadhq/bulkhead/ports"
 )
@@ -98,6 +99,15 @@ func newBuckets(cfg config.Config) (ports.Buckets, func(), error) {
 		return nil, nil, fmt.Errorf("BULKHEAD_LIMITER_REDIS_URL: %w", err)
 	}
 	return r, func() { _ = r.Close() }, nil
+}
+
+// newStores adds buckets of this process's own to those that it shares.
+func newStores(b ports.Buckets) (limits.Stores, func()) {
+	if _, own := b.(*buckets.Memory); own {
+		return limits.Stores{Buckets: b}, func() {}
+	}
+	m := buckets.NewMemory()
+	return limits.Stores{Buckets: b, Spare: m}, m.Close
 }
 
 func newFeed(ctx context.Context, db *postgres.DB) (*postgres.CredentialFeed, func()) {

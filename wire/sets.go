@@ -83,7 +83,7 @@ var apiSet = gw.NewSet(
 	assignments.New, newMembers, gw.Bind(new(ports.WorkerMembers), new(*postgres.WorkerMembers)),
 	gw.Struct(new(auth.Deps), "*"), auth.New, newFeed, gw.Bind(new(ports.CredentialFeed), new(*postgres.CredentialFeed)), newAuthSettings,
 	leaks.New, postgres.NewKeyUses, gw.Bind(new(ports.KeyUses), new(*postgres.KeyUses)),
-	newBuckets, newStandard, limits.New, gw.Bind(new(ports.Limiter), new(*limits.Service)),
+	newBuckets, newStores, newStandard, limits.New, gw.Bind(new(ports.Limiter), new(*limits.Service)),
 	newCursors, newETagKey, newPingers, newAPIConfig,
 	newVault, gw.Bind(new(ports.Vault), new(*signing.Vault)),
 	newRequestLog,

@@ -90,9 +90,10 @@ func NewAPI(ctx context.Context, cfg config.Config, out Output, b Build) (*API, 
 		cleanup()
 		return nil, nil, err
 	}
+	stores, cleanup6 := newStores(buckets)
 	standard := newStandard(cfg)
 	metrics := telemetry.NewMetrics()
-	limitsService := limits.New(store, buckets, standard, clock, metrics, logger)
+	limitsService := limits.New(store, stores, standard, clock, metrics, logger)
 	settings := newAuthSettings(cfg)
 	deps := auth.Deps{
 		Credentials: credentials,
@@ -111,7 +112,7 @@ func NewAPI(ctx context.Context, cfg config.Config, out Output, b Build) (*API, 
 	authService := auth.New(deps)
 	refusalsService := refusals.New(store, clock, logger)
 	platform := postgres.NewPlatform(db)
-	workerMembers, cleanup6 := newMembers(ctx, db)
+	workerMembers, cleanup7 := newMembers(ctx, db)
 	assignmentsService := assignments.New(store, platform, workerMembers)
 	usageHours := postgres.NewUsageHours(db)
 	meteringService := metering.New(usageHours, store, clock, logger)
@@ -136,6 +137,7 @@ func NewAPI(ctx context.Context, cfg config.Config, out Output, b Build) (*API, 
 	trailService := trail.New(postgresTrail)
 	sealer, err := newCursors(cfg)
 	if err != nil {
+		cleanup7()
 		cleanup6()
 		cleanup5()
 		cleanup4()
@@ -146,6 +148,7 @@ func NewAPI(ctx context.Context, cfg config.Config, out Output, b Build) (*API, 
 	}
 	eTagKey, err := newETagKey(cfg)
 	if err != nil {
+		cleanup7()
 		cleanup6()
 		cleanup5()
 		cleanup4()
@@ -158,6 +161,7 @@ func NewAPI(ctx context.Context, cfg config.Config, out Output, b Build) (*API, 
 	requestLog := newRequestLog(cfg, buffer)
 	vault, err := newVault(cfg)
 	if err != nil {
+		cleanup7()
 		cleanup6()
 		cleanup5()
 		cleanup4()
@@ -170,6 +174,7 @@ func NewAPI(ctx context.Context, cfg config.Config, out Output, b Build) (*API, 
 	v := newPingers(db, health)
 	httpapiConfig, err := newAPIConfig(cfg, b)
 	if err != nil {
+		cleanup7()
 		cleanup6()
 		cleanup5()
 		cleanup4()
@@ -209,6 +214,7 @@ func NewAPI(ctx context.Context, cfg config.Config, out Output, b Build) (*API, 
 	}
 	server, err := httpapi.New(httpapiDeps)
 	if err != nil {
+		cleanup7()
 		cleanup6()
 		cleanup5()
 		cleanup4()
@@ -236,6 +242,7 @@ func NewAPI(ctx context.Context, cfg config.Config, out Output, b Build) (*API, 
 		Lines:    buffer,
 	}
 	return api, func() {
+		cleanup7()
 		cleanup6()
 		cleanup5()
 		cleanup4()

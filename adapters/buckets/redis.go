@@ -39,11 +39,14 @@ var takeScript = redis.NewScript(takeText)
 // several of its slots.
 //
 // A server that does not answer costs each decision no more than the deadline, and soon
-// nothing: see breaker.
+// nothing: see breaker. What it has refused is refused without it for a moment: see
+// refusals.
 type Redis struct {
 	client   *redis.Client
 	deadline time.Duration
 	breaker  breaker
+	refusals refusals
+	start    time.Time // of this process's clock
 }
 
 var _ ports.Buckets = (*Redis)(nil)
@@ -64,7 +67,7 @@ func NewRedis(url string, deadline time.Duration) (*Redis, error) {
 	// No more than the commands of Redis 5: what is optional would cost each connection a round trip.
 	options.Protocol, options.DisableIdentity = 2, true
 	options.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
-	return &Redis{client: redis.NewClient(options), deadline: deadline}, nil
+	return &Redis{client: redis.NewClient(options), deadline: deadline, start: time.Now()}, nil
 }
 
 // Close ends the connections.
@@ -79,6 +82,10 @@ func (r *Redis) Take(ctx context.Context, charges []ratelimit.Charge, decisions 
 		limited = limited || !c.Rate.Unlimited()
 		keys[i], coarse[i] = key(c.Bucket), inTicks(c)
 		args = append(args, argsOf(coarse[i])...)
+	}
+	asked := time.Since(r.start)
+	if limited && r.refusals.answer(asked, coarse, decisions) {
+		return nil
 	}
 	ahead, next := make([]int64, n), make([]int64, n)
 	if limited {
@@ -98,6 +105,7 @@ func (r *Redis) Take(ctx context.Context, charges []ratelimit.Charge, decisions 
 	}
 	// The script has decided as this does, and says no more than what this needs.
 	ratelimit.Take(coarse, ahead, 0, next, decisions)
+	r.refusals.hear(asked, coarse, next, decisions)
 	return nil
 }
 
@@ -110,13 +118,18 @@ func (r *Redis) Forget(ctx context.Context, buckets ...ratelimit.Bucket) error {
 	for i, b := range buckets {
 		keys[i] = key(b)
 	}
+	defer r.refusals.forget(buckets...) // after the server has, as an answer may be on its way
 	return r.do(ctx, func(ctx context.Context) error { return r.client.Del(ctx, keys...).Err() })
 }
 
 // do calls the server, within the deadline and unless it is known to be away.
 func (r *Redis) do(ctx context.Context, call func(context.Context) error) error {
-	if !r.breaker.allow(time.Now()) {
+	ok, probe := r.breaker.allow(time.Now())
+	if !ok {
 		return fault.ErrUnavailable.Because(errAway)
+	}
+	if probe {
+		ctx = context.WithoutCancel(ctx) // it is made for all: whoever gives up is not to leave the server alone once more
 	}
 	within, cancel := context.WithTimeout(ctx, r.deadline)
 	defer cancel()
@@ -126,7 +139,7 @@ func (r *Redis) do(ctx context.Context, call func(context.Context) error) error 
 		return nil
 	}
 	if ctx.Err() == nil { // else it is the caller who gave up
-		r.breaker.failed(time.Now())
+		r.breaker.failed(time.Now(), probe)
 	}
 	return fault.ErrUnavailable.Because(fmt.Errorf("redis: %w", err))
 }

@@ -3,6 +3,7 @@ package buckets_test
 import (
 	"context"
 	"errors"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -194,6 +195,86 @@ func TestRedisAway(t *testing.T) {
 		is.True(err != nil)
 		is.True(!strings.Contains(err.Error(), "hunter2"))
 	})
+}
+
+func TestRedisRefuses(t *testing.T) {
+	t.Parallel()
+	nothing := ratelimit.Rate{Count: 1, Period: time.Hour, Burst: 1}
+
+	t.Run("Should burden the server with what it lets through, however much is asked for", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		server := harness.Redis(t)
+		r, client := openRedis(t, server.URL, patience), plainClient(t, server.URL)
+		c := chargesOf(1, nothing)
+		var d [1]ratelimit.Decision
+		is.NoErr(r.Take(t.Context(), c, d[:]))
+		is.True(d[0].Allowed)
+		began := time.Now()
+		for range 10_000 {
+			is.NoErr(r.Take(t.Context(), c, d[:]))
+			is.True(!d[0].Allowed)
+		}
+		is.True(evaluated(t, client) <= 3+int(time.Since(began)/time.Second)) // the first twice, as the server did not know the script
+	})
+
+	t.Run("Should refuse a flood while the server does not answer, and not call it away by that", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		server := harness.Redis(t)
+		r := openRedis(t, server.URL, patience)
+		c := chargesOf(1, nothing)
+		var d [1]ratelimit.Decision
+		for range 2 {
+			is.NoErr(r.Take(t.Context(), c, d[:]))
+		}
+		server.Signal(syscall.SIGSTOP)
+		for range 100 {
+			is.NoErr(r.Take(t.Context(), c, d[:]))
+			is.True(!d[0].Allowed)
+		}
+		server.Signal(syscall.SIGCONT)
+		is.NoErr(r.Take(t.Context(), chargesOf(1, generous), d[:]))
+		is.NoErr(r.Forget(t.Context(), c[0].Bucket))
+		is.NoErr(r.Take(t.Context(), c, d[:]))
+		is.True(d[0].Allowed) // it was forgotten here as well
+	})
+
+	t.Run("Should not leave the server alone because whoever found out gave up", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		server := harness.Redis(t)
+		r := openRedis(t, server.URL, patience)
+		var d [1]ratelimit.Decision
+		server.Kill()
+		for range 10 {
+			is.True(r.Take(t.Context(), chargesOf(1, generous), d[:]) != nil)
+		}
+		server.Start(t)
+		gone, cancel := context.WithCancel(t.Context())
+		cancel()
+		harness.Eventually(t, "those who gave up find out that it is back", func() bool { return r.Take(gone, chargesOf(1, generous), d[:]) == nil })
+	})
+}
+
+// evaluated is how many scripts a server was asked to run.
+func evaluated(t *testing.T, client *redis.Client) int {
+	t.Helper()
+	text, err := client.Info(t.Context(), "commandstats").Result()
+	must(t, err)
+	n := 0
+	for line := range strings.SplitSeq(text, "\r\n") {
+		after, ok := strings.CutPrefix(line, "cmdstat_eval") // and evalsha
+		if !ok {
+			continue
+		}
+		_, calls, _ := strings.Cut(after, "calls=")
+		calls, _, _ = strings.Cut(calls, ",")
+		one, err := strconv.Atoi(calls)
+		must(t, err)
+		n += one
+	}
+	return n
 }
 
 func TestRedisCloses(t *testing.T) {

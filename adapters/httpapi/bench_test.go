@@ -44,7 +44,7 @@ func (instant) Forget(context.Context, ...ratelimit.Bucket) error { return nil }
 // difference is what this package costs.
 func BenchmarkWhoami(b *testing.B) {
 	made := setup(b)
-	made.server.limiter = limits.New(made.memory, instant{}, limit.Standard{}, fixedClock(now), made.memory, slog.New(slog.DiscardHandler))
+	made.server.limiter = limits.New(made.memory, limits.Stores{Buckets: instant{}}, limit.Standard{}, fixedClock(now), made.memory, slog.New(slog.DiscardHandler))
 	want := httptest.NewRecorder()
 	made.server.ServeHTTP(want, request(http.MethodGet, whoamiURL, made.admin, ""))
 

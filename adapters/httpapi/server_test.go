@@ -130,7 +130,7 @@ func setup(t testing.TB, pingers ...ports.Pinger) *bundle {
 	b.github = must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
 
 	m, clock := b.memory, fixedClock(now)
-	limiter := limits.New(m, &b.buckets, limit.Standard{}, clock, m, slog.New(slog.DiscardHandler))
+	limiter := limits.New(m, limits.Stores{Buckets: &b.buckets}, limit.Standard{}, clock, m, slog.New(slog.DiscardHandler))
 	var err error
 	b.server, err = New(Deps{
 		Orgs: orgs.New(m, platform{m}, temporalNamespaces{memory: m}, clock), Namespaces: namespaces.New(m, platform{m}, temporalNamespaces{memory: m}, m, scheduler{m}, namespace.Standard{}, clock), Users: users.New(m, trails{m}, limiter, limit.Standard{}, clock), APIKeys: apikeys.New(m, limiter, limit.Standard{}, clock, peppers, rand.Reader),

@@ -88,7 +88,7 @@ func TestFailures(t *testing.T) {
 		is.Equal(c.count("Find"), 1)
 	})
 
-	t.Run("Should count neither who succeeds nor who has no address, and hold nobody up for want of buckets", func(t *testing.T) {
+	t.Run("Should count neither who succeeds nor who has no address", func(t *testing.T) {
 		t.Parallel()
 		is := is.New(t)
 		c := begin(t)
@@ -98,11 +98,23 @@ func TestFailures(t *testing.T) {
 			is.NoErr(c.present())
 			is.Equal(fails(t, nowhere, "bhk_nonsense").Kind, fault.Unauthenticated)
 		}
+	})
+
+	t.Run("Should count for itself while the buckets are away, and hold nobody up for want of them", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		c := begin(t)
 		c.breaks("Buckets.Take", errBlind)
-		for range 3 {
+		is.NoErr(c.present())
+		for range 2 {
 			is.Equal(fails(t, c, unknown(t)).Kind, fault.Unauthenticated)
 		}
-		is.NoErr(c.present())
+		c.forget()
+		is.Equal(fails(t, c, unknown(t)).Code, limit.ErrRateExceeded.Code) // or an outage would be the time to guess
+		is.Equal(c.count("Find"), 0)
 		is.True(c.meter.blind > 0)
+		there := c
+		there.from = elsewhere
+		is.NoErr(there.present())
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -139,6 +140,59 @@ func TestTake(t *testing.T) {
 		before := w.meter.blind
 		is.NoErr(s.limits.Take(gone, limit.Requests, h, 1, &limit.Check{}))
 		is.Equal(w.meter.blind, before) // the client went: that says nothing of the buckets
+	})
+}
+
+func TestTakeAlone(t *testing.T) {
+	t.Parallel()
+
+	t.Run("Should hold to its rate by itself what fails open while the buckets are away", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		w := newWorld(t)
+		s := newServices(w)
+		w.breaks("Buckets.Take", errBlind)
+		h := limit.Holder{Org: id.New[id.OrgKind](), OrgLimits: limit.Set{limit.Requests: perMinute(2), limit.WorkflowStarts: perMinute(2)}}
+		var c limit.Check
+		for range 2 {
+			is.NoErr(s.limits.Take(t.Context(), limit.Requests, h, 1, &c))
+			is.Equal(c.Len(), 0) // how it stands with all replicas is not known
+		}
+		err := s.limits.Take(t.Context(), limit.Requests, h, 1, &c)
+		is.True(errors.Is(err, limit.ErrRateExceeded))
+		is.Equal(fault.From(err).RetryAfter, 30*time.Second)
+		is.Equal(c.At(0).Decision.Remaining, int64(0))
+		is.Equal(w.meter.limited, []string{"requests organization false"})
+		is.Equal(w.meter.blind, 3)
+
+		other := limit.Holder{Org: id.New[id.OrgKind](), OrgLimits: h.OrgLimits}
+		is.NoErr(s.limits.Take(t.Context(), limit.Requests, other, 1, &c)) // nobody pays for another
+		for range 3 {
+			is.True(errors.Is(s.limits.Take(t.Context(), limit.WorkflowStarts, h, 1, &c), fault.ErrUnavailable)) // closed is closed
+		}
+
+		w.mends("Buckets.Take")
+		is.NoErr(s.limits.Take(t.Context(), limit.Requests, h, 1, &c)) // those who were away know of nothing
+		is.Equal(c.At(0).Decision.Remaining, int64(1))
+	})
+
+	t.Run("Should tell the log that the buckets are away, and not with each request", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		w := newWorld(t)
+		s := newServices(w)
+		said := func() int { return strings.Count(w.log.String(), "a rate could not be asked for") }
+		h := limit.Holder{Org: id.New[id.OrgKind]()}
+		is.NoErr(s.limits.Take(t.Context(), limit.Requests, h, 1, &limit.Check{}))
+		is.Equal(said(), 0)
+		w.breaks("Buckets.Take", errBlind)
+		for minute := range 2 {
+			for range 5 {
+				is.NoErr(s.limits.Take(t.Context(), limit.Requests, h, 1, &limit.Check{}))
+				is.Equal(said(), minute+1)
+			}
+			w.clock.advance(time.Minute)
+		}
 	})
 }
 

@@ -32,14 +32,15 @@ func (m *meter) LimitWarned(n limit.Name) {
 // bucketStore is the real buckets in memory, by a clock that a test moves.
 type bucketStore struct {
 	*spy
-	real *buckets.Memory
-	now  atomic.Int64
+	real  *buckets.Memory
+	spare *buckets.Memory // of the process itself
+	now   atomic.Int64
 }
 
 func newBucketStore(s *spy) *bucketStore {
 	b := &bucketStore{spy: s}
 	b.now.Store(int64(time.Hour))
-	b.real = buckets.NewMemoryAt(b.now.Load)
+	b.real, b.spare = buckets.NewMemoryAt(b.now.Load), buckets.NewMemoryAt(b.now.Load)
 	return b
 }
 

@@ -155,7 +155,7 @@ func newWorld(t *testing.T) *world {
 func newServices(w *world) services {
 	w.t.Helper()
 	log := slog.New(slog.NewTextHandler(w.log, nil))
-	limiter := limits.New(w.store, w.buckets, w.standard, w.clock, w.meter, log)
+	limiter := limits.New(w.store, limits.Stores{Buckets: w.buckets, Spare: w.buckets.spare}, w.standard, w.clock, w.meter, log)
 	ledger := dispatches.New(w.store, ledgers{w.spy, postgres.NewDispatches(w.database.db)}, w.temporal, w.clock, log)
 	return services{
 		apikeys:     apikeys.New(w.store, limiter, limit.Standard{}, w.clock, peppers(w.t), random),

@@ -28,9 +28,9 @@ func (s *Service) MayFail(ctx context.Context, from netip.Addr) error {
 	return s.refuse(d)
 }
 
-// ofAddress asks the bucket of an address. Whom there is no limit for, and whom the
-// buckets can not be asked about, may fail: a key that is no good is refused anyway,
-// and one that is good must not be for want of a limiter.
+// ofAddress asks the bucket of an address. Whom there is no limit for may fail: a key
+// that is no good is refused anyway, and one that is good must not be for want of a
+// limiter.
 func (s *Service) ofAddress(ctx context.Context, from netip.Addr, cost int64) ratelimit.Decision {
 	rate := s.standard.Failures()
 	free := ratelimit.Decision{Allowed: true, Remaining: 1}
@@ -40,10 +40,10 @@ func (s *Service) ofAddress(ctx context.Context, from netip.Addr, cost int64) ra
 	charges := [1]ratelimit.Charge{{Bucket: ratelimit.BucketOfAddress(from), Rate: rate, Cost: cost}}
 	var decisions [1]ratelimit.Decision
 	if err := s.buckets.Take(ctx, charges[:], decisions[:]); err != nil {
-		if ctx.Err() == nil {
-			s.meter.LimiterUnavailable()
+		s.away(ctx, err) // it fails open, which is by what this process counts itself
+		if s.spare == nil || s.spare.Take(ctx, charges[:], decisions[:]) != nil {
+			return free
 		}
-		return free // it fails open
 	}
 	return decisions[0]
 }

@@ -52,7 +52,7 @@ func authenticateSide(t *bench.T, stack *harness.Stack, secrets []apikey.Secret)
 	service := auth.New(auth.Deps{
 		Credentials: postgres.NewCredentials(db), Feed: postgres.NewCredentialFeed(db), Uses: postgres.NewKeyUses(db), Store: store,
 		Clock: system.Clock{}, Watch: system.Stopwatch{}, Peppers: stack.Peppers(t),
-		Limiter: limits.New(store, buckets.NewMemory(), limit.Standard{}, system.Clock{}, metrics, log),
+		Limiter: limits.New(store, limits.Stores{Buckets: buckets.NewMemory()}, limit.Standard{}, system.Clock{}, metrics, log),
 		Meter:   metrics, CacheMeter: metrics, Log: log, Settings: auth.Settings{CacheKeys: 0},
 	})
 	address := netip.MustParseAddr("192.0.2.1")

@@ -123,7 +123,7 @@ func keepInCache(ctx context.Context, ready func(any) error, args []string) erro
 		service := auth.New(auth.Deps{
 			Credentials: &inventory{orgs: orgs}, Feed: unchanging{}, Uses: noUses{},
 			Clock: system.Clock{}, Watch: system.Stopwatch{}, Peppers: peppers,
-			Limiter: limits.New(nil, buckets.NewMemory(), limit.Standard{}, system.Clock{}, metrics, log),
+			Limiter: limits.New(nil, limits.Stores{Buckets: buckets.NewMemory()}, limit.Standard{}, system.Clock{}, metrics, log),
 			Meter:   metrics, CacheMeter: size, Log: log, Settings: auth.Settings{CacheKeys: 2 * n}, // the shards are not equally full
 		})
 		for range n {
