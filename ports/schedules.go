@@ -45,4 +45,9 @@ type Schedules interface {
 	// Delete deletes the schedule, unless it has not the version; 0 is any. What it
 	// has started runs on. It fails with fault.ErrStale.
 	Delete(ctx context.Context, namespace, scheduleID string, version int64) error
+	// DeleteAll deletes every schedule of the namespace that is listed; that there is no
+	// such namespace, or that one is gone meanwhile, is success. What it has deleted stays
+	// so when it fails, or ctx ends: who calls it often enough comes to the end. What is
+	// made meanwhile may be missed.
+	DeleteAll(ctx context.Context, namespace string) error
 }

@@ -112,6 +112,8 @@ func (s scheduler) Backfill(_ context.Context, _, _ string, b schedule.Backfill,
 	return 7, nil
 }
 
+func (scheduler) DeleteAll(context.Context, string) error { return nil }
+
 func (s scheduler) Delete(_ context.Context, _, _ string, version int64) error {
 	s.planned.version = version
 	return nil

@@ -180,6 +180,19 @@ func TestSchedulesContract(t *testing.T) {
 	})
 }
 
+func TestScheduleDeletionContract(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	porttest.ScheduleDeletion(t, porttest.ScheduleDeletionSetup{
+		Schedules: temporal.NewSchedules(b.conn),
+		Namespace: b.namespace(t),
+		Other:     b.namespace(t),
+		Absent:    "org-absent-00000000",
+		Many:      60,
+		Instant:   50 * time.Millisecond,
+	})
+}
+
 func TestBatchesContract(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -369,8 +369,5 @@ func (s *Schedules) Delete(ctx context.Context, namespace, scheduleID string, ve
 	if err := fault.CheckVersion(versionOf(was.GetConflictToken()), version); err != nil {
 		return err
 	}
-	_, err = scheduled(ctx, s.conn, namespace, s.service().DeleteSchedule, &workflowservice.DeleteScheduleRequest{
-		Namespace: namespace, ScheduleId: scheduleID, Identity: identity,
-	})
-	return err
+	return s.remove(ctx, namespace, scheduleID)
 }

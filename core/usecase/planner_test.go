@@ -6,10 +6,12 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"testing"
 
 	"github.com/bulkheadhq/bulkhead/core/authz"
 	"github.com/bulkheadhq/bulkhead/core/page"
 	"github.com/bulkheadhq/bulkhead/core/schedule"
+	"github.com/bulkheadhq/bulkhead/ports/porttest"
 )
 
 // planner is Temporal's schedules with a memory: of which there are, whether they are
@@ -98,6 +100,16 @@ func (p *planner) Delete(_ context.Context, namespace, scheduleID string, _ int6
 	return p.remote("Schedules.Delete " + namespace)
 }
 
+func (p *planner) DeleteAll(_ context.Context, namespace string) error {
+	if err := p.remote("Schedules.DeleteAll " + namespace); err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	maps.DeleteFunc(p.there, func(i string, _ schedule.Summary) bool { return !p.unseen[i] })
+	return nil
+}
+
 func (p *planner) Hold(_ context.Context, namespace, scheduleID, note string) error {
 	if err := p.remote("Schedules.Hold " + namespace + " " + scheduleID); err != nil {
 		return err
@@ -132,4 +144,11 @@ func (p *planner) change(scheduleID string, fn func(*schedule.Summary)) error {
 	fn(&found)
 	p.there[scheduleID] = found
 	return nil
+}
+
+func TestPlannerContract(t *testing.T) {
+	t.Parallel()
+	porttest.ScheduleDeletion(t, porttest.ScheduleDeletionSetup{
+		Schedules: newPlanner(newWorld(t).temporal), Namespace: "org-acme-01234567", Absent: "org-absent-00000000", Many: 5,
+	})
 }

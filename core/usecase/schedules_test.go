@@ -92,6 +92,10 @@ func (d scheduler) Backfill(_ context.Context, namespace, _ string, _ schedule.B
 	return backfilled, d.remote("Schedules.Backfill " + namespace)
 }
 
+func (d scheduler) DeleteAll(_ context.Context, namespace string) error {
+	return d.remote("Schedules.DeleteAll " + namespace)
+}
+
 func (d scheduler) Delete(_ context.Context, namespace, _ string, _ int64) error {
 	return d.remote("Schedules.Delete " + namespace)
 }

@@ -14,7 +14,6 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/operation"
 	"github.com/bulkheadhq/bulkhead/core/org"
 	"github.com/bulkheadhq/bulkhead/core/outbox"
-	"github.com/bulkheadhq/bulkhead/core/page"
 	"github.com/bulkheadhq/bulkhead/ports"
 )
 
@@ -94,7 +93,7 @@ func (s *Service) DeleteNamespace(ctx context.Context, p outbox.DeletionPayload,
 			return operation.NamespaceNotDeleted, err
 		}
 		if standing == namespace.Own {
-			if err := s.deleteSchedules(ctx, o.Namespace); err != nil && !fault.IsKind(err, fault.NotFound) {
+			if err := s.schedules.DeleteAll(ctx, o.Namespace); err != nil {
 				return operation.Step{}, err
 			}
 		}
@@ -115,25 +114,6 @@ func (s *Service) removal(ctx context.Context, o org.Snapshot) (namespace.Standi
 		return standing, removal, ports.ErrNamespaceForeign
 	}
 	return standing, removal, nil
-}
-
-// deleteSchedules deletes the schedules of a namespace.
-func (s *Service) deleteSchedules(ctx context.Context, namespace string) error {
-	var next []byte
-	for {
-		found, err := s.schedules.List(ctx, namespace, page.TokenRequest{Limit: page.MaxLimit, Token: next})
-		if err != nil {
-			return err
-		}
-		for _, f := range found.Items {
-			if err := s.schedules.Delete(ctx, namespace, f.ID, 0); err != nil && !fault.IsKind(err, fault.NotFound) {
-				return err
-			}
-		}
-		if next = found.Next; len(next) == 0 {
-			return nil
-		}
-	}
 }
 
 // AwaitReclaim waits until Temporal has removed all that was in the namespace. It

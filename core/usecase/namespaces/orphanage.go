@@ -135,29 +135,10 @@ func (s *Service) DeleteOrphan(ctx context.Context, by authz.Actor, name, confir
 	if again.ID != orphan.ID {
 		return namespace.ErrNotOrphaned
 	}
-	if err := s.deleteSchedules(ctx, name); err != nil && !fault.IsKind(err, fault.NotFound) {
+	if err := s.schedules.DeleteAll(ctx, name); err != nil {
 		return err
 	}
 	return s.namespaces.Discard(ctx, name, orphan.ID)
-}
-
-// deleteSchedules deletes the schedules of a namespace.
-func (s *Service) deleteSchedules(ctx context.Context, name string) error {
-	var next []byte
-	for {
-		found, err := s.schedules.List(ctx, name, page.TokenRequest{Limit: page.MaxLimit, Token: next})
-		if err != nil {
-			return err
-		}
-		for _, f := range found.Items {
-			if err := s.schedules.Delete(ctx, name, f.ID, 0); err != nil && !fault.IsKind(err, fault.NotFound) {
-				return err
-			}
-		}
-		if next = found.Next; len(next) == 0 {
-			return nil
-		}
-	}
 }
 
 // orphan returns the orphan that a namespace is now.
