@@ -252,7 +252,8 @@ func (o *Org) Snapshot() Snapshot { return o.s }
 // ID returns the identifier.
 func (o *Org) ID() id.Org { return o.s.ID }
 
-// Namespace returns the name of the Temporal namespace.
+// Namespace returns the name of the Temporal namespace, which is where the organization's
+// work is. When organizations come to live on several clusters, this grows to say which.
 func (o *Org) Namespace() string { return o.s.Namespace }
 
 // State returns the state.
@@ -274,9 +275,14 @@ func (o *Org) HoldsSchedules() bool {
 	return !o.s.ActivatedAt.IsZero() && (o.s.State == Suspended || inGrace)
 }
 
-// RequireActive fails with ErrNotActive unless work may be dispatched.
+// RequireActive fails unless the organization's work may be asked anything: with
+// ErrNotActive, and with ErrReserved for the system organization, whose namespace holds
+// no tenant's.
 func (o *Org) RequireActive() error {
-	if o.s.State != Active {
+	switch {
+	case o.s.ID == id.SystemOrg:
+		return ErrReserved
+	case o.s.State != Active:
 		return ErrNotActive.WithPublic("The organization is " + o.s.State.String() + ", not active.")
 	}
 	return nil

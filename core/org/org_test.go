@@ -338,7 +338,7 @@ func TestSystem(t *testing.T) {
 		t.Parallel()
 		is := is.New(t)
 		o := org.NewSystem(t0)
-		is.NoErr(o.RequireActive())
+		is.True(errors.Is(o.RequireActive(), org.ErrReserved)) // and yet no tenant's to work in
 		is.Equal(o.ID(), id.SystemOrg)
 		is.Equal(o.Namespace(), "bulkhead-system")
 		is.Equal(o.State(), org.Active)

@@ -342,7 +342,7 @@ func TestWorkflows(t *testing.T) {
 			w := newWorld(t)
 			w.addSystem()
 			is.True(errors.Is(call(newServices(w).workflows, t, operator(), id.SystemOrg, "wf"), org.ErrReserved))
-			is.Equal(len(w.called()), 0)
+			is.Equal(w.called(), []string{"Reads.Org"})
 		})
 
 		if name == "List" || name == "Count" {

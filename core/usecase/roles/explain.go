@@ -85,7 +85,7 @@ func (s *Service) Explain(ctx context.Context, by authz.Actor, q Question) (Expl
 	if e.Err == nil && org.HeldToAllowList(q.Action) && o.Snapshot().Settings.AllowList.Binds(e.Role.String()) {
 		e.Reason += heldToAllowList
 	}
-	if e.Err == nil && q.Resource != id.SystemOrg && o.RequireActive() == nil {
+	if e.Err == nil && o.RequireActive() == nil {
 		e.Temporal = temporal(q.Action, o.Namespace())
 	}
 	return e, nil

@@ -8,7 +8,6 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/fault"
 	"github.com/bulkheadhq/bulkhead/core/id"
 	"github.com/bulkheadhq/bulkhead/core/operation"
-	"github.com/bulkheadhq/bulkhead/core/org"
 	"github.com/bulkheadhq/bulkhead/core/outbox"
 	"github.com/bulkheadhq/bulkhead/core/schedule"
 	"github.com/bulkheadhq/bulkhead/ports"
@@ -35,9 +34,6 @@ func (s *Service) decide(ctx context.Context, by authz.Actor, o id.Org, k operat
 	}
 	if err := schedule.CheckNote(note); err != nil {
 		return operation.Operation{}, err
-	}
-	if o == id.SystemOrg {
-		return operation.Operation{}, org.ErrReserved
 	}
 	now := s.clock.Now()
 	msg, err := outbox.NewSchedules(o, now)

@@ -102,11 +102,11 @@ func (s *Service) List(ctx context.Context, by authz.Actor, o id.Org, r page.Tok
 	if err := by.Require(authz.SchedulesRead, o); err != nil {
 		return page.TokenPage[schedule.Summary]{}, err
 	}
-	namespace, err := s.namespace(ctx, o)
+	row, err := s.active(ctx, o)
 	if err != nil {
 		return page.TokenPage[schedule.Summary]{}, err
 	}
-	found, err := s.schedules.List(ctx, namespace, r)
+	found, err := s.schedules.List(ctx, row.Namespace(), r)
 	if err != nil {
 		return page.TokenPage[schedule.Summary]{}, err
 	}
@@ -312,28 +312,12 @@ func (s *Service) namespaceFor(ctx context.Context, by authz.Actor, o id.Org, a 
 	return row.Namespace(), s.admitPayload(row, a.Input)
 }
 
-// namespace returns where an organization's schedules are. Only an active one has its
-// schedules asked anything: while it is suspended, what was paused for that must stay
-// as it is found.
-func (s *Service) namespace(ctx context.Context, o id.Org) (string, error) {
-	row, err := s.active(ctx, o)
-	if err != nil {
-		return "", err
-	}
-	return row.Namespace(), nil
-}
-
-// active returns an organization whose schedules may be changed.
+// active returns an organization whose schedules may be asked anything: while it is
+// suspended, what was paused for that must stay as it is found.
 func (s *Service) active(ctx context.Context, o id.Org) (org.Org, error) {
-	if o == id.SystemOrg {
-		return org.Org{}, org.ErrReserved
-	}
 	row, err := s.store.Reads(o).Org(ctx)
 	if err != nil {
 		return org.Org{}, err
 	}
-	if err := row.RequireActive(); err != nil {
-		return org.Org{}, err
-	}
-	return row, nil
+	return row, row.RequireActive()
 }

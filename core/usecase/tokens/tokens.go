@@ -9,7 +9,6 @@ import (
 
 	"github.com/bulkheadhq/bulkhead/core/authz"
 	"github.com/bulkheadhq/bulkhead/core/id"
-	"github.com/bulkheadhq/bulkhead/core/org"
 	"github.com/bulkheadhq/bulkhead/core/signing"
 	"github.com/bulkheadhq/bulkhead/ports"
 )
@@ -63,9 +62,6 @@ func (s *Service) Exchange(ctx context.Context, by authz.Actor, o id.Org, access
 	}
 	if err := by.Require(needed, o); err != nil {
 		return Token{}, err
-	}
-	if o == id.SystemOrg {
-		return Token{}, org.ErrReserved
 	}
 	row, err := s.store.Reads(o).Org(ctx)
 	if err != nil {

@@ -152,8 +152,7 @@ func (s *Service) reading(ctx context.Context, by authz.Actor, o id.Org, check f
 	return s.namespace(ctx, o)
 }
 
-// namespace is the one place that says where an organization's workflows are.
-// When organizations come to live on several clusters, this grows to say which.
+// namespace returns where the workflows of an active organization are.
 func (s *Service) namespace(ctx context.Context, o id.Org) (string, error) {
 	row, err := s.active(ctx, o)
 	if err != nil {
@@ -164,15 +163,9 @@ func (s *Service) namespace(ctx context.Context, o id.Org) (string, error) {
 
 // active returns an organization whose workflows may run.
 func (s *Service) active(ctx context.Context, o id.Org) (org.Org, error) {
-	if o == id.SystemOrg {
-		return org.Org{}, org.ErrReserved
-	}
 	row, err := s.store.Reads(o).Org(ctx)
 	if err != nil {
 		return org.Org{}, err
 	}
-	if err := row.RequireActive(); err != nil {
-		return org.Org{}, err
-	}
-	return row, nil
+	return row, row.RequireActive()
 }
