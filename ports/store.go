@@ -250,6 +250,9 @@ type AuditWriter interface {
 // is woken, when the transaction commits. They may be sent with the commit: what the
 // database has against one is an error of WriteTx.
 type OutboxWriter interface {
+	// Append leaves a message, due when it says so. One that gathers is left out when
+	// another stands for it, which then is not delivered before the transaction ends. Of
+	// those the relay is not woken: none is due.
 	Append(ctx context.Context, m outbox.Message) error
 }
 

@@ -207,7 +207,7 @@ func newAPIConfig(cfg config.Config, b Build) (httpapi.Config, error) {
 	keys, err := newGitHubKeys(cfg.GitHub)
 	return httpapi.Config{
 		TemporalAddress: cfg.Temporal.Advertised(), Version: b.Version, Commit: b.Commit,
-		TrustedProxies: cfg.HTTP.TrustedProxies.Networks, GitHubKeys: keys, MaxWaiting: cfg.HTTP.MaxWaiting,
+		TrustedProxies: cfg.HTTP.TrustedProxies, GitHubKeys: keys, MaxWaiting: cfg.HTTP.MaxWaiting,
 	}, err
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -94,8 +95,8 @@ type GitHub struct {
 
 // HTTP is the API's listener.
 type HTTP struct {
-	Address        string  `env:"ADDRESS"         envDefault:"127.0.0.1:7400"` // host:port to listen on
-	TrustedProxies Proxies `env:"TRUSTED_PROXIES"`                             // whose X-Forwarded-For is believed
+	Address        string         `env:"ADDRESS"         envDefault:"127.0.0.1:7400"` // host:port to listen on
+	TrustedProxies []netip.Prefix `env:"TRUSTED_PROXIES"`                             // whose X-Forwarded-For is believed
 	// DrainDelay is how long the API still serves after it said that it is not
 	// ready, so that load balancers notice.
 	DrainDelay time.Duration `env:"DRAIN_DELAY" envDefault:"0s"`

@@ -408,7 +408,7 @@ func fromOperation(s operation.Snapshot) *dbsqlc.OperationInsertParams {
 func fromMessage(m outbox.Message) *dbsqlc.OutboxInsertParams {
 	return &dbsqlc.OutboxInsertParams{
 		OrgID: m.OrgID.UUID(), ID: m.ID.UUID(), Kind: string(m.Kind), Payload: m.Payload,
-		CreatedAt: stored(m.CreatedAt), Attempts: count(m.Attempts),
+		CreatedAt: stored(m.CreatedAt), AvailableAt: stored(m.DueAt()), Attempts: count(m.Attempts),
 	}
 }
 

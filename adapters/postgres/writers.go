@@ -287,6 +287,10 @@ func (w outboxWriter) Append(ctx context.Context, m outbox.Message) error {
 	if err := w.own(m.OrgID); err != nil {
 		return err
 	}
+	if m.Gathers() {
+		in := dbsqlc.OutboxGatherParams(*fromMessage(m))
+		return queries.OutboxGather(ctx, w.later, &in)
+	}
 	if err := queries.OutboxInsert(ctx, w.later, fromMessage(m)); err != nil {
 		return err
 	}

@@ -39,6 +39,24 @@ type Message struct {
 	Attempts  int
 }
 
+// Gathering is how long a message that gathers waits for others of its kind and its
+// organization, which it then stands for: so often at most they have an effect. What
+// somebody changes is to be seen soon, and a namespace is changed for a whole cluster.
+const Gathering = 5 * time.Second
+
+// Gathers tells whether the message says no more than any other of its kind and its
+// organization that nobody has begun to deliver. What was decided stands in the database,
+// so that one such message is enough for all decisions that came before its delivery.
+func (m Message) Gathers() bool { return m.Kind == ReviewNamespace }
+
+// DueAt is when the message is to be delivered.
+func (m Message) DueAt() time.Time {
+	if m.Gathers() {
+		return m.CreatedAt.Add(Gathering)
+	}
+	return m.CreatedAt
+}
+
 // ProvisionPayload is the payload of ProvisionOrganization. It holds
 // identifiers only: what they name is read when it is acted upon.
 type ProvisionPayload struct {

@@ -109,7 +109,7 @@ func TestRelayShows(t *testing.T) {
 			})
 		})
 		before := w.operationOf(o, op)
-		review, err := outbox.NewNamespace(o, w.clock.Now())
+		review, err := outbox.NewNamespace(o, w.clock.Now().Add(-outbox.Gathering))
 		is.NoErr(err)
 		w.addMessage(review)
 		w.breaks("ProvisionOrganization", fault.ErrUnavailable)

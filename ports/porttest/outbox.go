@@ -118,6 +118,29 @@ func Outbox(t *testing.T, open Open) {
 		is.NoErr(b.Outbox.Retry(t.Context(), id.New[id.MessageKind](), moment, "gone")) // delivered by another meanwhile
 	})
 
+	with("leave one message for all that gather and that nobody has claimed, of one organization, after a while", func(t *testing.T, is *is.I, b Backend, o id.Org) {
+		other := orgID(seed(t, b, anOrg()))
+		review := func(o id.Org, at time.Time) outbox.Message {
+			m, err := outbox.NewNamespace(o, at)
+			is.NoErr(err)
+			return m
+		}
+		first, theirs := review(o, moment), review(other, moment.Add(time.Second))
+		add(t, b, o, first, review(o, moment), aMessage(t, o, moment.Add(time.Hour)))
+		for i := range 9 {
+			add(t, b, o, review(o, moment.Add(time.Duration(i)*time.Second)))
+		}
+		add(t, b, other, theirs)
+		is.Equal(len(claim(t, b, moment.Add(outbox.Gathering-time.Millisecond), 10)), 0)
+		is.Equal(claim(t, b, moment.Add(outbox.Gathering), 10), []id.Message{first.ID})
+		next := review(o, moment.Add(2*time.Second)) // the other stands for nothing any more
+		add(t, b, o, next)
+		is.NoErr(b.Outbox.Retry(t.Context(), first.ID, moment.Add(time.Hour), "away")) // nor when it is to be tried again
+		add(t, b, o, review(o, moment.Add(3*time.Second)))
+		is.Equal(claim(t, b, moment.Add(time.Second+outbox.Gathering), 10), []id.Message{theirs.ID})
+		is.Equal(claim(t, b, moment.Add(30*time.Second), 10), []id.Message{next.ID})
+	})
+
 	with("show no message before its transaction commits", func(t *testing.T, is *is.I, b Backend, o id.Org) {
 		m := aMessage(t, o, moment)
 		is.NoErr(b.Store.WriteTx(t.Context(), o, func(ctx context.Context, tx ports.Tx) error {

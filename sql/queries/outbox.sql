@@ -1,7 +1,21 @@
--- OutboxInsert leaves a message of the scope's organization, due at once.
+-- OutboxInsert leaves a message of the scope's organization.
 -- name: OutboxInsert :exec
 INSERT INTO outbox (org_id, id, kind, payload, created_at, available_at, attempts)
-VALUES (@org_id, @id, @kind, @payload, @created_at, @created_at, @attempts);
+VALUES (@org_id, @id, @kind, @payload, @created_at, @available_at, @attempts);
+
+-- OutboxGather leaves a message unless one of its kind waits that no relay has claimed
+-- yet. That one is locked, so that it is not delivered before the transaction ends: who
+-- acts upon it then sees what the transaction has changed. One that is being claimed is
+-- passed over, and stands for nothing any more.
+-- name: OutboxGather :exec
+WITH waiting AS (
+    SELECT o.id FROM outbox o
+    WHERE o.org_id = @org_id AND o.kind = @kind AND o.attempts = 0
+    FOR UPDATE SKIP LOCKED
+)
+INSERT INTO outbox (org_id, id, kind, payload, created_at, available_at, attempts)
+SELECT @org_id, @id, @kind, @payload, @created_at, @available_at, @attempts
+WHERE NOT EXISTS (SELECT FROM waiting);
 
 -- OutboxNotify wakes the relays when the transaction commits, and only if it does.
 -- The payload is empty, so that many messages of one transaction are one wake-up.

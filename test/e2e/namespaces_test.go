@@ -13,6 +13,7 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"github.com/bulkheadhq/bulkhead/core/outbox"
 	"github.com/bulkheadhq/bulkhead/sdk"
 	"github.com/bulkheadhq/bulkhead/test/harness"
 )
@@ -86,6 +87,24 @@ func TestNamespaces(t *testing.T) {
 		n, err := tenant.Client.Namespace(t.Context(), org)
 		is.NoErr(err)
 		is.Equal(len(n.Drift), 0)
+	})
+
+	t.Run("Should apply the last of many changes in a row, by few repairs", func(t *testing.T) {
+		is := is.New(t)
+		repairs := func() int {
+			trail, err := tenant.Client.ListAuditEvents(t.Context(), org, sdk.AuditFilter{Action: "namespace.reconcile_requested"}, sdk.ListOptions{})
+			is.NoErr(err)
+			return len(trail.Items)
+		}
+		before, began := repairs(), time.Now()
+		for i := range 40 {
+			_, err := tenant.Client.UpdateOrganization(t.Context(), org, sdk.AnyVersion, sdk.OrganizationUpdate{
+				Settings: &sdk.OrganizationSettings{WorkflowRetentionDays: int32(40 + i)},
+			})
+			is.NoErr(err)
+		}
+		harness.Eventually(t, "the namespace has the last retention", func() bool { return c.retention(t, name) == 79*day })
+		is.True(repairs()-before <= 1+int(time.Since(began)/outbox.Gathering))
 	})
 
 	t.Run("Should find orphans on both sides, and delete one, but nothing else", func(t *testing.T) {

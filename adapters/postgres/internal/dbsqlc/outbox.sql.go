@@ -84,21 +84,60 @@ func (q *Queries) OutboxDelete(ctx context.Context, db DBTX, id uuid.UUID) error
 	return err
 }
 
+const outboxGather = `-- name: OutboxGather :exec
+WITH waiting AS (
+    SELECT o.id FROM outbox o
+    WHERE o.org_id = $1 AND o.kind = $3 AND o.attempts = 0
+    FOR UPDATE SKIP LOCKED
+)
+INSERT INTO outbox (org_id, id, kind, payload, created_at, available_at, attempts)
+SELECT $1, $2, $3, $4, $5, $6, $7
+WHERE NOT EXISTS (SELECT FROM waiting)
+`
+
+type OutboxGatherParams struct {
+	OrgID       uuid.UUID
+	ID          uuid.UUID
+	Kind        string
+	Payload     []byte
+	CreatedAt   time.Time
+	AvailableAt time.Time
+	Attempts    int32
+}
+
+// OutboxGather leaves a message unless one of its kind waits that no relay has claimed
+// yet. That one is locked, so that it is not delivered before the transaction ends: who
+// acts upon it then sees what the transaction has changed. One that is being claimed is
+// passed over, and stands for nothing any more.
+func (q *Queries) OutboxGather(ctx context.Context, db DBTX, arg *OutboxGatherParams) error {
+	_, err := db.Exec(ctx, outboxGather,
+		arg.OrgID,
+		arg.ID,
+		arg.Kind,
+		arg.Payload,
+		arg.CreatedAt,
+		arg.AvailableAt,
+		arg.Attempts,
+	)
+	return err
+}
+
 const outboxInsert = `-- name: OutboxInsert :exec
 INSERT INTO outbox (org_id, id, kind, payload, created_at, available_at, attempts)
-VALUES ($1, $2, $3, $4, $5, $5, $6)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
 `
 
 type OutboxInsertParams struct {
-	OrgID     uuid.UUID
-	ID        uuid.UUID
-	Kind      string
-	Payload   []byte
-	CreatedAt time.Time
-	Attempts  int32
+	OrgID       uuid.UUID
+	ID          uuid.UUID
+	Kind        string
+	Payload     []byte
+	CreatedAt   time.Time
+	AvailableAt time.Time
+	Attempts    int32
 }
 
-// OutboxInsert leaves a message of the scope's organization, due at once.
+// OutboxInsert leaves a message of the scope's organization.
 func (q *Queries) OutboxInsert(ctx context.Context, db DBTX, arg *OutboxInsertParams) error {
 	_, err := db.Exec(ctx, outboxInsert,
 		arg.OrgID,
@@ -106,6 +145,7 @@ func (q *Queries) OutboxInsert(ctx context.Context, db DBTX, arg *OutboxInsertPa
 		arg.Kind,
 		arg.Payload,
 		arg.CreatedAt,
+		arg.AvailableAt,
 		arg.Attempts,
 	)
 	return err
