@@ -102,6 +102,20 @@ func TestDeletionOfForeign(t *testing.T) {
 		})
 	}
 
+	t.Run("Should stop when it has become another's since it was looked at, whoever looks last", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		for _, state := range []org.State{org.Failed, org.Suspended} {
+			w, steps, p, op := begin(t, state, namespace.State{})
+			w.temporal.namespace = registered(p.Organization)
+			w.breaks("Delete "+w.namespaceOf(p.Organization)+" of "+p.Organization.String(), ports.ErrNamespaceForeign)
+			is.True(errors.Is(steps.DeleteNamespace(t.Context(), p, 1), ports.ErrNamespaceForeign))
+			is.True(errors.Is(steps.AwaitReclaim(t.Context(), p, 1), ports.ErrNamespaceForeign))
+			stopped := w.operationOf(p.Organization, op)
+			is.Equal(stopped.Snapshot().FailureCode, "namespace.foreign")
+		}
+	})
+
 	t.Run("Should say no more that it was not deleted when another attempt deletes it", func(t *testing.T) {
 		t.Parallel()
 		is := is.New(t)
