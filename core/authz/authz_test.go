@@ -398,6 +398,26 @@ func TestScopes(t *testing.T) {
 		}
 	})
 
+	t.Run("Should say whether it was the role or the scope that decided", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		for _, r := range authz.Roles() {
+			whole := authz.NewKeyActor(authz.KeyHolder{Org: tenant, User: id.New[id.UserKind](), Role: r})
+			narrow := authz.NewKeyActor(authz.KeyHolder{Org: tenant, User: id.New[id.UserKind](), Role: r, Scopes: authz.SetOf(authz.TokensRead)})
+			for _, p := range permissions() {
+				if p.IsPlatform() {
+					continue
+				}
+				is.Equal(whole.Decide(p, tenant).Ground, authz.ByRole)
+				ground := authz.ByRole // which lacks it, whatever the scope
+				if r.Permissions().Has(p) {
+					ground = authz.ByScope
+				}
+				is.Equal(narrow.Decide(p, tenant).Ground, ground)
+			}
+		}
+	})
+
 	t.Run("Should bind an operator's key on the platform", func(t *testing.T) {
 		t.Parallel()
 		is := is.New(t)
