@@ -58,19 +58,18 @@ func (r *refusals) answer(now time.Duration, charges []ratelimit.Charge, decisio
 	}
 	ratelimit.Take(charges, tats, int64(now), next, decisions)
 	final := exhausted(charges, decisions)
+	for i := range charges {
+		old = old || next[i] < tats[i] // the rate was changed, and the server is to begin with it now
+	}
 	if final && !old {
 		return true
 	}
 	// One goes to the server. The others need not wait for what it finds out: they are
 	// refused as they were, or by what it takes.
 	for i, c := range charges {
-		if _, ok := r.of[c.Bucket]; !ok {
-			continue // it has no limit
+		if !c.Rate.Unlimited() {
+			r.of[c.Bucket] = remembered{tat: next[i], heard: now}
 		}
-		if final {
-			next[i] = tats[i]
-		}
-		r.of[c.Bucket] = remembered{tat: next[i], heard: now}
 	}
 	return false
 }

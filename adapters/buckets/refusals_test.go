@@ -101,6 +101,25 @@ func TestRefusals(t *testing.T) {
 		is.Equal(d[0].RetryAfter, each)
 	})
 
+	t.Run("Should feel a rate that was changed at once", func(t *testing.T) {
+		is := is.New(t)
+		server, r := begin()
+		c := charge(2)
+		take(server, r, c)
+		is.True(!take(server, r, c)[0].Allowed)
+		c.Rate, c.Cost = ratelimit.Rate{Count: 100, Period: time.Second, Burst: 2}, 1 // a cost of one recovers within 10 ms
+		r.asked = 0
+		d := take(server, r, c)[0]
+		is.Equal(d.RetryAfter, 10*time.Millisecond) // as a bucket is never ahead by more than its burst
+		is.Equal(r.asked, 1)                        // the server begins to count by it, too
+		is.True(!take(server, r, c)[0].Allowed)
+		is.Equal(r.asked, 1)
+		clock(d.RetryAfter)
+		is.True(take(server, r, c)[0].Allowed)
+		c.Rate.Burst = 4
+		is.True(take(server, r, c)[0].Allowed)
+	})
+
 	t.Run("Should answer for several only when it knows of all", func(t *testing.T) {
 		is := is.New(t)
 		server, r := begin()
