@@ -48,9 +48,15 @@ func cameOverTLS(r *http.Request, trusted []netip.Prefix) bool {
 	return err == nil && trusts(trusted, peer.Addr().Unmap())
 }
 
-// parseHop reads an address, as some proxies write it with its port.
+// parseHop reads an address, as some proxies write it with its port, or in brackets.
 func parseHop(s string) (netip.Addr, bool) {
-	if ip, err := netip.ParseAddr(s); err == nil {
+	plain := s
+	if inner, ok := strings.CutPrefix(s, "["); ok {
+		if inner, ok = strings.CutSuffix(inner, "]"); ok && strings.Contains(inner, ":") {
+			plain = inner
+		}
+	}
+	if ip, err := netip.ParseAddr(plain); err == nil {
 		return ip.Unmap().WithZone(""), true
 	}
 	withPort, err := netip.ParseAddrPort(s)
