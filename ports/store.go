@@ -295,7 +295,8 @@ type Credentials interface {
 	// Find returns the credential stored under one of the hashes, whatever its
 	// state, as it was at some time between the call and its return: never earlier,
 	// however many calls share a round trip. It fails with fault.ErrNotFound. A call
-	// whose ctx ends returns at once, and fails no other.
+	// whose ctx ends fails no other, and returns at once unless it makes a round trip
+	// itself: that it makes to its end, which is bounded.
 	Find(ctx context.Context, candidates []apikey.Versioned) (apikey.Credential, error)
 }
 

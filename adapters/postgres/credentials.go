@@ -24,8 +24,10 @@ const (
 // Credentials finds the owner of a presented key. It works as the
 // authentication role, on that role's own pool.
 //
-// Calls gather while the round trips under way are as many as there may be, and the
-// next one asks for all of them: the more there are, the less each costs.
+// A call asks by itself, in its own goroutine: to hand that to another, and to be woken
+// by it, takes as long as the database does. Calls gather while the round trips under way
+// are as many as there may be, and the next one asks for all of them: the more there are,
+// the less each costs.
 type Credentials struct {
 	db      dbsqlc.DBTX
 	flights int // how many round trips there may be at once
@@ -47,7 +49,11 @@ func NewCredentials(db *DB) *Credentials {
 type gathering struct {
 	asked map[apikey.Versioned]*dbsqlc.CredentialFindRow // nil: not found, once it has landed
 	err   error
-	done  chan struct{} // closed when it has landed
+	done  chan struct{} // closed when it has landed, for those who did not make it
+}
+
+func newGathering() *gathering {
+	return &gathering{asked: map[apikey.Versioned]*dbsqlc.CredentialFindRow{}, done: make(chan struct{})}
 }
 
 // Find implements ports.Credentials. It never joins a round trip that is under way
@@ -57,11 +63,20 @@ func (c *Credentials) Find(ctx context.Context, candidates []apikey.Versioned) (
 	if len(candidates) == 0 {
 		return apikey.Credential{}, fault.ErrNotFound
 	}
-	g := c.join(candidates) //nolint:contextcheck // the round trip goes on for the others when this one's ctx ends
-	select {
-	case <-g.done:
-	case <-ctx.Done():
+	if ctx.Err() != nil {
 		return apikey.Credential{}, translate(ctx, ctx.Err())
+	}
+	g, leads := c.join(candidates)
+	if leads {
+		// It is not given up with ctx: that would cost the connection, and whoever presents
+		// keys and does not wait for the answers could have them all made anew.
+		c.lead(g) //nolint:contextcheck // see above
+	} else {
+		select {
+		case <-g.done:
+		case <-ctx.Done():
+			return apikey.Credential{}, translate(ctx, ctx.Err())
+		}
 	}
 	if g.err != nil {
 		return apikey.Credential{}, g.err
@@ -74,32 +89,47 @@ func (c *Credentials) Find(ctx context.Context, candidates []apikey.Versioned) (
 	return apikey.Credential{}, fault.ErrNotFound
 }
 
-// join adds a call to those that wait, and sets off if it need not wait.
-func (c *Credentials) join(candidates []apikey.Versioned) *gathering {
+// join begins a round trip for a call alone when there may be one more: then it leads.
+// Else it adds the call to those that wait.
+func (c *Credentials) join(candidates []apikey.Versioned) (g *gathering, leads bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if n := len(c.queue); n == 0 || len(c.queue[n-1].asked)+len(candidates) > maxGathered {
-		c.queue = append(c.queue, &gathering{asked: map[apikey.Versioned]*dbsqlc.CredentialFindRow{}, done: make(chan struct{})})
+	switch n := len(c.queue); {
+	case c.flying < c.flights: // nobody waits, or they would be under way
+		c.flying++
+		g, leads = newGathering(), true
+	case n > 0 && len(c.queue[n-1].asked)+len(candidates) <= maxGathered:
+		g = c.queue[n-1]
+	default:
+		g = newGathering()
+		c.queue = append(c.queue, g)
 	}
-	g := c.queue[len(c.queue)-1]
 	for _, candidate := range candidates {
 		g.asked[candidate] = nil
 	}
-	if c.flying < c.flights {
-		c.flying++
-		go c.fly()
-	}
-	return g
+	return g, leads
+}
+
+// lead makes the round trip of one call. Its place then is theirs who wait.
+func (c *Credentials) lead(g *gathering) {
+	defer func() {
+		if waiting := c.next(); waiting != nil {
+			go c.fly(waiting)
+		}
+	}()
+	g.err = c.ask(g)
 }
 
 // fly makes one round trip after another, until nobody waits.
-func (c *Credentials) fly() {
-	for g := c.next(); g != nil; g = c.next() {
+func (c *Credentials) fly(g *gathering) {
+	for ; g != nil; g = c.next() {
 		g.err = c.ask(g)
 		close(g.done)
 	}
 }
 
+// next returns the first of those that wait. When nobody does, there is a place for one
+// more round trip.
 func (c *Credentials) next() *gathering {
 	c.mu.Lock()
 	defer c.mu.Unlock()
