@@ -29,6 +29,8 @@ var circumstances = map[string]string{
 	"ScheduleUnhold":   "UPDATE schedules SET suspension_hold = '00000000-0000-0000-0000-000000000000'",
 	"DispatchErase":    "UPDATE workflow_dispatches SET outcome = 'refused', decided_at = now() - interval '40 days'",
 	"IdempotencyErase": "UPDATE idempotency_keys SET expires_at = now() - interval '1 day'",
+	// The own message, which was stored first, is claimed, and only the victim's still waits.
+	"OutboxGather": "UPDATE outbox SET attempts = 1 WHERE ctid = (SELECT min(ctid) FROM outbox)",
 	// The victim's entry, which was stored last, is further on.
 	"AuditLast":  "UPDATE audit_events SET seq = 7 WHERE ctid = (SELECT max(ctid) FROM audit_events)",
 	"AuditStart": "UPDATE audit_checkpoints SET seq = 7 WHERE ctid = (SELECT max(ctid) FROM audit_checkpoints)",
