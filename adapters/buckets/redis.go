@@ -76,16 +76,18 @@ func (r *Redis) Close() error { return r.client.Close() }
 // Take implements ports.Buckets.
 func (r *Redis) Take(ctx context.Context, charges []ratelimit.Charge, decisions []ratelimit.Decision) error {
 	n := len(charges)
-	keys, args, coarse := make([]string, n), make([]any, 0, 4*n), make([]ratelimit.Charge, n)
-	limited := false
+	coarse, limited := make([]ratelimit.Charge, n), false
 	for i, c := range charges {
 		limited = limited || !c.Rate.Unlimited()
-		keys[i], coarse[i] = key(c.Bucket), inTicks(c)
-		args = append(args, argsOf(coarse[i])...)
+		coarse[i] = inTicks(c)
 	}
 	asked := time.Since(r.start)
 	if limited && r.refusals.answer(asked, coarse, decisions) {
 		return nil
+	}
+	keys, args := make([]string, n), make([]any, 0, 4*n)
+	for i, c := range coarse {
+		keys[i], args = key(c.Bucket), append(args, argsOf(c)...)
 	}
 	ahead, next := make([]int64, n), make([]int64, n)
 	if limited {

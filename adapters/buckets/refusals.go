@@ -1,6 +1,7 @@
 package buckets
 
 import (
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -9,8 +10,9 @@ import (
 )
 
 const (
-	// rememberFor is for how long a bucket is remembered, and so for how long one that
-	// was forgotten elsewhere may be refused.
+	// rememberFor is for how long what the server said of a bucket is believed, and so for
+	// how long one that was forgotten elsewhere may be refused; and for how long it is
+	// remembered when nothing more is refused for it.
 	rememberFor = time.Second
 
 	// mostRemembered bounds the memory: what finds no room is asked again each time.
@@ -35,7 +37,12 @@ type refusals struct {
 type remembered struct {
 	tat   int64         // when it will have recovered, in nanoseconds on the clock of this process
 	heard time.Duration // when the server said so
+	last  time.Duration // when something was refused for it
 }
+
+// isOver tells whether nothing was refused for the bucket in a while: then nobody is to
+// take the lock for it any more.
+func (r remembered) isOver(now time.Duration) bool { return now-r.last >= rememberFor }
 
 // answer writes what the buckets decide, when it is known that they refuse or have nothing
 // left. Else the server is to be asked.
@@ -61,17 +68,23 @@ func (r *refusals) answer(now time.Duration, charges []ratelimit.Charge, decisio
 	for i := range charges {
 		old = old || next[i] < tats[i] // the rate was changed, and the server is to begin with it now
 	}
-	if final && !old {
-		return true
-	}
-	// One goes to the server. The others need not wait for what it finds out: they are
-	// refused as they were, or by what it takes.
+	here := final && !old
 	for i, c := range charges {
-		if !c.Rate.Unlimited() {
-			r.of[c.Bucket] = remembered{tat: next[i], heard: now}
+		if c.Rate.Unlimited() {
+			continue
 		}
+		known := r.of[c.Bucket]
+		if final {
+			known.last = now
+		}
+		if !here {
+			// One goes to the server. The others need not wait for what it finds out: they
+			// are refused as they were, or by what it takes.
+			known.tat, known.heard = next[i], now
+		}
+		r.of[c.Bucket] = known
 	}
-	return false
+	return here
 }
 
 // hear remembers what the server has answered to a question of a time, when that is that
@@ -83,13 +96,24 @@ func (r *refusals) hear(asked time.Duration, charges []ratelimit.Charge, ahead [
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.sweep(asked)
 	for i, c := range charges {
 		if c.Rate.Unlimited() {
 			continue
 		}
-		if _, ok := r.of[c.Bucket]; ok || final && r.room(asked, len(charges)) {
-			r.of[c.Bucket] = remembered{tat: int64(asked) + ahead[i], heard: asked}
+		known, ok := r.of[c.Bucket]
+		if !ok && (!final || len(r.of) >= mostRemembered) {
+			continue
 		}
+		if final {
+			known.last = asked
+		}
+		if known.isOver(asked) {
+			delete(r.of, c.Bucket)
+			continue
+		}
+		known.tat, known.heard = int64(asked)+ahead[i], asked
+		r.of[c.Bucket] = known
 	}
 	r.used.Store(int64(len(r.of)))
 }
@@ -104,20 +128,16 @@ func (r *refusals) forget(buckets ...ratelimit.Bucket) {
 	r.used.Store(int64(len(r.of)))
 }
 
-// room tells whether there is room for n more, and makes some once in a while.
-func (r *refusals) room(now time.Duration, n int) bool {
+// sweep makes room once in a while.
+func (r *refusals) sweep(now time.Duration) {
 	if r.of == nil {
 		r.of = map[ratelimit.Bucket]remembered{}
 	}
-	if now-r.swept >= rememberFor {
-		r.swept = now
-		for b, known := range r.of {
-			if now-known.heard >= rememberFor {
-				delete(r.of, b)
-			}
-		}
+	if now-r.swept < rememberFor {
+		return
 	}
-	return len(r.of)+n <= mostRemembered
+	r.swept = now
+	maps.DeleteFunc(r.of, func(_ ratelimit.Bucket, known remembered) bool { return known.isOver(now) })
 }
 
 // exhausted tells whether the decisions refuse, or say of what was only asked that nothing

@@ -151,6 +151,35 @@ func TestRefusals(t *testing.T) {
 		is.True(take(server, r, c)[0].Allowed)
 	})
 
+	t.Run("Should forget whom nothing is refused any more, asking or not, so that nobody takes the lock", func(t *testing.T) {
+		is := is.New(t)
+		server, r := begin()
+		c, gone := charge(2), charge(2)
+		for _, full := range []ratelimit.Charge{c, gone} {
+			take(server, r, full)
+			is.True(!take(server, r, full)[0].Allowed)
+		}
+		is.Equal(r.used.Load(), int64(2))
+		clock(2 * each) // all of it is there again
+		for range 2 {
+			is.True(take(server, r, costing(c, 1))[0].Allowed)
+		}
+		is.Equal(r.used.Load(), int64(0))
+	})
+
+	t.Run("Should remember as long as something is refused, however often something is let through", func(t *testing.T) {
+		is := is.New(t)
+		server, r := begin()
+		c := charge(1)
+		c.Rate = ratelimit.Rate{Count: 10, Period: time.Second, Burst: 1}
+		const seconds = 5
+		for range seconds * 1000 {
+			take(server, r, c)
+			clock(time.Millisecond)
+		}
+		is.True(r.asked <= 2+seconds*10) // what is let through
+	})
+
 	t.Run("Should not grow without bound, and make room", func(t *testing.T) {
 		is := is.New(t)
 		server, r := begin()
