@@ -189,7 +189,7 @@ func TestScheduleDeletionContract(t *testing.T) {
 		Other:     b.namespace(t),
 		Absent:    "org-absent-00000000",
 		Many:      60,
-		Instant:   50 * time.Millisecond,
+		Instant:   10 * time.Millisecond,
 	})
 }
 

@@ -20,7 +20,7 @@ type ScheduleDeletionSetup struct {
 	Other     string        // another one; "": the implementation knows one alone
 	Absent    string        // nobody's
 	Many      int           // more schedules than the implementation lists at once
-	Instant   time.Duration // too short to delete so many
+	Instant   time.Duration // too short to delete so many, on whatever machine; 0: nothing is
 }
 
 // ScheduleDeletion is the contract of ports.Schedules.DeleteAll.
@@ -90,13 +90,19 @@ func ScheduleDeletion(t *testing.T, setup ScheduleDeletionSetup) {
 
 	should(t, "come to the end by attempts that are each too short for it", func(t *testing.T, is *is.I) {
 		made := many(t)
-		attempts := 0
+		attempts, there, instant := 0, len(made), setup.Instant
 		s.until(t, "an attempt has come to the end", func() bool {
-			ctx, cancel := context.WithTimeout(t.Context(), setup.Instant)
+			ctx, cancel := context.WithTimeout(t.Context(), instant)
 			defer cancel()
 			attempts++
 			err := s.Schedules.DeleteAll(ctx, s.Namespace)
 			is.True(err == nil || fault.Passes(err)) // each can be made again
+			still := left(t, made)
+			is.True(still <= there) // what is deleted stays so
+			if still == there {
+				instant *= 2 // the machine does much else
+			}
+			there = still
 			return err == nil
 		})
 		is.Equal(left(t, made), 0)
