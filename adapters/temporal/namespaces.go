@@ -294,7 +294,7 @@ func (n *Namespaces) Gone(ctx context.Context, name string, owner id.Org) error 
 		for _, found := range list.GetNamespaces() {
 			s, listed := toState(found), found.GetNamespaceInfo().GetName()
 			if s.Standing(owner).IsOwn() && (listed == name || s.Status == namespace.Deleted) {
-				if err := n.hasten(ctx, listed, s); err != nil {
+				if err := n.hasten(ctx, name, listed, s); err != nil {
 					return err
 				}
 				return ports.ErrNamespaceReclaiming.After(retryAfter).Because(fmt.Errorf("namespace %s is %v", listed, s.Status))

@@ -12,30 +12,45 @@ import (
 	"github.com/bulkheadhq/bulkhead/core/namespace"
 )
 
-// reclaimID begins the identifier of Temporal's own workflow that removes what was in a
-// deleted namespace, in clusterScope. The namespace's name of then follows.
-const reclaimID = "temporal-sys-reclaim-namespace-resources-workflow/"
+// The beginnings of the identifiers of Temporal's own workflows in clusterScope. The one
+// marks a namespace as deleted, renames it and begins the other, which removes what was in
+// it. The first is named after what was asked to be deleted, the second after the new name.
+const (
+	disposalID = "temporal-sys-delete-namespace-workflow/"
+	reclaimID  = "temporal-sys-reclaim-namespace-resources-workflow/"
+)
 
 // hasten asks for the deletion of a deleted namespace once more when nobody is at work on
-// it. Temporal's own workflow fails when one execution can not be deleted, such as while a
-// server that was restarted takes up its shards; it is begun anew after one minute and
-// then after two, and after that never. Asked again, Temporal begins a new one in place of
-// the old. What is at work is left alone: it would begin from the start each time. So is
-// what is not found, as it is called otherwise by another release, or is about to begin.
-func (n *Namespaces) hasten(ctx context.Context, name string, s namespace.State) error {
+// it, by the name under which it is listed now. Temporal leaves one so in two ways.
+//
+// The removal fails when one execution can not be deleted, such as while a server that was
+// restarted takes up its shards; it is begun anew after one minute and then after two, and
+// after that never. Asked again, Temporal begins a new one in place of the old.
+//
+// And the removal is never begun when a server dies after it has renamed the namespace and
+// before it has noted so: repeated, the deletion looks for the old name, finds nothing, and
+// fails. By the new name it repeats well.
+//
+// What is at work is left alone: it would begin from the start each time. So is a removal
+// that is not found after a deletion that has gone well, as another release may call it
+// otherwise.
+func (n *Namespaces) hasten(ctx context.Context, name, listed string, s namespace.State) error {
 	if s.Status != namespace.Deleted {
 		return nil
 	}
-	work, err := invoke(ctx, n.conn.cfg.CallTimeout, n.conn.adminService().DescribeWorkflowExecution, &workflowservice.DescribeWorkflowExecutionRequest{
-		Namespace: clusterScope, Execution: &commonpb.WorkflowExecution{WorkflowId: reclaimID + name},
-	})
-	if fault.IsKind(err, fault.NotFound) {
-		return nil
+	for _, workflow := range []string{reclaimID + listed, disposalID + listed, disposalID + name} {
+		work, err := invoke(ctx, n.conn.cfg.CallTimeout, n.conn.adminService().DescribeWorkflowExecution, &workflowservice.DescribeWorkflowExecutionRequest{
+			Namespace: clusterScope, Execution: &commonpb.WorkflowExecution{WorkflowId: workflow},
+		})
+		if fault.IsKind(err, fault.NotFound) {
+			continue
+		}
+		if err != nil || !isIdle(work.GetWorkflowExecutionInfo()) {
+			return err
+		}
+		return n.delete(ctx, listed)
 	}
-	if err != nil || !isIdle(work.GetWorkflowExecutionInfo()) {
-		return err
-	}
-	return n.delete(ctx, name)
+	return nil
 }
 
 // isIdle tells whether an execution has come to an end other than the good one, or waits

@@ -1,6 +1,7 @@
 package temporal_test
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -8,6 +9,7 @@ import (
 	commonpb "go.temporal.io/api/common/v1"
 	"go.temporal.io/api/enums/v1"
 	namespacepb "go.temporal.io/api/namespace/v1"
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 
@@ -66,6 +68,32 @@ func TestReclaimGivenUp(t *testing.T) {
 		})
 		is.NoErr(err)
 		is.Equal(ended.GetWorkflowExecutionInfo().GetStatus(), enums.WORKFLOW_EXECUTION_STATUS_TERMINATED)
+	})
+
+	t.Run("Should have it begun when Temporal has renamed the namespace and never begun", func(t *testing.T) {
+		t.Parallel()
+		is := is.New(t)
+		mine, work := given(t)
+		// What is left of a server's death in between: no removal, and a deletion that
+		// has looked for the old name.
+		_, err := cluster.WorkflowService().DeleteWorkflowExecution(t.Context(), &workflowservice.DeleteWorkflowExecutionRequest{
+			Namespace: "temporal-system", WorkflowExecution: &commonpb.WorkflowExecution{WorkflowId: work},
+		})
+		is.NoErr(err)
+		eventually(t, "the removal is forgotten", func() bool {
+			_, err := cluster.DescribeWorkflowExecution(t.Context(), work, "")
+			var none *serviceerror.NotFound
+			return errors.As(err, &none)
+		})
+		is.True(b.namespaces.Gone(t.Context(), mine.Namespace, mine.Owner) != nil) // its deletion has gone well: left alone
+		_, err = cluster.DescribeWorkflowExecution(t.Context(), work, "")
+		is.True(err != nil)
+		repeated, err := cluster.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{
+			ID: "temporal-sys-delete-namespace-workflow/" + mine.Namespace, TaskQueue: "default-worker-tq",
+		}, "temporal-sys-delete-namespace-workflow", map[string]string{"Namespace": mine.Namespace})
+		is.NoErr(err)
+		is.True(repeated.Get(t.Context(), nil) != nil)
+		gone(t, mine)
 	})
 
 	t.Run("Should leave alone what is at work", func(t *testing.T) {

@@ -69,7 +69,7 @@ func TestDeletionSurvives(t *testing.T) {
 			}
 			g.awaitArrival(t, earlyDeletion...)
 			kill(t, s)
-			g.awaitEach(t, lateDeletion...)
+			g.awaitEach(t, func(stage string) string { return hindrance(t, s, operations[stage], tenants[stage].Org.Namespace) }, lateDeletion...)
 			kill(t, s)
 			g.openAll(t)
 			for _, stage := range deletionStages {
@@ -85,10 +85,18 @@ func TestDeletionSurvives(t *testing.T) {
 
 // awaitEach waits until somebody has stood before each of the gates, be it that
 // they were sent away since: these are reached one after the other, and whoever
-// comes again does so ever more slowly.
-func (g *gatekeeper) awaitEach(t *testing.T, stages ...string) {
+// comes again does so ever more slowly. If it was in vain, why is asked about each that
+// was not reached.
+func (g *gatekeeper) awaitEach(t *testing.T, why func(stage string) string, stages ...string) {
 	t.Helper()
 	seen := map[int64]bool{}
+	defer func() {
+		for _, stage := range stages {
+			if t.Failed() && !seen[g.locks[stage]] {
+				t.Logf("%s was not reached: %s", stage, why(stage))
+			}
+		}
+	}()
 	harness.Eventually(t, fmt.Sprintf("each of the stages %v was reached", stages), func() bool {
 		rows, err := g.conn.Query(t.Context(), `SELECT DISTINCT objid::bigint FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
 			AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`)
