@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -40,26 +38,6 @@ func Eventually(t testing.TB, what string, condition func() bool) {
 		case <-tick.C:
 		}
 	}
-}
-
-// FreePort returns a port of the loopback interface on which nobody listens. It
-// lies below those that the kernel gives to outgoing connections, one of which
-// might take a port of the kernel's choice before the test does, and is chosen
-// at random, as other tests choose at the same time.
-func FreePort(t testing.TB) int {
-	t.Helper()
-	const lowest, highest = 15000, 32000
-	var lc net.ListenConfig
-	for range 100 {
-		port := lowest + rand.IntN(highest-lowest)
-		l, err := lc.Listen(t.Context(), "tcp", fmt.Sprintf("127.0.0.1:%d", port))
-		if err == nil {
-			_ = l.Close()
-			return port
-		}
-	}
-	t.Fatalf("no free port between %d and %d", lowest, highest)
-	return 0
 }
 
 // built holds the programs that this test process has built, by package.

@@ -44,7 +44,12 @@ func temporalCommand(start temporal.Starter) *cli.Command {
 func runTemporal(c *cli.Context, start temporal.Starter) error {
 	ctx, cancel := withStdin(c)
 	defer cancel()
-	cfg, err := temporalConfig(c)
+	free, release, err := netport.Reserve(temporal.Host, 2)
+	if err != nil {
+		return err
+	}
+	defer release()
+	cfg, err := temporalConfig(c, free)
 	if err != nil {
 		return err
 	}
@@ -84,7 +89,8 @@ func runTemporal(c *cli.Context, start temporal.Starter) error {
 	return err
 }
 
-func temporalConfig(c *cli.Context) (temporal.Config, error) {
+// temporalConfig reads the flags. Where they leave the choice of a port, it is one of two that are free.
+func temporalConfig(c *cli.Context, free []int) (temporal.Config, error) {
 	dataDir, err := filepath.Abs(c.String("data-dir"))
 	if err != nil {
 		return temporal.Config{}, fmt.Errorf("find the data directory: %w", err)
@@ -95,10 +101,6 @@ func temporalConfig(c *cli.Context) (temporal.Config, error) {
 	}
 	if c.String("audience") == "" {
 		return temporal.Config{}, fmt.Errorf("--audience is empty: tokens made for other services would be accepted")
-	}
-	free, err := netport.Free(temporal.Host, 2)
-	if err != nil {
-		return temporal.Config{}, err
 	}
 	cfg := temporal.Config{
 		DatabasePath: filepath.Join(dataDir, "temporal.db"),

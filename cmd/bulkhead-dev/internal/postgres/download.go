@@ -44,7 +44,7 @@ func download(ctx context.Context, folder, repository string, note func(string))
 	}
 	defer restore()
 
-	ports, err := netport.Free("localhost", 1)
+	ports, err := netport.Free(ctx, "localhost", 1)
 	if err != nil {
 		return Installation{}, err
 	}

@@ -133,7 +133,7 @@ func (s *Server) listen(ctx context.Context, cfg Config, home home, password str
 	}
 	var lost error
 	for range portAttempts {
-		ports, err := netport.Free(cfg.Listen, 1)
+		ports, err := netport.Free(ctx, cfg.Listen, 1)
 		if err != nil {
 			return err
 		}

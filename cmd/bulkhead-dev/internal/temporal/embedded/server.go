@@ -43,10 +43,12 @@ func Start(ctx context.Context, cfg temporal.Config) (temporal.Server, error) {
 	if err := ensureSchema(ctx, cfg.DatabasePath, store); err != nil {
 		return nil, fmt.Errorf("set Temporal's database up: %w", err)
 	}
-	internal, err := netport.Free(temporal.Host, len(internalServices))
+	// Held until the server listens: it ends the process when it finds one of them taken.
+	internal, release, err := netport.Reserve(temporal.Host, len(internalServices))
 	if err != nil {
 		return nil, err
 	}
+	defer release()
 	logger := newLogger(cfg.Log)
 	instance, err := assemble(configuration(cfg, store, internal), logger)
 	if err != nil {
