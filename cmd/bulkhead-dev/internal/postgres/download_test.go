@@ -21,9 +21,7 @@ func repository(t *testing.T, version string) *httptest.Server {
 	dir := t.TempDir()
 	bin := install(t, filepath.Join(dir, "bin"), version)
 	// The library starts the database to finish a download. Ours cannot start, as none can for root.
-	if err := os.WriteFile(filepath.Join(bin, "pg_ctl"), []byte("#!/bin/sh\nexit 1\n"), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	writeProgram(t, filepath.Join(bin, "pg_ctl"), []byte("#!/bin/sh\nexit 1\n"))
 	content := pack(t, dir)
 	var jar bytes.Buffer
 	writer := zip.NewWriter(&jar)

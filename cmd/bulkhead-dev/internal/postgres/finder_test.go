@@ -53,9 +53,7 @@ func install(t *testing.T, folder, version string) string {
 	}
 	script := "#!/bin/sh\necho 'postgres (PostgreSQL) " + version + "'\n"
 	for _, program := range []string{"postgres", "initdb"} {
-		if err := os.WriteFile(filepath.Join(folder, program), []byte(script), 0o755); err != nil {
-			t.Fatal(err)
-		}
+		writeProgram(t, filepath.Join(folder, program), []byte(script))
 	}
 	return folder
 }

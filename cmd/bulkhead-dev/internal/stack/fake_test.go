@@ -141,7 +141,10 @@ func newProduct(t *testing.T) *product {
 	p := &product{state: t.TempDir(), binary: filepath.Join(t.TempDir(), "bulkhead")}
 	// A program built with the race detector waits a second before it exits, unless it is told not to.
 	script := fmt.Sprintf("#!/bin/sh\nGORACE=atexit_sleep_ms=0 exec '%s' %s '%s' \"$@\"\n", self, fakeArgument, p.state)
-	if err := os.WriteFile(p.binary, []byte(script), 0o700); err != nil {
+	syscall.ForkLock.RLock() // a process that is started meanwhile would have it open for writing, and nobody could run it
+	err = os.WriteFile(p.binary, []byte(script), 0o700)
+	syscall.ForkLock.RUnlock()
+	if err != nil {
 		t.Fatal(err)
 	}
 	return p
