@@ -3,6 +3,7 @@ package harness_test
 import (
 	"fmt"
 	"net"
+	"syscall"
 	"testing"
 
 	"github.com/matryer/is"
@@ -28,6 +29,10 @@ func TestFreePort(t *testing.T) {
 		t.Parallel()
 		is := is.New(t)
 		port := harness.FreePort(t)
+		// A process that another test starts would have the first listener open, too, until
+		// it runs its own program.
+		syscall.ForkLock.RLock()
+		defer syscall.ForkLock.RUnlock()
 		for range 2 {
 			l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", fmt.Sprintf("127.0.0.1:%d", port))
 			is.NoErr(err)
